@@ -1,0 +1,1 @@
+//! A Kubernetes operator that manages webhook subscriptions at SaaS providers as custom resources.

@@ -1,0 +1,2 @@
+//! Entry point of the `webhook-operator` binary.
+fn main() {}
