@@ -1,1 +1,24 @@
-//! Pure decisions of webhook-operator.
+//! The decisions of webhook-operator.
+//!
+//! Everything here is a function of values: no I/O, no clock, no randomness, no async. The controller
+//! observes the world, asks [`plan::next_action`] for one action, performs it and asks again; what the user
+//! sees is computed by [`verdict::verdict`]. The crate's dependency list is the wall that keeps it so: there
+//! is no kube, no HTTP client and no runtime to reach for.
+//!
+//! Read in this order: [`names`] and [`marker`] (what things are called and how ownership is written at the
+//! provider), [`settings`] (what one remote subscription looks like), [`view`] (the same as digests, which is
+//! all that comparison needs), [`memory`] (what status must remember), [`plan`] (the heart).
+
+pub mod capabilities;
+pub mod delivery;
+pub mod hash;
+pub mod marker;
+pub mod names;
+pub mod redact;
+pub mod remote;
+pub mod retry;
+pub mod settings;
+pub mod time;
+pub mod url;
+pub mod view;
+

@@ -1,0 +1,124 @@
+//! Names of things, each a type of its own, so that an id can never be passed where an event is meant.
+
+use std::fmt;
+
+/// Why a text cannot be the name it was meant to be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// Nothing, or only white space.
+    #[error("is empty")]
+    Empty,
+    /// Longer than the bound, in bytes.
+    #[error("is longer than {0} bytes")]
+    TooLong(usize),
+    /// Something outside visible ASCII.
+    #[error("may hold only visible ASCII characters")]
+    NotVisibleAscii,
+}
+
+fn visible_ascii(text: &str, max: usize) -> Result<Box<str>, NameError> {
+    if text.is_empty() {
+        return Err(NameError::Empty);
+    }
+    if text.len() > max {
+        return Err(NameError::TooLong(max));
+    }
+    if !text.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(NameError::NotVisibleAscii);
+    }
+    Ok(text.into())
+}
+
+macro_rules! name_type {
+    ($(#[$doc:meta])* $name:ident, $max:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Box<str>);
+
+        impl $name {
+            /// The longest text accepted, in bytes.
+            pub const MAX: usize = $max;
+
+            /// Accepts visible ASCII without spaces, from one byte to [`Self::MAX`].
+            ///
+            /// # Errors
+            /// [`NameError`], which says what is wrong without repeating the text.
+            pub fn parse(text: &str) -> Result<Self, NameError> {
+                visible_ascii(text, Self::MAX).map(Self)
+            }
+
+            /// The text as it was given.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+name_type! {
+    /// The provider's id of a remote subscription: opaque, and always percent-encoded when it goes into a path.
+    ExternalId, 256
+}
+name_type! {
+    /// An event as the provider spells it. The sets are open, so nothing is checked but the alphabet.
+    EventName, 128
+}
+name_type! {
+    /// Which of an object's remote subscriptions is meant: `default` where there is only one.
+    RemoteKey, 320
+}
+name_type! {
+    /// The UID the apiserver gave to an object.
+    ObjectUid, 64
+}
+name_type! {
+    /// Which cluster this is: by default the UID of namespace `kube-system`.
+    ClusterId, 128
+}
+name_type! {
+    /// An account at a provider, as a keyed hash of (type, endpoint, workspace, credential).
+    AccountId, 80
+}
+
+impl RemoteKey {
+    /// The key of a provider that needs one remote subscription for an object.
+    pub fn single() -> Self {
+        Self("default".into())
+    }
+}
+
+/// Namespace and name of a namespaced object.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectName {
+    /// The namespace.
+    pub namespace: String,
+    /// The name within it.
+    pub name: String,
+}
+
+impl fmt::Display for ObjectName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_refuses_what_could_break_a_path_or_a_header() {
+        assert_eq!(ExternalId::parse(""), Err(NameError::Empty));
+        assert_eq!(ExternalId::parse("a b"), Err(NameError::NotVisibleAscii));
+        assert_eq!(ExternalId::parse("a\r\nb"), Err(NameError::NotVisibleAscii));
+        assert_eq!(ExternalId::parse("\u{fc}"), Err(NameError::NotVisibleAscii));
+        assert_eq!(EventName::parse(&"x".repeat(129)), Err(NameError::TooLong(128)));
+        assert_eq!(EventName::parse(&"x".repeat(128)).unwrap().as_str().len(), 128);
+    }
+}

@@ -1,0 +1,254 @@
+//! One remote subscription as digests: what comparison needs, and nothing that could leak.
+
+use std::fmt;
+
+use crate::hash::Fingerprint;
+
+macro_rules! fields {
+    ($($(#[$doc:meta])* $field:ident => $text:literal),+ $(,)?) => {
+        /// A part of a remote subscription that can be compared and changed on its own.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum Field { $($(#[$doc])* $field),+ }
+
+        impl Field {
+            /// Every field, in the order in which they are shown.
+            pub const ALL: &[Self] = &[$(Self::$field),+];
+
+            /// The name that users see: in messages, in Events and in status.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$field => $text),+ }
+            }
+
+            /// The field of that name.
+            pub fn parse(text: &str) -> Option<Self> {
+                match text { $($text => Some(Self::$field),)+ _ => None }
+            }
+        }
+    };
+}
+
+fields! {
+    /// The remote name, marker included.
+    Name => "name",
+    /// Where deliveries go.
+    Url => "url",
+    /// What is delivered.
+    Events => "events",
+    /// Whether it is switched on.
+    Enabled => "enabled",
+    /// Which of the events are delivered.
+    Filters => "filters",
+    /// How the provider authenticates to the URL.
+    Authorization => "authorization",
+    /// Further headers of a delivery.
+    Headers => "headers",
+    /// The key that deliveries are signed with.
+    SigningKey => "signingKey",
+}
+
+/// How many fields there are.
+pub const FIELDS: usize = Field::ALL.len();
+
+/// A set of fields.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct FieldSet(u16);
+
+impl FieldSet {
+    /// No field.
+    pub const EMPTY: Self = Self(0);
+
+    /// The set of these fields.
+    pub const fn of(fields: &[Field]) -> Self {
+        let mut bits = 0;
+        let mut i = 0;
+        while i < fields.len() {
+            bits |= 1 << fields[i] as u16;
+            i += 1;
+        }
+        Self(bits)
+    }
+
+    /// Whether `field` is in the set.
+    pub const fn contains(self, field: Field) -> bool {
+        self.0 >> field as u16 & 1 == 1
+    }
+
+    /// Whether there is no field in the set.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The set with `field` added.
+    #[must_use]
+    pub const fn with(self, field: Field) -> Self {
+        Self(self.0 | 1 << field as u16)
+    }
+
+    /// The fields of either set.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The fields of this set that are not in `other`.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// The fields of both sets.
+    #[must_use]
+    pub const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// The fields in the order in which they are shown.
+    pub fn iter(self) -> impl Iterator<Item = Field> {
+        Field::ALL.iter().copied().filter(move |field| self.contains(*field))
+    }
+}
+
+impl FromIterator<Field> for FieldSet {
+    fn from_iter<I: IntoIterator<Item = Field>>(fields: I) -> Self {
+        fields.into_iter().fold(Self::EMPTY, Self::with)
+    }
+}
+
+impl fmt::Display for FieldSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, field) in self.iter().enumerate() {
+            write!(f, "{}{}", if i == 0 { "" } else { ", " }, field.as_str())?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for FieldSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{{{self}}}")
+    }
+}
+
+/// What is known of one field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Part {
+    /// In an observation: the provider does not show it. In a wish: it is not managed.
+    #[default]
+    Unknown,
+    /// It is there and empty: no filters, no authorization.
+    Absent,
+    /// It has this content.
+    Is(Fingerprint),
+}
+
+/// All fields of one remote subscription, observed or wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct View([Part; FIELDS]);
+
+impl View {
+    /// What is known of `field`.
+    pub const fn get(&self, field: Field) -> Part {
+        self.0[field as usize]
+    }
+
+    /// Sets what is known of `field`.
+    pub const fn set(&mut self, field: Field, part: Part) {
+        self.0[field as usize] = part;
+    }
+
+    /// The fields of which both views know the content, and it is not the same.
+    pub fn differing(&self, other: &Self) -> FieldSet {
+        self.fields(|field| {
+            let (mine, theirs) = (self.get(field), other.get(field));
+            mine != Part::Unknown && theirs != Part::Unknown && mine != theirs
+        })
+    }
+
+    /// The fields for which `test` holds.
+    pub fn fields(&self, test: impl Fn(Field) -> bool) -> FieldSet {
+        Field::ALL.iter().copied().filter(|field| test(*field)).collect()
+    }
+
+    /// The fields in the state `part`.
+    pub fn fields_that_are(&self, part: Part) -> FieldSet {
+        self.fields(|field| self.get(field) == part)
+    }
+}
+
+/// Per field, a short digest of what was last sent: the only knowledge there is of fields that a provider
+/// hides. A field that is missing was sent empty, or never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sent([Option<u64>; FIELDS]);
+
+impl Sent {
+    /// What sending all of `wanted` amounts to.
+    pub fn all_of(wanted: &View) -> Self {
+        Self(std::array::from_fn(|i| match wanted.0[i] {
+            Part::Is(fingerprint) => Some(fingerprint.short()),
+            Part::Unknown | Part::Absent => None,
+        }))
+    }
+
+    /// The digest that was recorded for `field`.
+    pub const fn get(&self, field: Field) -> Option<u64> {
+        self.0[field as usize]
+    }
+
+    /// Records a digest for `field`.
+    pub const fn set(&mut self, field: Field, digest: Option<u64>) {
+        self.0[field as usize] = digest;
+    }
+
+    /// The managed fields of `wanted` whose content is not what was last sent.
+    pub fn differing(&self, wanted: &View) -> FieldSet {
+        wanted.fields(|field| match wanted.get(field) {
+            Part::Unknown => false,
+            Part::Absent => self.get(field).is_some(),
+            Part::Is(fingerprint) => self.get(field) != Some(fingerprint.short()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hash::HashKey;
+
+    fn is(text: &str) -> Part {
+        Part::Is(HashKey::new([0; 32]).fingerprint("t", [text.as_bytes()]))
+    }
+
+    #[test]
+    fn what_is_unknown_on_either_side_never_differs() {
+        let (mut wanted, mut seen) = (View::default(), View::default());
+        wanted.set(Field::Headers, is("a"));
+        wanted.set(Field::Url, is("a"));
+        wanted.set(Field::Filters, Part::Absent);
+        seen.set(Field::Url, is("b"));
+        seen.set(Field::Filters, is("f"));
+        seen.set(Field::SigningKey, is("k"));
+        assert_eq!(wanted.differing(&seen), FieldSet::of(&[Field::Url, Field::Filters]));
+    }
+
+    #[test]
+    fn sent_notices_a_change_and_a_removal_but_not_an_unmanaged_field() {
+        let mut wanted = View::default();
+        wanted.set(Field::Headers, is("a"));
+        let sent = Sent::all_of(&wanted);
+        assert!(sent.differing(&wanted).is_empty());
+        wanted.set(Field::Headers, is("b"));
+        assert_eq!(sent.differing(&wanted), FieldSet::of(&[Field::Headers]));
+        wanted.set(Field::Headers, Part::Absent);
+        assert_eq!(sent.differing(&wanted), FieldSet::of(&[Field::Headers]));
+        wanted.set(Field::Headers, Part::Unknown);
+        assert!(sent.differing(&wanted).is_empty());
+    }
+
+    #[test]
+    fn every_field_round_trips_through_its_name() {
+        for field in Field::ALL {
+            assert_eq!(Field::parse(field.as_str()), Some(*field));
+        }
+    }
+}
