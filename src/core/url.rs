@@ -52,6 +52,9 @@ impl DeliveryUrl {
         let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
         let rest = rest.ok_or(UrlError::Scheme)?;
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        if authority.is_empty() {
+            return Err(UrlError::Host);
+        }
         if authority.contains('@') {
             return Err(UrlError::UserInfo);
         }
