@@ -65,7 +65,11 @@ pub fn observe(
     failures_in_log: &BTreeMap<EventName, u32>,
     threshold: u32,
 ) -> Update {
-    let mut health: Health = before.iter().filter(|((k, _), _)| k != key).map(clone_pair).collect();
+    let mut health: Health = before
+        .iter()
+        .filter(|((k, _), _)| k != key)
+        .map(clone_pair)
+        .collect();
     let mut notable = false;
     for delivery in polled {
         let at = (key.clone(), delivery.event.clone());
@@ -82,7 +86,13 @@ pub fn observe(
             (known.result.success, class(known.result.code)) != (result.success, class(result.code))
                 || (known.failed_observations >= threshold) != (failed >= threshold)
         });
-        health.insert(at, EventHealth { result, failed_observations: failed });
+        health.insert(
+            at,
+            EventHealth {
+                result,
+                failed_observations: failed,
+            },
+        );
     }
     notable |= health.len() != before.len();
     Update { health, notable }
@@ -92,7 +102,9 @@ fn failed_observations(known: Option<&EventHealth>, result: &DeliveryResult, in_
     if result.success {
         return 0;
     }
-    let before = known.filter(|known| !known.result.success).map_or(0, |known| known.failed_observations);
+    let before = known
+        .filter(|known| !known.result.success)
+        .map_or(0, |known| known.failed_observations);
     before.saturating_add(1).max(in_log.unwrap_or(0))
 }
 
@@ -108,7 +120,10 @@ fn class(code: Option<u16>) -> Option<u16> {
 pub fn overall(health: &Health, threshold: u32) -> Overall {
     if health.is_empty() {
         Overall::Unknown
-    } else if health.values().any(|event| event.failed_observations >= threshold) {
+    } else if health
+        .values()
+        .any(|event| event.failed_observations >= threshold)
+    {
         Overall::Failing
     } else {
         Overall::Healthy
@@ -124,8 +139,15 @@ mod tests {
     }
 
     fn delivery(name: &str, success: bool, code: u16) -> Delivery {
-        let result = DeliveryResult { success, code: Some(code), time: None };
-        Delivery { event: event(name), result: Some(result) }
+        let result = DeliveryResult {
+            success,
+            code: Some(code),
+            time: None,
+        };
+        Delivery {
+            event: event(name),
+            result: Some(result),
+        }
     }
 
     fn poll(before: &Health, polled: &[Delivery]) -> Update {
@@ -155,14 +177,27 @@ mod tests {
     #[test]
     fn the_provider_log_makes_the_threshold_visible_at_once() {
         let log = [(event("A"), 9)].into();
-        let update = observe(&Health::new(), &RemoteKey::single(), &[delivery("A", false, 500)], &log, 3);
+        let update = observe(
+            &Health::new(),
+            &RemoteKey::single(),
+            &[delivery("A", false, 500)],
+            &log,
+            3,
+        );
         assert_eq!(overall(&update.health, 3), Overall::Failing);
     }
 
     #[test]
     fn no_recent_delivery_keeps_what_is_known_and_a_removed_event_is_forgotten() {
-        let state = poll(&Health::new(), &[delivery("A", false, 500), delivery("B", true, 200)]).health;
-        let silent = Delivery { event: event("A"), result: None };
+        let state = poll(
+            &Health::new(),
+            &[delivery("A", false, 500), delivery("B", true, 200)],
+        )
+        .health;
+        let silent = Delivery {
+            event: event("A"),
+            result: None,
+        };
         let update = poll(&state, &[silent]);
         assert_eq!(update.health.len(), 1);
         assert!(update.notable);

@@ -43,7 +43,10 @@ pub struct HashKey {
 impl HashKey {
     /// Takes the key bytes as they were stored.
     pub fn new(bytes: [u8; 32]) -> Self {
-        let mut key = Self { key: SecretBox::new(Box::new(bytes)), id: 0 };
+        let mut key = Self {
+            key: SecretBox::new(Box::new(bytes)),
+            id: 0,
+        };
         let id = key.fingerprint("key-id", [&b""[..]]).short();
         key.id = u32::try_from(id >> 32).unwrap_or_default();
         key
@@ -86,7 +89,9 @@ pub(crate) fn short_tag(domain: &str, parts: &[&str]) -> [u8; 8] {
         sha.update(part.as_bytes());
     }
     let digest = sha.finalize();
-    let bits = digest[..5].iter().fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
+    let bits = digest[..5]
+        .iter()
+        .fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
     std::array::from_fn(|i| ALPHABET[(bits >> (35 - 5 * i) & 31) as usize])
 }
 
@@ -108,6 +113,9 @@ mod tests {
     #[test]
     fn debug_of_the_key_shows_no_byte_of_it() {
         let shown = format!("{:?}", HashKey::new([0xab; 32]));
-        assert!(!shown.contains("171") && !shown.to_lowercase().contains("abab"), "{shown}");
+        assert!(
+            !shown.contains("171") && !shown.to_lowercase().contains("abab"),
+            "{shown}"
+        );
     }
 }

@@ -13,7 +13,10 @@ pub mod capabilities;
 pub mod delivery;
 pub mod hash;
 pub mod marker;
+pub mod memory;
 pub mod names;
+pub mod plan;
+pub mod reason;
 pub mod redact;
 pub mod remote;
 pub mod retry;
@@ -21,4 +24,3 @@ pub mod settings;
 pub mod time;
 pub mod url;
 pub mod view;
-

@@ -23,7 +23,9 @@ pub struct Tag([u8; TAG]);
 
 impl fmt::Display for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| fmt::Write::write_char(f, char::from(*byte)))
+        self.0
+            .iter()
+            .try_for_each(|byte| fmt::Write::write_char(f, char::from(*byte)))
     }
 }
 
@@ -54,7 +56,9 @@ impl Tag {
 
     fn parse(text: &[u8]) -> Option<Self> {
         let tag: [u8; TAG] = text.try_into().ok()?;
-        tag.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()).then_some(Self(tag))
+        tag.iter()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+            .then_some(Self(tag))
     }
 }
 
@@ -96,7 +100,12 @@ pub struct Owner {
 impl Owner {
     /// The owner identity of one object in this cluster. Markers of `former_clusters` count as this cluster's
     /// former ones.
-    pub fn new(cluster: &ClusterId, former_clusters: &[ClusterId], object: &ObjectName, uid: &ObjectUid) -> Self {
+    pub fn new(
+        cluster: &ClusterId,
+        former_clusters: &[ClusterId],
+        object: &ObjectName,
+        uid: &ObjectUid,
+    ) -> Self {
         Self {
             cluster: Tag::cluster(cluster),
             former_clusters: former_clusters.iter().map(Tag::cluster).collect(),
@@ -112,7 +121,12 @@ impl Owner {
 
     /// The marker that one of the object's remote subscriptions carries.
     pub fn marker(&self, key: &RemoteKey) -> Marker {
-        Marker { cluster: self.cluster, object: self.object, uid: self.uid, key: Tag::key(key) }
+        Marker {
+            cluster: self.cluster,
+            object: self.object,
+            uid: self.uid,
+            key: Tag::key(key),
+        }
     }
 
     /// What `marker` means for the remote subscription `key` of this object.
@@ -121,7 +135,11 @@ impl Owner {
             return Ownership::Foreign;
         }
         if marker.cluster == self.cluster {
-            return if marker.uid == self.uid { Ownership::Ours } else { Ownership::Former };
+            return if marker.uid == self.uid {
+                Ownership::Ours
+            } else {
+                Ownership::Former
+            };
         }
         if self.former_clusters.contains(&marker.cluster) {
             return Ownership::Former;
@@ -138,14 +156,25 @@ impl Owner {
     /// [`NAME_MAX`], and the marker whole.
     pub fn remote_name(&self, key: &RemoteKey, human: &str) -> String {
         let room = NAME_MAX - MARKER_LEN - 1;
-        let human: String = human.trim().chars().filter(|c| !c.is_control()).take(room).collect();
-        format!("{} {}", human.trim_end(), self.marker(key)).trim_start().to_owned()
+        let human: String = human
+            .trim()
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(room)
+            .collect();
+        format!("{} {}", human.trim_end(), self.marker(key))
+            .trim_start()
+            .to_owned()
     }
 }
 
 impl fmt::Display for Marker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{OPEN}{}-{}-{}-{}]", self.cluster, self.object, self.uid, self.key)
+        write!(
+            f,
+            "{OPEN}{}-{}-{}-{}]",
+            self.cluster, self.object, self.uid, self.key
+        )
     }
 }
 
@@ -156,8 +185,12 @@ impl Marker {
         let body = bytes.get(bytes.len().checked_sub(MARKER_LEN)?..)?;
         let inner = body.strip_prefix(OPEN.as_bytes())?.strip_suffix(b"]")?;
         let mut tags = inner.split(|b| *b == b'-').map(Tag::parse);
-        let marker =
-            Self { cluster: tags.next()??, object: tags.next()??, uid: tags.next()??, key: tags.next()?? };
+        let marker = Self {
+            cluster: tags.next()??,
+            object: tags.next()??,
+            uid: tags.next()??,
+            key: tags.next()??,
+        };
         tags.next().is_none().then_some(marker)
     }
 
@@ -165,7 +198,9 @@ impl Marker {
     pub fn resembles(text: &str) -> bool {
         let lower = text.to_lowercase();
         lower.match_indices("[wh").any(|(at, found)| {
-            lower[at + found.len()..].trim_start_matches(|c: char| c.is_ascii_digit()).starts_with(':')
+            lower[at + found.len()..]
+                .trim_start_matches(|c: char| c.is_ascii_digit())
+                .starts_with(':')
         })
     }
 }
@@ -177,8 +212,16 @@ mod tests {
     use super::*;
 
     fn owner(cluster: &str, uid: &str) -> Owner {
-        let object = ObjectName { namespace: "support".into(), name: "crm".into() };
-        Owner::new(&ClusterId::parse(cluster).unwrap(), &[], &object, &ObjectUid::parse(uid).unwrap())
+        let object = ObjectName {
+            namespace: "support".into(),
+            name: "crm".into(),
+        };
+        Owner::new(
+            &ClusterId::parse(cluster).unwrap(),
+            &[],
+            &object,
+            &ObjectUid::parse(uid).unwrap(),
+        )
     }
 
     proptest! {
@@ -207,12 +250,24 @@ mod tests {
         let key = RemoteKey::single();
         let me = owner("c1", "u1");
         assert_eq!(me.ownership(&key, &me.marker(&key)), Ownership::Ours);
-        assert_eq!(me.ownership(&key, &owner("c1", "u0").marker(&key)), Ownership::Former);
-        assert_eq!(me.ownership(&key, &owner("c2", "u1").marker(&key)), Ownership::OtherCluster);
+        assert_eq!(
+            me.ownership(&key, &owner("c1", "u0").marker(&key)),
+            Ownership::Former
+        );
+        assert_eq!(
+            me.ownership(&key, &owner("c2", "u1").marker(&key)),
+            Ownership::OtherCluster
+        );
         let other_key = RemoteKey::parse("other").unwrap();
         assert_eq!(me.ownership(&key, &me.marker(&other_key)), Ownership::Foreign);
-        let heir = Owner { former_clusters: vec![Tag::cluster(&ClusterId::parse("c2").unwrap())], ..me };
-        assert_eq!(heir.ownership(&key, &owner("c2", "u9").marker(&key)), Ownership::Former);
+        let heir = Owner {
+            former_clusters: vec![Tag::cluster(&ClusterId::parse("c2").unwrap())],
+            ..me
+        };
+        assert_eq!(
+            heir.ownership(&key, &owner("c2", "u9").marker(&key)),
+            Ownership::Former
+        );
     }
 
     #[test]

@@ -55,7 +55,10 @@ impl Snapshot {
     /// The snapshot of a LIST whose first request was sent at `begun`. An id that was listed twice (pages can
     /// shift) counts once.
     pub fn new(begun: Moment, listed: impl IntoIterator<Item = Remote>) -> Self {
-        let mut snapshot = Self { begun, ..Self::default() };
+        let mut snapshot = Self {
+            begun,
+            ..Self::default()
+        };
         for remote in listed {
             let id = remote.id.clone();
             let (marker, url) = (remote.marker, remote.view.get(Field::Url));
@@ -63,7 +66,11 @@ impl Snapshot {
                 continue;
             }
             if let Some(marker) = marker {
-                snapshot.by_object.entry(marker.object).or_default().push(id.clone());
+                snapshot
+                    .by_object
+                    .entry(marker.object)
+                    .or_default()
+                    .push(id.clone());
             } else {
                 snapshot.by_url.entry(url).or_default().push(id);
             }
@@ -93,12 +100,20 @@ impl Snapshot {
 
     /// Those whose marker names the object.
     pub fn marked_for(&self, object: Tag) -> impl Iterator<Item = &Remote> {
-        self.by_object.get(&object).into_iter().flatten().filter_map(|id| self.remotes.get(id))
+        self.by_object
+            .get(&object)
+            .into_iter()
+            .flatten()
+            .filter_map(|id| self.remotes.get(id))
     }
 
     /// Those without any marker that deliver to the URL of `view`.
     pub fn unmarked_with_url(&self, view: &View) -> impl Iterator<Item = &Remote> {
-        self.by_url.get(&view.get(Field::Url)).into_iter().flatten().filter_map(|id| self.remotes.get(id))
+        self.by_url
+            .get(&view.get(Field::Url))
+            .into_iter()
+            .flatten()
+            .filter_map(|id| self.remotes.get(id))
     }
 
     /// All of them, in no order.

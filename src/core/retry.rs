@@ -23,7 +23,9 @@ const BACKOFF_MIN_MS: u64 = 1000;
 /// the upper half by `seed`, so that objects that failed together do not come back together.
 pub fn backoff(failures: u32, seed: u64) -> Duration {
     let max = u64::try_from(BACKOFF_MAX.as_millis()).unwrap_or(u64::MAX);
-    let full = BACKOFF_MIN_MS.saturating_mul(1 << failures.saturating_sub(1).min(20)).min(max);
+    let full = BACKOFF_MIN_MS
+        .saturating_mul(1 << failures.saturating_sub(1).min(20))
+        .min(max);
     let half = full / 2;
     Duration::from_millis(half + scramble(seed ^ u64::from(failures)) % (full - half + 1))
 }
@@ -88,11 +90,17 @@ mod tests {
         let none = |_: &str| None;
         assert_eq!(retry_after("7", none, 0), Some(Duration::from_secs(7)));
         assert_eq!(retry_after("1000000000000", none, 0), Some(RETRY_AFTER_MAX));
-        assert_eq!(retry_after("99999999999999999999999", none, 0), Some(RETRY_AFTER_MAX));
+        assert_eq!(
+            retry_after("99999999999999999999999", none, 0),
+            Some(RETRY_AFTER_MAX)
+        );
         assert_eq!(retry_after("-5", none, 0), None);
         assert_eq!(retry_after("soon", none, 0), None);
         assert_eq!(retry_after("date", |_| Some(90), 100), None);
-        assert_eq!(retry_after("date", |_| Some(130), 100), Some(Duration::from_secs(30)));
+        assert_eq!(
+            retry_after("date", |_| Some(130), 100),
+            Some(Duration::from_secs(30))
+        );
     }
 
     #[test]

@@ -157,9 +157,10 @@ impl Canon<'_> {
                 let parts = ["basic", username.expose_secret(), password.expose_secret()];
                 Part::Is(self.0.fingerprint(field, parts.map(str::as_bytes)))
             }
-            Authorization::Bearer(token) => {
-                Part::Is(self.0.fingerprint(field, ["bearer", token.expose_secret()].map(str::as_bytes)))
-            }
+            Authorization::Bearer(token) => Part::Is(
+                self.0
+                    .fingerprint(field, ["bearer", token.expose_secret()].map(str::as_bytes)),
+            ),
         }
     }
 
@@ -167,7 +168,9 @@ impl Canon<'_> {
         if headers.is_empty() {
             return Part::Absent;
         }
-        let parts = headers.iter().flat_map(|(name, value)| [name.as_bytes(), value.expose_secret().as_bytes()]);
+        let parts = headers
+            .iter()
+            .flat_map(|(name, value)| [name.as_bytes(), value.expose_secret().as_bytes()]);
         Part::Is(self.0.fingerprint(Field::Headers.as_str(), parts))
     }
 }
@@ -177,7 +180,12 @@ impl Settings {
     pub fn view(&self, key: &HashKey) -> View {
         let canon = Canon(key);
         let mut view = View::default();
-        view.set(Field::Name, self.name.as_deref().map_or(Part::Unknown, |name| canon.text(Field::Name, name)));
+        view.set(
+            Field::Name,
+            self.name
+                .as_deref()
+                .map_or(Part::Unknown, |name| canon.text(Field::Name, name)),
+        );
         view.set(Field::Url, canon.url(self.url.expose()));
         view.set(Field::Events, canon.events(&self.events));
         view.set(Field::Enabled, canon.enabled(self.enabled));
@@ -185,7 +193,10 @@ impl Settings {
         view.set(Field::Authorization, canon.authorization(&self.authorization));
         view.set(Field::Headers, canon.headers(&self.headers));
         if let Some(signing) = &self.signing_key {
-            view.set(Field::SigningKey, canon.text(Field::SigningKey, signing.expose_secret()));
+            view.set(
+                Field::SigningKey,
+                canon.text(Field::SigningKey, signing.expose_secret()),
+            );
         }
         view
     }
@@ -197,23 +208,41 @@ impl Reading {
         let canon = Canon(key);
         let mut view = View::default();
         let mut set = |field, part: Option<Part>| view.set(field, part.unwrap_or_default());
-        set(Field::Name, self.name.as_deref().map(|name| canon.text(Field::Name, name)));
-        set(Field::Url, self.url.as_ref().map(|url| canon.url(url.expose_secret())));
-        set(Field::Events, self.events.as_ref().map(|events| canon.events(events)));
+        set(
+            Field::Name,
+            self.name.as_deref().map(|name| canon.text(Field::Name, name)),
+        );
+        set(
+            Field::Url,
+            self.url.as_ref().map(|url| canon.url(url.expose_secret())),
+        );
+        set(
+            Field::Events,
+            self.events.as_ref().map(|events| canon.events(events)),
+        );
         set(Field::Enabled, self.enabled.map(|enabled| canon.enabled(enabled)));
         let filters = self.filters.as_ref().map(|filters| match filters {
             Ok(filters) => canon.filters(filters),
             Err(text) => canon.text(Field::Filters, text),
         });
         set(Field::Filters, filters);
-        let authorization = self.authorization.as_ref().map(|authorization| match authorization {
-            Ok(authorization) => canon.authorization(authorization),
-            Err(text) => canon.text(Field::Authorization, text.expose_secret()),
-        });
+        let authorization = self
+            .authorization
+            .as_ref()
+            .map(|authorization| match authorization {
+                Ok(authorization) => canon.authorization(authorization),
+                Err(text) => canon.text(Field::Authorization, text.expose_secret()),
+            });
         set(Field::Authorization, authorization);
-        set(Field::Headers, self.headers.as_ref().map(|headers| canon.headers(headers)));
+        set(
+            Field::Headers,
+            self.headers.as_ref().map(|headers| canon.headers(headers)),
+        );
         let signing = self.signing_key.as_ref();
-        set(Field::SigningKey, signing.map(|signing| canon.text(Field::SigningKey, signing.expose_secret())));
+        set(
+            Field::SigningKey,
+            signing.map(|signing| canon.text(Field::SigningKey, signing.expose_secret())),
+        );
         view
     }
 }
@@ -239,7 +268,10 @@ mod tests {
             events: [EventName::parse("A").unwrap(), EventName::parse("B").unwrap()].into(),
             enabled: true,
             filters: Filters::new(),
-            authorization: Authorization::Basic { username: "u".into(), password: "canary".into() },
+            authorization: Authorization::Basic {
+                username: "u".into(),
+                password: "canary".into(),
+            },
             headers: [("x-team".to_owned(), SecretString::from("canary"))].into(),
             signing_key: None,
         }
@@ -252,7 +284,10 @@ mod tests {
             events: Some([EventName::parse("B").unwrap(), EventName::parse("A").unwrap()].into()),
             enabled: Some(true),
             filters: Some(Ok(Filters::new())),
-            authorization: Some(Ok(Authorization::Basic { username: "u".into(), password: "canary".into() })),
+            authorization: Some(Ok(Authorization::Basic {
+                username: "u".into(),
+                password: "canary".into(),
+            })),
             headers: None,
             signing_key: Some("k".into()),
         }
@@ -261,8 +296,15 @@ mod tests {
     #[test]
     fn wanted_and_read_agree_on_what_is_equal() {
         let key = HashKey::new([7; 32]);
-        assert_eq!(settings().view(&key).differing(&reading().view(&key)), FieldSet::EMPTY);
-        let other = Reading { enabled: Some(false), filters: Some(Err("tree".into())), ..reading() };
+        assert_eq!(
+            settings().view(&key).differing(&reading().view(&key)),
+            FieldSet::EMPTY
+        );
+        let other = Reading {
+            enabled: Some(false),
+            filters: Some(Err("tree".into())),
+            ..reading()
+        };
         let expected = FieldSet::of(&[Field::Enabled, Field::Filters]);
         assert_eq!(settings().view(&key).differing(&other.view(&key)), expected);
     }
@@ -271,7 +313,10 @@ mod tests {
     fn a_password_moved_into_the_user_name_is_a_difference() {
         let key = HashKey::new([7; 32]);
         let basic = |u: &str, p: &str| Settings {
-            authorization: Authorization::Basic { username: u.into(), password: p.into() },
+            authorization: Authorization::Basic {
+                username: u.into(),
+                password: p.into(),
+            },
             ..settings()
         };
         assert_ne!(basic("ab", "c").view(&key), basic("a", "bc").view(&key));

@@ -49,7 +49,9 @@ impl DeliveryUrl {
         if !text.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(UrlError::NotVisibleAscii);
         }
-        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        let rest = text
+            .strip_prefix("https://")
+            .or_else(|| text.strip_prefix("http://"));
         let rest = rest.ok_or(UrlError::Scheme)?;
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         if authority.is_empty() {
@@ -62,8 +64,15 @@ impl DeliveryUrl {
             return Err(UrlError::Fragment);
         }
         let url = url::Url::parse(text).map_err(|_| UrlError::Host)?;
-        let host = url.host_str().filter(|host| !host.is_empty()).ok_or(UrlError::Host)?;
-        Ok(Self { text: text.into(), host: host.into(), https: url.scheme() == "https" })
+        let host = url
+            .host_str()
+            .filter(|host| !host.is_empty())
+            .ok_or(UrlError::Host)?;
+        Ok(Self {
+            text: text.into(),
+            host: host.into(),
+            https: url.scheme() == "https",
+        })
     }
 
     /// The URL as the user wrote it.
@@ -115,13 +124,22 @@ mod tests {
         for (text, error) in cases {
             assert_eq!(DeliveryUrl::parse(text).err(), Some(error), "{text}");
         }
-        assert_eq!(DeliveryUrl::parse(&format!("https://h/{}", "x".repeat(2048))).err(), Some(UrlError::TooLong));
+        assert_eq!(
+            DeliveryUrl::parse(&format!("https://h/{}", "x".repeat(2048))).err(),
+            Some(UrlError::TooLong)
+        );
     }
 
     #[test]
     fn urls_of_one_meaning_have_one_canonical_form() {
-        assert_eq!(canonical_url("https://Hooks.Example.com:443"), canonical_url("https://hooks.example.com/"));
-        assert_ne!(canonical_url("https://hooks.example.com/A"), canonical_url("https://hooks.example.com/a"));
+        assert_eq!(
+            canonical_url("https://Hooks.Example.com:443"),
+            canonical_url("https://hooks.example.com/")
+        );
+        assert_ne!(
+            canonical_url("https://hooks.example.com/A"),
+            canonical_url("https://hooks.example.com/a")
+        );
     }
 
     #[test]

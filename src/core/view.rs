@@ -105,7 +105,10 @@ impl FieldSet {
 
     /// The fields in the order in which they are shown.
     pub fn iter(self) -> impl Iterator<Item = Field> {
-        Field::ALL.iter().copied().filter(move |field| self.contains(*field))
+        Field::ALL
+            .iter()
+            .copied()
+            .filter(move |field| self.contains(*field))
     }
 }
 
@@ -228,7 +231,10 @@ mod tests {
         seen.set(Field::Url, is("b"));
         seen.set(Field::Filters, is("f"));
         seen.set(Field::SigningKey, is("k"));
-        assert_eq!(wanted.differing(&seen), FieldSet::of(&[Field::Url, Field::Filters]));
+        assert_eq!(
+            wanted.differing(&seen),
+            FieldSet::of(&[Field::Url, Field::Filters])
+        );
     }
 
     #[test]

@@ -1,0 +1,422 @@
+//! What has to be remembered between one look at the world and the next, and how each effect changes it.
+//!
+//! The parts that only status can tell (ids, hashes, open write-ahead entries) survive a restart; the rest is
+//! local to the process and can be lost at any time at the cost of one more request.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::hash::Fingerprint;
+use crate::names::{EventName, ExternalId, RemoteKey};
+use crate::reason::Reason;
+use crate::remote::{Remote, Sighting};
+use crate::retry::{Disposition, backoff};
+use crate::time::Moment;
+use crate::view::{Field, FieldSet, Part, Sent, View};
+
+/// One remote subscription that should be there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Which of the object's remote subscriptions it is.
+    pub key: RemoteKey,
+    /// Its content.
+    pub view: View,
+    /// Digest of the whole view: tells a change of the spec from drift.
+    pub digest: Fingerprint,
+    /// The events, in the clear, for the write-ahead entry.
+    pub events: Vec<EventName>,
+}
+
+/// How a remote subscription came to be ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Hold {
+    /// Created by us.
+    #[default]
+    Owned,
+    /// Taken over.
+    Adopted,
+    /// Only looked at.
+    Observed,
+}
+
+/// How certain it is that a create was not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Certainty {
+    /// This process opened the entry at that moment and has not sent the create.
+    NotSent {
+        /// When the entry was safely stored.
+        opened: Moment,
+    },
+    /// The create was sent and nobody knows what became of it, or a process before this one left the entry.
+    Unknown {
+        /// Since when this process knows.
+        since: Moment,
+    },
+}
+
+/// A write-ahead entry: a create that was about to happen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    /// Counts from one.
+    pub attempt: u32,
+    /// What was to be sent.
+    pub target: Target,
+    /// Whether it was.
+    pub certainty: Certainty,
+}
+
+/// What a create was to send: enough to recognise the result, and to know later what was applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Digest of the URL.
+    pub url: Part,
+    /// The events.
+    pub events: Vec<EventName>,
+    /// Digest of the whole view.
+    pub applied: Option<Fingerprint>,
+    /// Digests of the fields.
+    pub sent: Option<Sent>,
+}
+
+/// A failure that holds back further attempts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What went wrong.
+    pub reason: Reason,
+    /// Text for the user, free of secrets.
+    pub message: String,
+    /// No attempt before this moment; `None` = none until the wish changes.
+    pub until: Option<Moment>,
+    /// The wish that failed.
+    pub digest: Option<Fingerprint>,
+    /// How many in a row.
+    pub count: u32,
+    /// Since when.
+    pub since: Moment,
+}
+
+/// What an effect reports when it did not work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// What went wrong.
+    pub reason: Reason,
+    /// Text for the user, free of secrets.
+    pub message: String,
+    /// When to try again.
+    pub disposition: Disposition,
+    /// Whether the request may have been carried out all the same.
+    pub may_have_taken_effect: bool,
+}
+
+/// What is known of one remote subscription.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Entry {
+    /// The provider's id.
+    pub id: Option<ExternalId>,
+    /// How it came to be ours.
+    pub hold: Hold,
+    /// Digest of the wish that was last applied; `None` = unknown.
+    pub applied: Option<Fingerprint>,
+    /// Digests of the fields as they were last sent; `None` = unknown.
+    pub sent: Option<Sent>,
+    /// Fields that the provider did not change as asked.
+    pub not_kept: FieldSet,
+    /// Fields that were removed, with no way to see whether they are gone.
+    pub unverifiable: FieldSet,
+    /// The open write-ahead entry.
+    pub pending: Option<Pending>,
+
+    /// The newest read outside of a snapshot.
+    pub seen: Option<Sighting>,
+    /// When a complete LIST first lacked the id.
+    pub missing_since: Option<Moment>,
+    /// When a read by id said that it does not exist.
+    pub absent_at: Option<Moment>,
+    /// Made by us a moment ago without a marker: to be deleted again.
+    pub discard: Option<ExternalId>,
+    /// What holds back further attempts.
+    pub failure: Option<Failure>,
+    /// Repairs of drift in a row, and when the last one was.
+    pub repairs: (u32, Moment),
+}
+
+/// What is known of one object.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Memory {
+    /// Our finalizer is on the object.
+    pub finalizer: bool,
+    /// What is known of its remote subscriptions.
+    pub entries: BTreeMap<RemoteKey, Entry>,
+    /// Ids that this process knows to be gone, which an older snapshot may still show.
+    pub gone: BTreeSet<ExternalId>,
+}
+
+/// A change of memory that needs no effect in the world.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    /// A complete LIST lacks the id.
+    Missing(RemoteKey),
+    /// What is there is what is wanted.
+    Applied(RemoteKey),
+    /// The entry has nothing to tell any more.
+    Forget(RemoteKey, Forgotten),
+}
+
+/// Why an entry is forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forgotten {
+    /// The remote subscription disappeared, and a read by id confirmed it.
+    Vanished,
+    /// It is not, or no longer, marked as ours.
+    NotOurs,
+    /// The create was never sent, or had no effect.
+    NeverCreated,
+    /// It was only looked at.
+    Released,
+}
+
+impl Entry {
+    fn failed(&mut self, fault: Fault, digest: Option<Fingerprint>, now: Moment, seed: u64) {
+        let before = self.failure.take().filter(|before| before.digest == digest);
+        let count = before.as_ref().map_or(0, |before| before.count).saturating_add(1);
+        let until = match fault.disposition {
+            Disposition::Backoff => Some(now.after(backoff(count, seed))),
+            Disposition::After(delay) => Some(now.after(delay)),
+            Disposition::WaitForChange => None,
+        };
+        let since = before.map_or(now, |before| before.since);
+        self.failure = Some(Failure {
+            reason: fault.reason,
+            message: fault.message,
+            until,
+            digest,
+            count,
+            since,
+        });
+    }
+
+    fn saw(&mut self, remote: Remote, at: Moment) {
+        self.missing_since = None;
+        self.absent_at = None;
+        self.seen = Some(Sighting { remote, at });
+    }
+
+    /// Takes what the provider shows after a write of `fields`.
+    fn wrote(&mut self, wanted: &Wanted, fields: FieldSet, remote: Remote, at: Moment) {
+        if self.applied != Some(wanted.digest) {
+            self.not_kept = FieldSet::EMPTY;
+            self.unverifiable = FieldSet::EMPTY;
+        }
+        self.not_kept = self
+            .not_kept
+            .union(wanted.view.differing(&remote.view).intersection(fields));
+        let hidden = remote.view.fields_that_are(Part::Unknown);
+        let removed = wanted.view.fields_that_are(Part::Absent);
+        self.unverifiable = self
+            .unverifiable
+            .union(fields.intersection(hidden).intersection(removed));
+        self.applied = Some(wanted.digest);
+        self.sent = Some(Sent::all_of(&wanted.view));
+        self.failure = None;
+        self.saw(remote, at);
+    }
+}
+
+impl Memory {
+    /// What is known of `key`.
+    pub fn entry(&mut self, key: &RemoteKey) -> &mut Entry {
+        self.entries.entry(key.clone()).or_default()
+    }
+
+    /// All ids that are held.
+    pub fn ids(&self) -> impl Iterator<Item = &ExternalId> {
+        self.entries.values().filter_map(|entry| entry.id.as_ref())
+    }
+
+    /// What is left of this memory in the next process: ids, hashes and entries, of which nobody knows any more
+    /// whether their create was sent.
+    #[must_use]
+    pub fn after_restart(self, now: Moment) -> Self {
+        let entries = self.entries.into_iter().map(|(key, entry)| {
+            let pending = entry.pending.map(|pending| Pending {
+                certainty: Certainty::Unknown { since: now },
+                ..pending
+            });
+            let Entry {
+                id,
+                hold,
+                applied,
+                sent,
+                not_kept,
+                unverifiable,
+                ..
+            } = entry;
+            (
+                key,
+                Entry {
+                    id,
+                    hold,
+                    applied,
+                    sent,
+                    not_kept,
+                    unverifiable,
+                    pending,
+                    ..Entry::default()
+                },
+            )
+        });
+        Self {
+            finalizer: self.finalizer,
+            entries: entries.collect(),
+            gone: BTreeSet::new(),
+        }
+    }
+
+    /// The write-ahead entries of `wanted`, as they are to be stored before a create is sent.
+    pub fn intend(&mut self, wanted: &[&Wanted], now: Moment) {
+        for wish in wanted {
+            let entry = self.entry(&wish.key);
+            let attempt = entry
+                .pending
+                .as_ref()
+                .map_or(0, |pending| pending.attempt)
+                .saturating_add(1);
+            let target = Target {
+                url: wish.view.get(Field::Url),
+                events: wish.events.clone(),
+                applied: Some(wish.digest),
+                sent: Some(Sent::all_of(&wish.view)),
+            };
+            let certainty = Certainty::NotSent { opened: now };
+            entry.pending = Some(Pending {
+                attempt,
+                target,
+                certainty,
+            });
+        }
+    }
+
+    /// A create succeeded. Where names exist and the marker did not survive, the result is to be deleted again.
+    pub fn created(&mut self, wanted: &Wanted, remote: Remote, marked: bool, at: Moment) {
+        let entry = self.entry(&wanted.key);
+        entry.pending = None;
+        if !marked {
+            entry.discard = Some(remote.id);
+            entry.failure = Some(Failure {
+                reason: Reason::MarkerNotPreserved,
+                message: "the provider did not keep the ownership marker in the name".into(),
+                until: None,
+                digest: Some(wanted.digest),
+                count: 1,
+                since: at,
+            });
+            return;
+        }
+        entry.id = Some(remote.id.clone());
+        entry.hold = Hold::Owned;
+        entry.applied = None;
+        let everything = Field::ALL.iter().copied().collect::<FieldSet>();
+        let set = everything.without(wanted.view.fields_that_are(Part::Absent));
+        entry.wrote(wanted, set, remote, at);
+    }
+
+    /// A create did not succeed, or nobody knows.
+    pub fn create_failed(&mut self, wanted: &Wanted, fault: Fault, now: Moment, seed: u64) {
+        let entry = self.entry(&wanted.key);
+        let terminal = fault.disposition == Disposition::WaitForChange;
+        match &mut entry.pending {
+            Some(pending) if fault.may_have_taken_effect => {
+                pending.certainty = Certainty::Unknown { since: now }
+            }
+            pending if terminal => *pending = None,
+            _ => {}
+        }
+        entry.failed(fault, Some(wanted.digest), now, seed);
+    }
+
+    /// A remote subscription was taken over (and its name rewritten, where that was needed). What was applied
+    /// is known only when it is what an open entry says was sent.
+    pub fn adopted(&mut self, key: &RemoteKey, hold: Hold, sent_by_entry: bool, remote: Remote, at: Moment) {
+        let entry = self.entry(key);
+        let pending = entry.pending.take();
+        entry.id = Some(remote.id.clone());
+        entry.hold = if sent_by_entry { Hold::Owned } else { hold };
+        (entry.applied, entry.sent) = match pending {
+            Some(pending) if sent_by_entry => (pending.target.applied, pending.target.sent),
+            _ => (None, None),
+        };
+        entry.failure = None;
+        entry.saw(remote, at);
+    }
+
+    /// A read by id.
+    pub fn read(&mut self, key: &RemoteKey, remote: Option<Remote>, at: Moment) {
+        let entry = self.entry(key);
+        match remote {
+            Some(remote) => {
+                // A read that works ends a failure to read; a refusal of the wish stays.
+                entry.failure.take_if(|failure| failure.until.is_some());
+                entry.saw(remote, at);
+            }
+            None => entry.absent_at = Some(at),
+        }
+    }
+
+    /// An update succeeded. `repair` tells that it corrected drift.
+    pub fn updated(&mut self, wanted: &Wanted, fields: FieldSet, remote: Remote, repair: bool, at: Moment) {
+        let entry = self.entry(&wanted.key);
+        entry.repairs = if repair {
+            (entry.repairs.0.saturating_add(1), at)
+        } else {
+            (0, at)
+        };
+        entry.wrote(wanted, fields, remote, at);
+    }
+
+    /// A read, update or delete failed. `digest` is the wish it was meant for.
+    pub fn failed(
+        &mut self,
+        key: &RemoteKey,
+        digest: Option<Fingerprint>,
+        fault: Fault,
+        now: Moment,
+        seed: u64,
+    ) {
+        self.entry(key).failed(fault, digest, now, seed);
+    }
+
+    /// A remote subscription was deleted.
+    pub fn deleted(&mut self, key: Option<&RemoteKey>, id: &ExternalId) {
+        self.gone.insert(id.clone());
+        let Some(key) = key else { return };
+        let Some(entry) = self.entries.get_mut(key) else {
+            return;
+        };
+        if entry.discard.take().is_none() {
+            self.entries.remove(key);
+        }
+    }
+
+    /// A change that needs no effect.
+    pub fn note(&mut self, note: &Note, wanted: &[Wanted], now: Moment) {
+        match note {
+            Note::Missing(key) => self.entry(key).missing_since = Some(now),
+            Note::Applied(key) => {
+                if let Some(wish) = wanted.iter().find(|wish| wish.key == *key) {
+                    let entry = self.entry(key);
+                    if entry.applied != Some(wish.digest) {
+                        entry.not_kept = FieldSet::EMPTY;
+                        entry.unverifiable = FieldSet::EMPTY;
+                    }
+                    entry.applied = Some(wish.digest);
+                    entry.sent = Some(Sent::all_of(&wish.view));
+                    entry.failure = None;
+                }
+            }
+            Note::Forget(key, _) => {
+                if let Some(id) = self.entries.remove(key).and_then(|entry| entry.id) {
+                    self.gone.insert(id);
+                }
+            }
+        }
+    }
+}

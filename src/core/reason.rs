@@ -1,0 +1,147 @@
+//! Why an object is in the state it is in: the closed list that users, alerts and docs can rely on.
+
+use std::fmt;
+
+macro_rules! reasons {
+    ($($(#[doc = $doc:literal])+ $reason:ident),+ $(,)?) => {
+        /// The reason of a condition: stable text in `PascalCase`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Reason { $($(#[doc = $doc])+ $reason),+ }
+
+        impl Reason {
+            /// Every reason, in the order of the reference page.
+            pub const ALL: &[Self] = &[$(Self::$reason),+];
+
+            /// The text in a condition.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$reason => stringify!($reason)),+ }
+            }
+
+            /// What it means and what to do, for the reference page.
+            pub const fn explanation(self) -> &'static str {
+                match self { $(Self::$reason => concat!($($doc),+)),+ }
+            }
+
+            /// The reason of that text.
+            pub fn parse(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|reason| reason.as_str() == text)
+            }
+        }
+    };
+}
+
+reasons! {
+    /// The remote subscription is as the spec says.
+    InSync,
+    /// Work on this generation has begun; nothing has failed.
+    Progressing,
+    /// Something failed and is tried again; within the progress deadline.
+    ProgressingWithRetry,
+    /// The spec is valid, allowed, and everything that it refers to is there.
+    Valid,
+    /// Nothing is sent, because `spec.suspend` is true.
+    SuspendedBySpec,
+    /// The object is being deleted, and its remote subscriptions before it.
+    Deleting,
+    /// The remote subscriptions cannot be deleted: the message says why and how to get out.
+    DeletionBlocked,
+    /// A field has a value that cannot be used; the message names it.
+    InvalidSpec,
+    /// The URL is plain http and the operator runs without `--allow-insecure-http`.
+    InsecureURL,
+    /// The provider has no such feature; the message names the field.
+    UnsupportedByProvider,
+    /// A Secret or one of its keys is missing. Nothing is sent until it is there.
+    SecretNotFound,
+    /// The Secret does not carry the label that releases it for this use; the message has the command.
+    SecretNotReleased,
+    /// The content of a Secret cannot be used; it is never shown.
+    SecretInvalid,
+    /// The ConfigMap of a CA bundle, or its key, is missing, or it holds no certificate.
+    CABundleInvalid,
+    /// The provider object does not exist.
+    ProviderNotFound,
+    /// The provider object is there and cannot be used yet; its own conditions say why.
+    ProviderNotReady,
+    /// The cluster-wide provider is not lent to this namespace.
+    NamespaceNotAllowed,
+    /// The provider refused the request. It is not repeated until the spec or a Secret changes.
+    RefusedByProvider,
+    /// The provider answered 401: the credential is wrong. Nothing is sent until the Secret changes, or for ten
+    /// minutes.
+    Unauthenticated,
+    /// The provider answered 403: the credential may not do this.
+    Forbidden,
+    /// The provider asked to slow down.
+    Throttled,
+    /// No connection, or no answer in time.
+    ProviderUnreachable,
+    /// The provider answered with a server error.
+    ProviderUnavailable,
+    /// The provider's certificate is not trusted.
+    TLSInvalid,
+    /// The answer is not what the provider documents: perhaps something else answered in its place.
+    UnintelligibleAnswer,
+    /// The apiserver refused or lost a write; it is tried again.
+    ApiserverUnavailable,
+    /// An earlier create may have taken effect. The operator looks for it before it tries again.
+    CreateOutcomeUnknown,
+    /// A LIST of the account is awaited; objects share it.
+    WaitingForList,
+    /// The account's request budget is used up for the moment.
+    WaitingForBudget,
+    /// A remote subscription carries the marker of the same object in another cluster.
+    OwnedByOtherCluster,
+    /// The remote subscription carries somebody else's marker and is left alone.
+    ForeignMarker,
+    /// The remote subscription has lost our marker, so that it is no longer ours to change.
+    MarkerMissing,
+    /// The provider did not keep the marker in the name; what was created has been deleted again.
+    MarkerNotPreserved,
+    /// Several remote subscriptions match; say which with `spec.adoption.externalIDs`.
+    AmbiguousMatch,
+    /// Adoption would empty fields that are set remotely; the message names them.
+    AdoptionWouldClear,
+    /// A remote subscription of this object exists, and `spec.adoption.policy` is Never.
+    AlreadyExists,
+    /// None of `spec.adoption.externalIDs`, or nothing that matches, exists at the provider.
+    NothingToAdopt,
+    /// The remote subscription disappeared; it is made anew when a second look confirms that.
+    RemoteMissing,
+    /// The remote subscription differs from the spec, and `spec.driftPolicy` is Report.
+    DriftDetected,
+    /// The remote subscription was repaired again and again; somebody else keeps changing it.
+    DriftRepeats,
+    /// The provider did not clear a field that the spec no longer sets; the message names it.
+    CannotClear,
+    /// A field was removed, and the provider does not show whether it is gone.
+    Unverifiable,
+    /// The guard stopped: too much vanished or was deleted at once. The provider object has the token.
+    Guarded,
+    /// The provider's account shows none of the known subscriptions: it seems to be another account.
+    AccountChanged,
+    /// The newest deliveries arrived.
+    DeliveriesSucceeding,
+    /// An event's deliveries failed as often in a row as `spec.delivery.failureThreshold` says.
+    DeliveriesFailing,
+    /// There was no delivery lately.
+    NoRecentDelivery,
+    /// Delivery monitoring is off, or has not looked yet.
+    NotMonitored,
+    /// The provider's signing key is in the Secret.
+    KeyPublished,
+    /// The Secret for the key exists and is not marked as this object's; it is left alone.
+    SecretExists,
+    /// The provider does not show the key.
+    KeyNotShown,
+    /// The provider was reached and the credential works.
+    Connected,
+    /// Not looked at yet.
+    NotChecked,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
