@@ -1,0 +1,75 @@
+//! How a simulator is started.
+
+use crate::{dixa::Token, frame::log::Retention};
+use std::path::PathBuf;
+
+/// Ports on 127.0.0.1; 0 lets the system choose.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ports {
+    /// Plain HTTP for the providers' clients.
+    pub http: u16,
+    /// TLS with a good certificate.
+    pub https: u16,
+    /// Plain HTTP for the admin side.
+    pub admin: u16,
+    /// TLS with an expired certificate.
+    pub https_expired: u16,
+    /// TLS with a certificate for another name.
+    pub https_wrong_name: u16,
+    /// TLS with a certificate of an authority that is not in the bundle.
+    pub https_unknown_ca: u16,
+}
+
+/// Which TLS listeners there are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TlsListeners {
+    /// None; nothing is spent on keys.
+    None,
+    /// The good one.
+    Good,
+    /// The good one and those that a client must refuse.
+    #[default]
+    All,
+}
+
+/// Everything that is decided before the start.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Ports.
+    pub ports: Ports,
+    /// TLS listeners.
+    pub tls: TlsListeners,
+    /// Switches as `(<provider>.<switch>, value)`, set in order.
+    pub switches: Vec<(String, String)>,
+    /// Dixa's tokens.
+    pub dixa_tokens: Vec<(String, Token)>,
+    /// How much of the request log is kept.
+    pub retention: Retention,
+    /// File from which the state is read at the start if it exists, and to which a snapshot is written.
+    pub state_file: Option<PathBuf>,
+}
+
+impl Config {
+    /// The Dixa token of the default configuration; it belongs to `example-org`.
+    pub const DIXA_TOKEN: &'static str = "dixa-token-example";
+
+    /// Adds a switch.
+    #[must_use]
+    pub fn with_switch(mut self, name: &str, value: &str) -> Self {
+        self.switches.push((name.to_owned(), value.to_owned()));
+        self
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            ports: Ports::default(),
+            tls: TlsListeners::default(),
+            switches: Vec::new(),
+            dixa_tokens: vec![(Self::DIXA_TOKEN.to_owned(), Token::of("example-org"))],
+            retention: Retention::Entries(200_000),
+            state_file: None,
+        }
+    }
+}

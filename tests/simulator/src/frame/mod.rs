@@ -1,0 +1,12 @@
+//! What every simulated provider shares: the request log, fault plans, holds, switches and the
+//! order in which a request meets them. A provider module adds only its own paths and state.
+
+pub(crate) mod body;
+pub(crate) mod clock;
+pub(crate) mod engine;
+pub(crate) mod fault;
+pub(crate) mod hold;
+pub(crate) mod log;
+pub(crate) mod provider;
+pub(crate) mod rate;
+pub(crate) mod switch;

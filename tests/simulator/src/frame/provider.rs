@@ -1,0 +1,91 @@
+//! The interface between the shared frame and one simulated provider.
+
+use crate::frame::{
+    body::Reply,
+    switch::{SwitchEntry, SwitchError},
+};
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
+
+/// What a request is about, as far as method and path tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// Name of the operation (`list`, `create`, …), or `unknown`.
+    pub operation: &'static str,
+    /// The object's id as it stands in the path.
+    pub object: Option<String>,
+    /// A second path parameter, such as the event of a log query.
+    pub detail: Option<String>,
+}
+
+impl Target {
+    pub(crate) fn unknown() -> Self {
+        Self {
+            operation: "unknown",
+            object: None,
+            detail: None,
+        }
+    }
+}
+
+/// One request, read completely.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub method: Method,
+    pub path: String,
+    pub query: Option<String>,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    pub target: Target,
+}
+
+/// How long a provider takes over every answer.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Latency {
+    pub fixed_ms: u64,
+    pub jitter_ms: u64,
+}
+
+/// A simulated provider. Every method is quick and takes no lock across a wait.
+pub(crate) trait Provider: Send + Sync {
+    /// Name in switches, in the log and on the admin side.
+    fn name(&self) -> &'static str;
+    /// Whether requests to this path are its own. Providers are asked in order.
+    fn claims(&self, path: &str) -> bool;
+    /// The operation that a method and path stand for.
+    fn target(&self, method: &Method, path: &str) -> Target;
+    /// The organization (or installation, or workspace) that the credential belongs to.
+    fn organization(&self, headers: &HeaderMap) -> Option<String>;
+    /// The refusal for a request above the rate limit. Called once for each request.
+    fn over_limit(&self, headers: &HeaderMap) -> Option<Reply>;
+    /// Executes the request. The change is complete when this returns.
+    fn apply(&self, call: &Call) -> Reply;
+    /// How long an answer takes at present.
+    fn latency(&self) -> Latency;
+    /// How many objects it holds.
+    fn object_count(&self) -> usize;
+    /// All switches with their values.
+    fn switches(&self) -> Vec<SwitchEntry>;
+    /// Sets one switch; the name comes without the provider in front.
+    fn set_switch(&self, name: &str, value: &str) -> Result<(), SwitchError>;
+    /// Everything that has to survive a restart.
+    fn snapshot(&self) -> Value;
+    /// Replaces the state by a snapshot; the error says what is wrong with it.
+    fn restore(&self, snapshot: Value) -> Result<(), serde_json::Error>;
+}
+
+/// A short name for a credential: the first 12 hex digits of its SHA-256, as
+/// `printf %s "$TOKEN" | sha256sum` shows them.
+pub fn credential_hash(credential: &str) -> String {
+    let digest = Sha256::digest(credential.as_bytes());
+    digest
+        .iter()
+        .take(6)
+        .fold(String::from("sha256:"), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
