@@ -9,8 +9,10 @@
 //! provider), [`settings`] (what one remote subscription looks like), [`view`] (the same as digests, which is
 //! all that comparison needs), [`memory`] (what status must remember), [`plan`] (the heart).
 
+pub mod budget;
 pub mod capabilities;
 pub mod delivery;
+pub mod guard;
 pub mod hash;
 pub mod marker;
 pub mod memory;
@@ -23,4 +25,5 @@ pub mod retry;
 pub mod settings;
 pub mod time;
 pub mod url;
+pub mod verdict;
 pub mod view;

@@ -1,0 +1,447 @@
+//! The request budget of one provider account: who may send next, and when.
+//!
+//! A token bucket with priorities. Nobody blocks on it: who cannot send now is queued, and is told when its turn
+//! has come ([`Budget::advance`]); until then it holds no worker. Amounts are integers: a token is
+//! [`TOKEN`] units, and `requestsPerMinute` units come back each millisecond.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::Hash;
+use std::time::Duration;
+
+use crate::retry::backoff;
+use crate::time::Moment;
+
+const TOKEN: u64 = 60_000;
+/// How long a granted turn is kept for who does not come.
+const GRANT_KEPT: Duration = Duration::from_secs(30);
+/// Failures in a row after which the account is paused: one object that always fails must not stop the others.
+const PAUSE_AFTER: u32 = 3;
+const DAY_BIN: Duration = Duration::from_secs(15 * 60);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// What a request is for, the most urgent first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Priority {
+    /// Somebody edited a spec and waits for it.
+    Edit,
+    /// An object is being deleted.
+    Delete,
+    /// A subscription is made.
+    Create,
+    /// Looking for drift, and correcting it.
+    Drift,
+    /// Asking how deliveries go: at most a tenth of the budget.
+    Delivery,
+}
+
+/// The limits of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Requests a minute in the long run.
+    pub per_minute: u32,
+    /// Requests at once after a quiet time.
+    pub burst: u32,
+    /// Requests in any 24 hours, counted in quarters of an hour; a restart forgets them.
+    pub per_day: u32,
+}
+
+#[derive(Debug)]
+struct Bucket {
+    level: u64,
+    capacity: u64,
+    /// Units a millisecond.
+    rate: u64,
+    updated: Moment,
+}
+
+impl Bucket {
+    fn new(capacity: u64, rate: u64, now: Moment) -> Self {
+        Self {
+            level: capacity,
+            capacity,
+            rate,
+            updated: now,
+        }
+    }
+
+    fn refill(&mut self, now: Moment) {
+        let elapsed = u64::try_from(now.since(self.updated).as_millis()).unwrap_or(u64::MAX);
+        self.level = self
+            .level
+            .saturating_add(elapsed.saturating_mul(self.rate))
+            .min(self.capacity);
+        self.updated = self.updated.max(now);
+    }
+
+    fn has_token(&self) -> bool {
+        self.level >= TOKEN
+    }
+
+    fn ready_at(&self) -> Moment {
+        let missing = TOKEN.saturating_sub(self.level);
+        self.updated
+            .after(Duration::from_millis(missing.div_ceil(self.rate.max(1))))
+    }
+}
+
+/// The budget of one account. `W` names who asks: an object, or the account's own LIST.
+#[derive(Debug)]
+pub struct Budget<W> {
+    all: Bucket,
+    delivery: Bucket,
+    per_day: u64,
+    day: VecDeque<(Moment, u64)>,
+    paused_until: Option<Moment>,
+    failures: u32,
+    /// After a pause, one request at a time until one succeeds.
+    probe: Option<W>,
+    queue: BTreeMap<(Priority, u64), W>,
+    places: HashMap<W, (Priority, u64)>,
+    grants: HashMap<W, (Priority, Moment)>,
+    sequence: u64,
+}
+
+impl<W: Clone + Eq + Hash> Budget<W> {
+    /// A full budget.
+    pub fn new(limits: Limits, now: Moment) -> Self {
+        let rate = u64::from(limits.per_minute.max(1));
+        Self {
+            all: Bucket::new(u64::from(limits.burst.max(1)) * TOKEN, rate, now),
+            delivery: Bucket::new(TOKEN, rate.div_ceil(10), now),
+            per_day: u64::from(limits.per_day.max(1)),
+            day: VecDeque::new(),
+            paused_until: None,
+            failures: 0,
+            probe: None,
+            queue: BTreeMap::new(),
+            places: HashMap::new(),
+            grants: HashMap::new(),
+            sequence: 0,
+        }
+    }
+
+    /// Changes the limits, keeping what is used and who waits.
+    pub fn set_limits(&mut self, limits: Limits, now: Moment) {
+        self.refill(now);
+        let fresh = Self::new(limits, now);
+        self.all = Bucket {
+            level: self.all.level.min(fresh.all.capacity),
+            ..fresh.all
+        };
+        self.delivery = Bucket {
+            level: self.delivery.level.min(TOKEN),
+            ..fresh.delivery
+        };
+        self.per_day = fresh.per_day;
+    }
+
+    /// Whether `who` may send one request now: its turn was granted, or nobody as urgent waits and a token is
+    /// there. If not, it has a place in the queue (the better one, if it had one already) and will come out of
+    /// [`Self::advance`].
+    pub fn request(&mut self, who: &W, priority: Priority, now: Moment) -> bool {
+        if self.grants.remove(who).is_some() {
+            return true;
+        }
+        self.refill(now);
+        let first = self
+            .queue
+            .keys()
+            .next()
+            .is_none_or(|(waiting, _)| priority < *waiting);
+        if first && self.available(priority, now) {
+            self.leave_queue(who);
+            self.take(who, priority, now);
+            return true;
+        }
+        self.enqueue(who, priority);
+        false
+    }
+
+    /// Hands out turns to those who wait, the most urgent and then the longest waiting first. Each of them has
+    /// [`GRANT_KEPT`] to come with [`Self::request`]; a turn that nobody takes goes to the next.
+    pub fn advance(&mut self, now: Moment) -> Vec<W> {
+        self.refill(now);
+        let late = |(_, until): &(Priority, Moment)| *until <= now;
+        let expired: Vec<_> = self
+            .grants
+            .iter()
+            .filter(|(_, grant)| late(grant))
+            .map(|(who, _)| who.clone())
+            .collect();
+        for who in expired {
+            self.withdraw(&who);
+        }
+        let mut granted = Vec::new();
+        while let Some(place) = self.next_place(now) {
+            let Some(who) = self.queue.remove(&place) else {
+                break;
+            };
+            self.places.remove(&who);
+            self.take(&who, place.0, now);
+            self.grants.insert(who.clone(), (place.0, now.after(GRANT_KEPT)));
+            granted.push(who);
+        }
+        granted
+    }
+
+    /// When [`Self::advance`] has something to do again; `None` while nobody waits and no turn is out.
+    pub fn next_wake(&self, now: Moment) -> Option<Moment> {
+        let expiry = self.grants.values().map(|(_, until)| *until).min();
+        let waiting = self.queue.keys().next().map(|(priority, _)| {
+            let pause = self.paused_until.unwrap_or(now);
+            let delivery = if *priority == Priority::Delivery {
+                self.delivery.ready_at()
+            } else {
+                now
+            };
+            self.all
+                .ready_at()
+                .max(delivery)
+                .max(pause)
+                .max(self.day_ready_at(now))
+        });
+        // While a probe is out, its answer decides, not the clock.
+        let waiting = waiting.filter(|_| self.probe.is_none());
+        [expiry, waiting].into_iter().flatten().min()
+    }
+
+    /// `who` no longer wants to send: its place is free, its unused turn goes back.
+    pub fn withdraw(&mut self, who: &W) {
+        self.leave_queue(who);
+        if let Some((priority, _)) = self.grants.remove(who) {
+            self.refund(priority);
+            self.probe.take_if(|probe| probe == who);
+        }
+    }
+
+    /// A request of `who` was answered as it should be.
+    pub fn succeeded(&mut self, who: &W) {
+        self.failures = 0;
+        self.paused_until = None;
+        self.probe.take_if(|probe| probe == who);
+    }
+
+    /// The provider asked for a pause: everybody waits.
+    pub fn pause(&mut self, who: &W, delay: Duration, now: Moment) {
+        let until = now.after(delay);
+        self.paused_until = Some(self.paused_until.map_or(until, |other| other.max(until)));
+        self.probe.take_if(|probe| probe == who);
+    }
+
+    /// The provider did not answer, or not as it should. From the third failure in a row on, everybody waits,
+    /// longer each time, and then one request tries.
+    pub fn failed(&mut self, who: &W, now: Moment, seed: u64) {
+        self.failures = self.failures.saturating_add(1);
+        let over = self.failures.saturating_sub(PAUSE_AFTER - 1);
+        let delay = if over == 0 {
+            Duration::ZERO
+        } else {
+            backoff(over, seed)
+        };
+        self.pause(who, delay, now);
+    }
+
+    /// Whether the account is paused.
+    pub fn is_paused(&self, now: Moment) -> bool {
+        self.paused_until.is_some_and(|until| now < until)
+    }
+
+    /// How many wait.
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
+    fn next_place(&self, now: Moment) -> Option<(Priority, u64)> {
+        let place = *self.queue.keys().next()?;
+        self.available(place.0, now).then_some(place)
+    }
+
+    fn available(&self, priority: Priority, now: Moment) -> bool {
+        let used_today: u64 = self.day.iter().map(|(_, used)| used).sum();
+        self.all.has_token()
+            && (priority != Priority::Delivery || self.delivery.has_token())
+            && !self.is_paused(now)
+            && self.probe.is_none()
+            && used_today < self.per_day
+    }
+
+    fn take(&mut self, who: &W, priority: Priority, now: Moment) {
+        self.all.level -= TOKEN;
+        if priority == Priority::Delivery {
+            self.delivery.level = self.delivery.level.saturating_sub(TOKEN);
+        }
+        match self.day.back_mut() {
+            Some((begun, used)) if now.since(*begun) < DAY_BIN => *used += 1,
+            _ => self.day.push_back((now, 1)),
+        }
+        if self.failures >= PAUSE_AFTER {
+            self.probe = Some(who.clone());
+        }
+    }
+
+    fn refund(&mut self, priority: Priority) {
+        self.all.level = (self.all.level + TOKEN).min(self.all.capacity);
+        if priority == Priority::Delivery {
+            self.delivery.level = (self.delivery.level + TOKEN).min(TOKEN);
+        }
+        if let Some((_, used)) = self.day.back_mut() {
+            *used = used.saturating_sub(1);
+        }
+    }
+
+    fn refill(&mut self, now: Moment) {
+        self.all.refill(now);
+        self.delivery.refill(now);
+        while self
+            .day
+            .front()
+            .is_some_and(|(begun, _)| now.since(*begun) >= DAY)
+        {
+            self.day.pop_front();
+        }
+    }
+
+    fn day_ready_at(&self, now: Moment) -> Moment {
+        let used: u64 = self.day.iter().map(|(_, used)| used).sum();
+        match self.day.front() {
+            Some((begun, _)) if used >= self.per_day => begun.after(DAY),
+            _ => now,
+        }
+    }
+
+    fn enqueue(&mut self, who: &W, priority: Priority) {
+        if self
+            .places
+            .get(who)
+            .is_some_and(|(queued, _)| *queued <= priority)
+        {
+            return;
+        }
+        self.leave_queue(who);
+        self.sequence += 1;
+        let place = (priority, self.sequence);
+        self.queue.insert(place, who.clone());
+        self.places.insert(who.clone(), place);
+    }
+
+    fn leave_queue(&mut self, who: &W) {
+        if let Some(place) = self.places.remove(who) {
+            self.queue.remove(&place);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const AMPLE_DAY: u32 = 1_000_000;
+
+    fn at(millis: u64) -> Moment {
+        Moment::from_millis(millis)
+    }
+
+    fn budget(per_minute: u32, burst: u32) -> Budget<u32> {
+        Budget::new(
+            Limits {
+                per_minute,
+                burst,
+                per_day: AMPLE_DAY,
+            },
+            at(0),
+        )
+    }
+
+    #[test]
+    fn an_edit_jumps_the_queue_and_equals_go_in_order() {
+        let mut budget = budget(60, 1);
+        assert!(budget.request(&0, Priority::Create, at(0)));
+        assert!(!budget.request(&1, Priority::Create, at(0)));
+        assert!(!budget.request(&2, Priority::Create, at(0)));
+        assert!(!budget.request(&3, Priority::Edit, at(1)));
+        assert_eq!(budget.next_wake(at(1)), Some(at(1000)));
+        assert_eq!(budget.advance(at(1000)), [3]);
+        assert_eq!(budget.advance(at(2000)), [1]);
+        assert!(budget.request(&1, Priority::Create, at(2000)));
+        assert_eq!(budget.advance(at(3000)), [2]);
+    }
+
+    #[test]
+    fn a_turn_that_nobody_takes_goes_to_the_next() {
+        let mut budget = budget(60, 1);
+        assert!(budget.request(&0, Priority::Create, at(0)));
+        assert!(!budget.request(&1, Priority::Create, at(0)));
+        assert_eq!(budget.advance(at(1000)), [1]);
+        assert!(!budget.request(&2, Priority::Create, at(1001)));
+        budget.withdraw(&1);
+        assert_eq!(budget.advance(at(1001)), [2]);
+    }
+
+    #[test]
+    fn delivery_polls_take_a_tenth_even_of_an_idle_budget() {
+        let mut budget = budget(600, 10);
+        let mut sent = 0;
+        for second in 0..60 {
+            for who in 0..5 {
+                sent += u32::from(budget.request(&who, Priority::Delivery, at(second * 1000)));
+                budget.withdraw(&who);
+            }
+        }
+        assert!((55..=61).contains(&sent), "{sent}");
+    }
+
+    #[test]
+    fn a_dead_provider_is_tried_by_one_request_at_a_time() {
+        let mut budget = budget(6000, 100);
+        for _ in 0..PAUSE_AFTER {
+            assert!(budget.request(&0, Priority::Create, at(0)));
+            budget.failed(&0, at(0), 1);
+        }
+        assert!(!budget.request(&1, Priority::Create, at(1)) && !budget.request(&2, Priority::Create, at(1)));
+        assert!(budget.is_paused(at(1)));
+        assert_eq!(budget.advance(at(60_000)).len(), 1, "one probe");
+        assert!(budget.advance(at(60_001)).is_empty());
+        budget.succeeded(&1);
+        assert_eq!(budget.advance(at(60_002)), [2]);
+    }
+
+    #[test]
+    fn the_day_is_a_bound_of_its_own() {
+        let mut budget = Budget::new(
+            Limits {
+                per_minute: 60_000,
+                burst: 100,
+                per_day: 10,
+            },
+            at(0),
+        );
+        let sent = (0_u32..50)
+            .filter(|who| budget.request(who, Priority::Create, at(u64::from(*who))))
+            .count();
+        assert_eq!(sent, 10);
+        let day = 24 * 3600 * 1000;
+        assert_eq!(budget.next_wake(at(50)), Some(at(day)));
+        assert_eq!(budget.advance(at(day)).len(), 10);
+    }
+
+    proptest! {
+        #[test]
+        fn never_more_than_burst_and_rate_and_never_idle_while_somebody_waits(
+            per_minute in 1_u32..5_000, burst in 1_u32..20, gaps in proptest::collection::vec((0_u64..3_000, 0_u32..6), 1..200),
+        ) {
+            let mut budget = budget(per_minute, burst);
+            let (mut now, mut sent) = (0, 0_u64);
+            for (gap, who) in gaps {
+                now += gap;
+                sent += budget.advance(at(now)).len() as u64;
+                sent += u64::from(!budget.grants.contains_key(&who) && budget.request(&who, Priority::Create, at(now)));
+                let _ = budget.grants.remove(&who);
+                let allowed = u64::from(burst) + now * u64::from(per_minute) / 60_000;
+                prop_assert!(sent <= allowed, "{sent} of {allowed}");
+                prop_assert!(budget.waiting() == 0 || !budget.all.has_token());
+            }
+        }
+    }
+}

@@ -1,0 +1,568 @@
+//! What the user is told: conditions, from what was decided.
+//!
+//! The rules are those of kstatus, as Flux, Argo CD and Helm read them: `Ready` sums up; `Reconciling` and
+//! `Stalled` are present only while true, and never both; an object that was in sync stays Ready through a short
+//! outage, and says so in `Synced`.
+
+use std::time::Duration;
+
+use crate::delivery::Overall;
+use crate::names::RemoteKey;
+use crate::plan::{KeyState, Settled};
+use crate::reason::Reason;
+use crate::view::FieldSet;
+
+/// The longest condition message, in characters.
+pub const MESSAGE_MAX: usize = 1024;
+
+/// A condition's status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Truth {
+    /// `True`.
+    True,
+    /// `False`.
+    False,
+    /// `Unknown`.
+    Unknown,
+}
+
+impl Truth {
+    /// The text in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::True => "True",
+            Self::False => "False",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
+/// One condition, without its times.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// Status.
+    pub truth: Truth,
+    /// Reason.
+    pub reason: Reason,
+    /// Message.
+    pub message: String,
+}
+
+impl Condition {
+    /// A condition; the message is cut at [`MESSAGE_MAX`].
+    pub fn new(truth: Truth, reason: Reason, message: impl Into<String>) -> Self {
+        let message: String = message.into();
+        Self {
+            truth,
+            reason,
+            message: message.chars().take(MESSAGE_MAX).collect(),
+        }
+    }
+}
+
+/// What came out of a reconcile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Phase {
+    /// The spec cannot be acted on until somebody changes it, or what it refers to.
+    Rejected(Reason, String),
+    /// Something that the spec refers to is not there yet, or not usable; it may come by itself.
+    Blocked(Reason, String),
+    /// The plan came to rest.
+    Settled(Settled),
+    /// The plan waits for its turn.
+    Parked(Reason),
+    /// A step outside of the plan failed.
+    Failed(Reason, String),
+    /// The object is on its way out.
+    Deleting(Settled),
+    /// The object cannot go.
+    DeletionBlocked(String),
+}
+
+/// What the verdict needs to know besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Context {
+    /// The present generation was in sync before.
+    pub synced_before: bool,
+    /// Some generation was.
+    pub ever_synced: bool,
+    /// How long it has been failing.
+    pub failing_for: Duration,
+    /// How long a failure is not shown in `Ready`.
+    pub grace: Duration,
+}
+
+/// The conditions that depend on the phase. `None` = absent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// The summary.
+    pub ready: Condition,
+    /// Whether the spec is valid and allowed; `None` = leave it as it is.
+    pub accepted: Option<Condition>,
+    /// Whether the remote is as the spec says; `None` = leave it as it is.
+    pub synced: Option<Condition>,
+    /// Work is under way.
+    pub reconciling: Option<Condition>,
+    /// Nothing will happen until somebody acts.
+    pub stalled: Option<Condition>,
+    /// The present generation is in sync.
+    pub in_sync: bool,
+}
+
+impl Verdict {
+    fn ready(message: &str) -> Self {
+        Self {
+            ready: Condition::new(Truth::True, Reason::InSync, message),
+            accepted: Some(Condition::new(Truth::True, Reason::Valid, "")),
+            synced: Some(Condition::new(Truth::True, Reason::InSync, message)),
+            reconciling: None,
+            stalled: None,
+            in_sync: true,
+        }
+    }
+
+    fn stalled(reason: Reason, message: &str) -> Self {
+        Self {
+            ready: Condition::new(Truth::False, reason, message),
+            synced: Some(Condition::new(Truth::False, reason, message)),
+            stalled: Some(Condition::new(Truth::True, reason, message)),
+            in_sync: false,
+            ..Self::ready("")
+        }
+    }
+
+    fn progressing(context: &Context, message: &str) -> Self {
+        let truth = if context.ever_synced {
+            Truth::False
+        } else {
+            Truth::Unknown
+        };
+        let reason = if context.ever_synced {
+            Reason::ProgressingWithRetry
+        } else {
+            Reason::Progressing
+        };
+        Self {
+            ready: Condition::new(truth, reason, message),
+            synced: Some(Condition::new(Truth::Unknown, Reason::Progressing, message)),
+            reconciling: Some(Condition::new(Truth::True, Reason::Progressing, message)),
+            in_sync: false,
+            ..Self::ready("")
+        }
+    }
+
+    fn failing(context: &Context, reason: Reason, message: &str) -> Self {
+        let late = context.failing_for >= context.grace;
+        let synced = Some(Condition::new(Truth::False, reason, message));
+        let base = Self {
+            synced,
+            in_sync: false,
+            ..Self::ready("")
+        };
+        if late {
+            return Self {
+                ready: Condition::new(Truth::False, reason, message),
+                ..base
+            };
+        }
+        if context.synced_before {
+            // Neither Ready nor Reconciling moves: a short outage of a provider must not turn every app red.
+            return Self {
+                ready: Condition::new(Truth::True, Reason::InSync, IN_SYNC),
+                ..base
+            };
+        }
+        let message = &format!("{reason}: {message}");
+        Self {
+            ready: Condition::new(Truth::False, Reason::ProgressingWithRetry, message),
+            reconciling: Some(Condition::new(Truth::True, Reason::ProgressingWithRetry, message)),
+            ..base
+        }
+    }
+}
+
+const IN_SYNC: &str = "the remote subscription is as specified";
+
+/// The conditions of a phase. Total.
+pub fn verdict(phase: &Phase, context: &Context) -> Verdict {
+    match phase {
+        Phase::Rejected(reason, message) => Verdict {
+            accepted: Some(Condition::new(Truth::False, *reason, message.as_str())),
+            synced: None,
+            ..Verdict::stalled(*reason, message)
+        },
+        Phase::Blocked(reason, message) => Verdict {
+            accepted: Some(Condition::new(Truth::False, *reason, message.as_str())),
+            ..Verdict::failing(context, *reason, message)
+        },
+        Phase::Failed(reason, message) => Verdict::failing(context, *reason, message),
+        Phase::Parked(reason) => parked(context, *reason),
+        Phase::Settled(settled) => settled_verdict(settled, context),
+        Phase::Deleting(settled) => deleting(settled),
+        Phase::DeletionBlocked(message) => Verdict {
+            accepted: None,
+            ..Verdict::stalled(Reason::DeletionBlocked, message)
+        },
+    }
+}
+
+fn parked(context: &Context, reason: Reason) -> Verdict {
+    if context.synced_before {
+        return Verdict::ready(IN_SYNC);
+    }
+    Verdict::progressing(context, reason.explanation().trim())
+}
+
+fn deleting(settled: &Settled) -> Verdict {
+    let stalled = settled.keys.iter().find_map(|(key, state)| match state {
+        KeyState::Stalled(_, message) => Some(named(settled, key, message)),
+        _ => None,
+    });
+    if let Some(message) = stalled {
+        return Verdict {
+            accepted: None,
+            ..Verdict::stalled(Reason::DeletionBlocked, &message)
+        };
+    }
+    let message = settled.keys.iter().find_map(|(key, state)| match state {
+        KeyState::Failing(_, message) => Some(named(settled, key, message)),
+        KeyState::Waiting(reason) => Some(reason.explanation().trim().to_owned()),
+        _ => None,
+    });
+    let message = message.unwrap_or_else(|| "the remote subscription is being deleted".to_owned());
+    Verdict {
+        ready: Condition::new(Truth::False, Reason::Deleting, message.as_str()),
+        accepted: None,
+        synced: None,
+        reconciling: Some(Condition::new(Truth::True, Reason::Deleting, message)),
+        stalled: None,
+        in_sync: false,
+    }
+}
+
+/// The worst key speaks for the object; several keys are told apart by name.
+fn settled_verdict(settled: &Settled, context: &Context) -> Verdict {
+    let worst = settled
+        .keys
+        .iter()
+        .max_by_key(|(_, state)| severity(state, context.synced_before));
+    let Some((key, state)) = worst else {
+        return Verdict::ready(IN_SYNC);
+    };
+    let named = |message: &str| named(settled, key, message);
+    match state {
+        KeyState::Stalled(reason, message) => Verdict::stalled(*reason, &named(message)),
+        KeyState::Failing(reason, message) => Verdict::failing(context, *reason, &named(message)),
+        KeyState::Waiting(reason) if context.synced_before && *reason != Reason::RemoteMissing => {
+            parked(context, *reason)
+        }
+        KeyState::Waiting(reason @ (Reason::RemoteMissing | Reason::CreateOutcomeUnknown)) => {
+            Verdict::failing(context, *reason, reason.explanation().trim())
+        }
+        KeyState::Waiting(reason) => Verdict::progressing(context, reason.explanation().trim()),
+        KeyState::Drifted(fields, reason) => {
+            let message = format!("{}: {fields}", reason.explanation().trim().trim_end_matches('.'));
+            let synced = Condition::new(Truth::False, *reason, named(&message));
+            Verdict {
+                synced: Some(synced),
+                ..Verdict::ready("the remote subscription differs from the spec; see Synced")
+            }
+        }
+        KeyState::InSync { .. } => in_sync(settled),
+    }
+}
+
+fn in_sync(settled: &Settled) -> Verdict {
+    let sets = settled.keys.values().filter_map(|state| match state {
+        KeyState::InSync {
+            not_kept,
+            unverifiable,
+        } => Some((*not_kept, *unverifiable)),
+        _ => None,
+    });
+    let (not_kept, unverifiable) = sets.fold((FieldSet::EMPTY, FieldSet::EMPTY), |(a, b), (c, d)| {
+        (a.union(c), b.union(d))
+    });
+    if !not_kept.is_empty() {
+        let message = format!("the provider did not change these fields as asked: {not_kept}");
+        return Verdict::stalled(Reason::CannotClear, &message);
+    }
+    let ready = Verdict::ready(IN_SYNC);
+    if unverifiable.is_empty() {
+        return ready;
+    }
+    let message = format!(
+        "these fields were removed, and the provider does not show whether they are gone: {unverifiable}"
+    );
+    Verdict {
+        synced: Some(Condition::new(Truth::Unknown, Reason::Unverifiable, message)),
+        ..ready
+    }
+}
+
+fn severity(state: &KeyState, synced_before: bool) -> u8 {
+    match state {
+        KeyState::Stalled(..) => 5,
+        KeyState::Failing(..) => 4,
+        KeyState::Waiting(Reason::RemoteMissing | Reason::CreateOutcomeUnknown) => 3,
+        KeyState::Waiting(_) if synced_before => 1,
+        KeyState::Waiting(_) => 3,
+        KeyState::Drifted(..) => 2,
+        KeyState::InSync { .. } => 0,
+    }
+}
+
+fn named(settled: &Settled, key: &RemoteKey, message: &str) -> String {
+    if settled.keys.len() > 1 {
+        format!("{key}: {message}")
+    } else {
+        message.to_owned()
+    }
+}
+
+/// `DeliveryHealthy`, which never gates Ready.
+pub fn delivery_condition(overall: Overall, monitored: bool, failing: &[String]) -> Condition {
+    match overall {
+        _ if !monitored => Condition::new(
+            Truth::Unknown,
+            Reason::NotMonitored,
+            "spec.delivery.interval is 0s",
+        ),
+        Overall::Unknown => Condition::new(
+            Truth::Unknown,
+            Reason::NoRecentDelivery,
+            "nothing was delivered lately",
+        ),
+        Overall::Healthy => Condition::new(Truth::True, Reason::DeliveriesSucceeding, ""),
+        Overall::Failing => {
+            let message = format!("deliveries fail: {}", failing.join(", "));
+            Condition::new(Truth::False, Reason::DeliveriesFailing, message)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NEW: Context = Context {
+        synced_before: false,
+        ever_synced: false,
+        failing_for: Duration::ZERO,
+        grace: Duration::from_secs(300),
+    };
+    const EDITED: Context = Context {
+        ever_synced: true,
+        ..NEW
+    };
+    const SYNCED: Context = Context {
+        synced_before: true,
+        ..EDITED
+    };
+
+    fn late(context: Context) -> Context {
+        Context {
+            failing_for: Duration::from_secs(300),
+            ..context
+        }
+    }
+
+    fn one(state: KeyState) -> Phase {
+        Phase::Settled(Settled {
+            keys: [(RemoteKey::single(), state)].into(),
+            ..Settled::default()
+        })
+    }
+
+    fn failing() -> Phase {
+        one(KeyState::Failing(
+            Reason::ProviderUnreachable,
+            "no connection".into(),
+        ))
+    }
+
+    /// (Ready, its reason, Reconciling, Stalled)
+    fn shown(phase: &Phase, context: &Context) -> (Truth, Reason, bool, bool) {
+        let verdict = verdict(phase, context);
+        (
+            verdict.ready.truth,
+            verdict.ready.reason,
+            verdict.reconciling.is_some(),
+            verdict.stalled.is_some(),
+        )
+    }
+
+    #[test]
+    fn the_table_of_situations() {
+        let in_sync = one(KeyState::InSync {
+            not_kept: FieldSet::EMPTY,
+            unverifiable: FieldSet::EMPTY,
+        });
+        let stalled = one(KeyState::Stalled(Reason::RefusedByProvider, String::new()));
+        let rejected = Phase::Rejected(Reason::InsecureURL, String::new());
+        let waiting = one(KeyState::Waiting(Reason::WaitingForList));
+        let cases = [
+            (
+                "just created",
+                &waiting,
+                NEW,
+                (Truth::Unknown, Reason::Progressing, true, false),
+            ),
+            (
+                "in sync",
+                &in_sync,
+                SYNCED,
+                (Truth::True, Reason::InSync, false, false),
+            ),
+            (
+                "edited",
+                &waiting,
+                EDITED,
+                (Truth::False, Reason::ProgressingWithRetry, true, false),
+            ),
+            (
+                "never ready, failing",
+                &failing(),
+                NEW,
+                (Truth::False, Reason::ProgressingWithRetry, true, false),
+            ),
+            (
+                "the same, late",
+                &failing(),
+                late(NEW),
+                (Truth::False, Reason::ProviderUnreachable, false, false),
+            ),
+            (
+                "synced, failing",
+                &failing(),
+                SYNCED,
+                (Truth::True, Reason::InSync, false, false),
+            ),
+            (
+                "the same, late",
+                &failing(),
+                late(SYNCED),
+                (Truth::False, Reason::ProviderUnreachable, false, false),
+            ),
+            (
+                "refused",
+                &stalled,
+                SYNCED,
+                (Truth::False, Reason::RefusedByProvider, false, true),
+            ),
+            (
+                "bad spec",
+                &rejected,
+                NEW,
+                (Truth::False, Reason::InsecureURL, false, true),
+            ),
+            (
+                "deleting",
+                &Phase::Deleting(Settled::default()),
+                SYNCED,
+                (Truth::False, Reason::Deleting, true, false),
+            ),
+            (
+                "blocked",
+                &Phase::DeletionBlocked(String::new()),
+                SYNCED,
+                (Truth::False, Reason::DeletionBlocked, false, true),
+            ),
+        ];
+        for (name, phase, context, expected) in cases {
+            assert_eq!(shown(phase, &context), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_short_outage_shows_in_synced_only() {
+        let verdict = verdict(&failing(), &SYNCED);
+        assert_eq!(
+            verdict.synced.map(|synced| (synced.truth, synced.reason)),
+            Some((Truth::False, Reason::ProviderUnreachable))
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_cleared_stalls_and_what_cannot_be_seen_does_not() {
+        let filters = FieldSet::of(&[crate::view::Field::Filters]);
+        let kept = one(KeyState::InSync {
+            not_kept: filters,
+            unverifiable: FieldSet::EMPTY,
+        });
+        assert_eq!(
+            shown(&kept, &SYNCED),
+            (Truth::False, Reason::CannotClear, false, true)
+        );
+        let unseen = one(KeyState::InSync {
+            not_kept: FieldSet::EMPTY,
+            unverifiable: filters,
+        });
+        assert_eq!(
+            shown(&unseen, &SYNCED),
+            (Truth::True, Reason::InSync, false, false)
+        );
+        let synced = verdict(&unseen, &SYNCED).synced.unwrap();
+        assert_eq!(
+            (synced.truth, synced.reason),
+            (Truth::Unknown, Reason::Unverifiable)
+        );
+    }
+
+    #[test]
+    fn with_several_keys_the_worst_speaks_and_is_named() {
+        let ok = KeyState::InSync {
+            not_kept: FieldSet::EMPTY,
+            unverifiable: FieldSet::EMPTY,
+        };
+        let bad = KeyState::Stalled(Reason::RefusedByProvider, "no".into());
+        let keys = [
+            (RemoteKey::parse("a").unwrap(), bad),
+            (RemoteKey::parse("b").unwrap(), ok),
+        ]
+        .into();
+        let verdict = verdict(
+            &Phase::Settled(Settled {
+                keys,
+                ..Settled::default()
+            }),
+            &SYNCED,
+        );
+        assert_eq!(verdict.ready.message, "a: no");
+    }
+
+    fn any_state() -> impl Strategy<Value = KeyState> {
+        let reason = proptest::sample::select(Reason::ALL);
+        prop_oneof![
+            Just(KeyState::InSync {
+                not_kept: FieldSet::EMPTY,
+                unverifiable: FieldSet::EMPTY
+            }),
+            reason.clone().prop_map(|r| KeyState::Drifted(FieldSet::EMPTY, r)),
+            reason.clone().prop_map(KeyState::Waiting),
+            reason.clone().prop_map(|r| KeyState::Failing(r, String::new())),
+            reason.prop_map(|r| KeyState::Stalled(r, String::new())),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn reconciling_and_stalled_are_never_both_there(
+            states in proptest::collection::vec(any_state(), 0..4),
+            synced_before: bool, ever: bool, seconds in 0_u64..600, deleting: bool,
+        ) {
+            let keys = states.into_iter().enumerate().map(|(i, s)| (RemoteKey::parse(&format!("k{i}")).unwrap(), s));
+            let settled = Settled { keys: keys.collect(), ..Settled::default() };
+            let phase = if deleting { Phase::Deleting(settled) } else { Phase::Settled(settled) };
+            let failing_for = Duration::from_secs(seconds);
+            let context = Context { synced_before, ever_synced: ever || synced_before, failing_for, ..NEW };
+            let verdict = verdict(&phase, &context);
+            prop_assert!(verdict.reconciling.is_none() || verdict.stalled.is_none());
+            prop_assert!(verdict.ready.truth != Truth::True || verdict.reconciling.is_none() && verdict.stalled.is_none());
+            prop_assert!(verdict.stalled.is_none() || verdict.ready.truth == Truth::False);
+            prop_assert!(!verdict.in_sync || verdict.ready.truth == Truth::True);
+        }
+    }
+}
