@@ -21,15 +21,15 @@ func runEtcd() int {
 	flags.BoolVar(&config.UnsafeNoFsync, "unsafe-no-fsync", false, "never wait for the disk: fast, and a power cut loses data")
 	flags.Int64Var(&config.QuotaBackendBytes, "quota-backend-bytes", 0, "largest database in bytes; 0 is etcd's default")
 	client := urlFlag(flags, "listen-client-urls", embed.DefaultListenClientURLs, "where clients connect")
+	advertised := urlFlag(flags, "advertise-client-urls", embed.DefaultListenClientURLs, "what clients are told")
 	peer := urlFlag(flags, "listen-peer-urls", embed.DefaultListenPeerURLs, "where other members would connect")
 	_ = flags.Parse(os.Args[1:]) // ExitOnError: it does not return one
 	if config.Dir == "" {
 		fmt.Fprintln(os.Stderr, "etcd: --data-dir is required")
 		return 2
 	}
-	config.ListenClientUrls, config.AdvertiseClientUrls = []url.URL{*client}, []url.URL{*client}
-	config.ListenPeerUrls, config.AdvertisePeerUrls = []url.URL{*peer}, []url.URL{*peer}
-	config.InitialCluster = config.InitialClusterFromName(config.Name)
+	config.ListenClientUrls, config.AdvertiseClientUrls = []url.URL{*client}, []url.URL{*advertised}
+	config.ListenPeerUrls = []url.URL{*peer}
 
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGINT, syscall.SIGTERM)
