@@ -68,14 +68,17 @@ pub(super) fn label_selector(_: &mut SchemaGenerator) -> Schema {
         "properties": {
             "matchLabels": {
                 "type": "object",
-                "description": "Labels that must be there with exactly this value. \
+                "description": "Labels that must be there with exactly this value. Unset: none. \
                     Example: `{webhooks: allowed}`.",
                 "maxProperties": 16,
-                "additionalProperties": { "type": "string", "maxLength": 63 },
+                "additionalProperties": {
+                    "type": "string", "description": "The label's value.", "maxLength": 63,
+                },
             },
             "matchExpressions": {
                 "type": "array",
-                "description": "Requirements on labels, all of which must hold.",
+                "description": "Requirements on labels, all of which must hold. Unset: none. \
+                    Example: `[{key: team, operator: In, values: [support]}]`.",
                 "maxItems": 16,
                 "x-kubernetes-list-type": "atomic",
                 "items": {

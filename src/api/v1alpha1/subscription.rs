@@ -270,10 +270,12 @@ pub enum FilterOperator {
 #[x_kube(validation = Rule::new("has(self.basic) != has(self.bearer)")
     .message("spec.authorization: set exactly one of basic and bearer; leave authorization out for none"))]
 pub struct Authorization {
-    /// HTTP Basic, with user name and password from a Secret.
+    /// HTTP Basic, with user name and password from a Secret. Set this or `bearer`.
+    /// Example: `{secretRef: {name: crm-login}}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basic: Option<BasicAuthorization>,
-    /// `Authorization: Bearer …`, with the token from a Secret.
+    /// `Authorization: Bearer …`, with the token from a Secret. Set this or `basic`.
+    /// Example: `{secretKeyRef: {name: crm-token, key: token}}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bearer: Option<BearerAuthorization>,
 }
