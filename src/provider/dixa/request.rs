@@ -1,0 +1,210 @@
+//! What is sent to Dixa. No type here has `Debug`: they hold secrets, and live as long as one serialisation.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use operator_core::names::EventName;
+use operator_core::settings::{self, Filters, Match, Operator, Settings};
+use operator_core::url::canonical_url;
+use operator_core::view::{Field, FieldSet};
+use secrecy::ExposeSecret;
+use secrecy::zeroize::Zeroizing;
+use serde::Serialize;
+
+/// Parts of a delivery URL are taken for secrets from this length on: shorter ones are words, which would blank
+/// out ordinary text.
+const URL_PART_MIN: usize = 16;
+
+/// The body of a create. Dixa requires `authorization` and `customHeaders` even where there are none.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Create<'a> {
+    name: &'a str,
+    url: &'a str,
+    authorization: Authorization<'a>,
+    custom_headers: BTreeMap<&'a str, &'a str>,
+    events: Vec<&'a str>,
+    enabled: bool,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    filters: BTreeMap<&'a str, Filter<'a>>,
+}
+
+impl<'a> Create<'a> {
+    /// Everything that is wanted; `None` without a name, which Dixa requires.
+    pub(super) fn new(settings: &'a Settings) -> Option<Self> {
+        Some(Self {
+            name: settings.name.as_deref()?,
+            url: settings.url.expose(),
+            authorization: Authorization::new(&settings.authorization),
+            custom_headers: custom_headers(settings),
+            events: events(&settings.events),
+            enabled: settings.enabled,
+            filters: filters(&settings.filters),
+        })
+    }
+}
+
+/// The body of a patch: a member that is left out stays as it is.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Patch<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authorization: Option<Authorization<'a>>,
+    /// Sent whole. Whether Dixa replaces or merges is not documented.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    custom_headers: Option<BTreeMap<&'a str, &'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    events: Option<Vec<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enabled: Option<bool>,
+    /// To have no filters, `{}` is sent. Whether that, `null` or nothing at all clears them is not documented;
+    /// `{}` is the one form that the documented type allows, so it is refused by no strict decoder. The answer
+    /// shows what came of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filters: Option<BTreeMap<&'a str, Filter<'a>>>,
+}
+
+impl<'a> Patch<'a> {
+    /// The given fields of what is wanted; `None` where a name is to be changed to none. The signing key is
+    /// Dixa's own, so that it is never sent.
+    pub(super) fn new(settings: &'a Settings, fields: FieldSet) -> Option<Self> {
+        let given = |field| fields.contains(field).then_some(());
+        let name = match given(Field::Name) {
+            Some(()) => Some(settings.name.as_deref()?),
+            None => None,
+        };
+        Some(Self {
+            name,
+            url: given(Field::Url).map(|()| settings.url.expose()),
+            authorization: given(Field::Authorization).map(|()| Authorization::new(&settings.authorization)),
+            custom_headers: given(Field::Headers).map(|()| custom_headers(settings)),
+            events: given(Field::Events).map(|()| events(&settings.events)),
+            enabled: given(Field::Enabled).map(|()| settings.enabled),
+            filters: given(Field::Filters).map(|()| filters(&settings.filters)),
+        })
+    }
+}
+
+#[derive(Serialize)]
+#[serde(tag = "_type")]
+enum Authorization<'a> {
+    BasicAuth { username: &'a str, password: &'a str },
+    TokenAuth { value: &'a str },
+    NoAuth,
+}
+
+impl<'a> Authorization<'a> {
+    fn new(authorization: &'a settings::Authorization) -> Self {
+        match authorization {
+            settings::Authorization::None => Self::NoAuth,
+            settings::Authorization::Basic { username, password } => Self::BasicAuth {
+                username: username.expose_secret(),
+                password: password.expose_secret(),
+            },
+            settings::Authorization::Bearer(token) => Self::TokenAuth {
+                value: token.expose_secret(),
+            },
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Filter<'a> {
+    #[serde(rename = "_type")]
+    kind: &'static str,
+    strategy: &'static str,
+    conditions: Vec<Condition<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "_type")]
+enum Condition<'a> {
+    IsOneOf {
+        field: &'a str,
+        values: &'a BTreeSet<String>,
+    },
+    IsNotOneOf {
+        field: &'a str,
+        values: &'a BTreeSet<String>,
+    },
+}
+
+fn filters(filters: &Filters) -> BTreeMap<&str, Filter<'_>> {
+    filters
+        .iter()
+        .map(|(scope, filter)| (scope.as_str(), tree(filter)))
+        .collect()
+}
+
+fn tree(filter: &settings::Filter) -> Filter<'_> {
+    let strategy = match filter.combine {
+        Match::All => "All",
+        Match::Any => "Any",
+    };
+    let conditions = filter.conditions.iter().map(|condition| {
+        let (field, values) = (condition.field.as_str(), &condition.values);
+        match condition.operator {
+            Operator::In => Condition::IsOneOf { field, values },
+            Operator::NotIn => Condition::IsNotOneOf { field, values },
+        }
+    });
+    Filter {
+        kind: "CombinedFilters",
+        strategy,
+        conditions: conditions.collect(),
+    }
+}
+
+fn custom_headers(settings: &Settings) -> BTreeMap<&str, &str> {
+    settings
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.expose_secret()))
+        .collect()
+}
+
+fn events(events: &BTreeSet<EventName>) -> Vec<&str> {
+    events.iter().map(EventName::as_str).collect()
+}
+
+/// Every secret that a request with these settings holds, in the forms in which a provider could repeat it.
+pub(super) fn secrets(settings: &Settings) -> Vec<Zeroizing<String>> {
+    let mut secrets = Vec::new();
+    let mut keep = |text: &str| secrets.push(Zeroizing::new(text.to_owned()));
+    match &settings.authorization {
+        settings::Authorization::None => {}
+        settings::Authorization::Basic { username, password } => {
+            let (username, password) = (username.expose_secret(), password.expose_secret());
+            let pair = Zeroizing::new(format!("{username}:{password}"));
+            keep(&Zeroizing::new(STANDARD.encode(pair.as_bytes())));
+            keep(&pair);
+            keep(username);
+            keep(password);
+        }
+        settings::Authorization::Bearer(token) => keep(token.expose_secret()),
+    }
+    settings
+        .headers
+        .values()
+        .for_each(|value| keep(value.expose_secret()));
+    settings
+        .signing_key
+        .iter()
+        .for_each(|key| keep(key.expose_secret()));
+    // The URL may come from a Secret, and some receivers carry their token in it.
+    let url = settings.url.expose();
+    keep(url);
+    keep(&Zeroizing::new(canonical_url(url)));
+    let after_host = url.splitn(4, '/').nth(3).unwrap_or_default();
+    keep(&format!("/{after_host}"));
+    let parts = after_host.split(['/', '?', '&', '=']);
+    parts
+        .filter(|part| part.len() >= URL_PART_MIN)
+        .for_each(&mut keep);
+    secrets
+}
