@@ -185,7 +185,12 @@ impl State {
             .into_iter()
             .map(|entry| (entry.name, entry.value))
             .collect();
-        json!({ "tokens": self.tokens, "subscriptions": self.all(), "switches": switches })
+        let requests: BTreeMap<_, _> = self
+            .organizations
+            .iter()
+            .map(|(name, one)| (name, one.requests))
+            .collect();
+        json!({ "tokens": self.tokens, "subscriptions": self.all(), "switches": switches, "requests": requests })
     }
 
     pub(crate) fn restore(&mut self, snapshot: Value) -> Result<(), serde_json::Error> {
@@ -200,9 +205,10 @@ impl State {
                 .set(name, value)
                 .map_err(serde::de::Error::custom)?;
         }
-        for mut subscription in snapshot.subscriptions {
-            // Request counts start again, so an old creation must not lag behind them.
-            subscription.created_at_request = 0;
+        for (name, requests) in &snapshot.requests {
+            restored.organization(name).requests = *requests;
+        }
+        for subscription in snapshot.subscriptions {
             restored.last_ordinal = restored.last_ordinal.max(subscription.ordinal);
             restored.insert(subscription);
         }
@@ -217,4 +223,5 @@ struct Snapshot {
     tokens: HashMap<String, Token>,
     subscriptions: Vec<Subscription>,
     switches: BTreeMap<String, String>,
+    requests: BTreeMap<String, u64>,
 }

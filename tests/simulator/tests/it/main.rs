@@ -1,0 +1,16 @@
+//! The simulator as its clients and its operators see it, over real sockets.
+
+// What tests share does not count as a test for clippy, and may fail like one.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod admin;
+mod dixa_api;
+mod dixa_fixtures;
+mod dixa_switches;
+mod faults;
+mod holds;
+mod load;
+mod process;
+mod request_log;
+mod rig;
+mod tls;

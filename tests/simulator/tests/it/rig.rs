@@ -1,0 +1,162 @@
+//! A running simulator with a client.
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+use provider_simulator::{Config, Simulator, TlsListeners};
+use serde_json::{Value, json};
+use std::{sync::Once, time::Duration};
+use uuid::Uuid;
+
+/// How long a test waits for something that has to happen.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+
+pub fn client() -> reqwest::ClientBuilder {
+    static PROVIDER: Once = Once::new();
+    PROVIDER.call_once(|| {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(DEADLINE)
+}
+
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {:?}", self.body))
+    }
+
+    pub fn data(&self) -> Value {
+        self.json()["data"].clone()
+    }
+}
+
+pub struct Rig {
+    pub simulator: Simulator,
+    pub client: reqwest::Client,
+    pub token: String,
+}
+
+impl Rig {
+    /// Without TLS and rate limit; everything else is as by default.
+    pub async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    pub async fn with(switches: &[(&str, &str)]) -> Self {
+        let mut config = Config {
+            tls: TlsListeners::None,
+            ..Config::default()
+        }
+        .with_switch("dixa.rateLimit", "off");
+        for (name, value) in switches {
+            config = config.with_switch(name, value);
+        }
+        let simulator = Simulator::start(config).await.unwrap();
+        Self {
+            simulator,
+            client: client().build().unwrap(),
+            token: Config::DIXA_TOKEN.to_owned(),
+        }
+    }
+
+    pub fn switch(&self, name: &str, value: &str) {
+        self.simulator.set_switch(name, value).unwrap();
+    }
+
+    pub fn request(&self, method: Method, path: &str, body: Option<&Value>) -> reqwest::RequestBuilder {
+        let url = format!("{}{path}", self.simulator.http_url());
+        let request = self
+            .client
+            .request(method, url)
+            .header("Authorization", &self.token);
+        match body {
+            Some(body) => request.json(body),
+            None => request,
+        }
+    }
+
+    /// An answer, or the error of a connection that broke before it was complete.
+    pub async fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> reqwest::Result<Answer> {
+        let response = self.request(method, path, body).send().await?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        Ok(Answer {
+            status,
+            headers,
+            body: response.bytes().await?,
+        })
+    }
+
+    pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
+        self.try_send(method, path, body).await.unwrap()
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, None).await
+    }
+
+    pub async fn post(&self, body: &Value) -> Answer {
+        self.send(Method::POST, "/v1/webhooks", Some(body)).await
+    }
+
+    pub async fn patch(&self, id: Uuid, body: &Value) -> Answer {
+        self.send(Method::PATCH, &format!("/v1/webhooks/{id}"), Some(body))
+            .await
+    }
+
+    /// Creates a subscription and returns its id.
+    pub async fn create(&self, name: &str) -> Uuid {
+        let answer = self.post(&body(name)).await;
+        assert_eq!(answer.status, 201, "{:?}", answer.body);
+        serde_json::from_value(answer.data()["id"].clone()).unwrap()
+    }
+
+    /// Names in the list, in its order.
+    pub async fn listed(&self) -> Vec<String> {
+        let data = self.get("/v1/webhooks").await.data();
+        data.as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["name"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// A request to the admin side.
+    pub async fn admin(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
+        let mut request = self
+            .client
+            .request(method, format!("{}{path}", self.simulator.admin_url()));
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        Answer {
+            status,
+            headers,
+            body: response.bytes().await.unwrap(),
+        }
+    }
+}
+
+/// A create body that is right.
+pub fn body(name: &str) -> Value {
+    json!({
+        "name": name,
+        "url": "https://hooks.example.com/dixa",
+        "authorization": {"_type": "NoAuth"},
+        "customHeaders": {},
+        "events": ["ConversationCreated"],
+    })
+}
