@@ -1,0 +1,153 @@
+//! What to do about remote subscriptions that are to go.
+
+use crate::marker::Ownership;
+use crate::memory::{Certainty, Entry, Forgotten, Hold, Note, Pending};
+use crate::names::{ExternalId, RemoteKey};
+use crate::reason::Reason;
+use crate::time::Moment;
+
+use super::sight::is_gone;
+use super::{Action, Agenda, KeyState, Settled, Situation, Step, held_back, look_after, stalled};
+
+/// Lets the object go and leaves what it had at the provider.
+pub(super) fn release(s: &Situation<'_>) -> Action {
+    if !s.memory.finalizer {
+        return Action::Settle(Settled {
+            gone: true,
+            ..Settled::default()
+        });
+    }
+    Action::ReleaseFinalizer {
+        orphaned: s.memory.ids().cloned().collect(),
+    }
+}
+
+pub(super) fn remove(s: &Situation<'_>) -> Action {
+    if !s.memory.finalizer {
+        return Action::Settle(Settled {
+            gone: true,
+            ..Settled::default()
+        });
+    }
+    let mut agenda = Agenda::default();
+    for (key, entry) in &s.memory.entries {
+        if let Some(action) = agenda.add(key, remove_key(s, key, entry)) {
+            return action;
+        }
+    }
+    let Some(snapshot) = s.snapshot else {
+        // Without any entry, only a look can tell that a status that was lost had none either.
+        if s.memory.entries.is_empty() {
+            return Action::Look(None);
+        }
+        return agenda.close(true);
+    };
+    let stray = snapshot.marked_for(s.owner.object()).find(|remote| {
+        remote.marker.is_some_and(|marker| s.owner.wrote(&marker))
+            && !s.memory.gone.contains(&remote.id)
+            && s.memory.ids().all(|id| *id != remote.id)
+    });
+    if let Some(stray) = stray.filter(|_| s.memory.entries.is_empty()) {
+        if s.restraint.guard_deletions {
+            let state = KeyState::Stalled(Reason::Guarded, "deletions are stopped by the guard".into());
+            agenda.settled.keys.insert(RemoteKey::single(), state);
+            return agenda.close(true);
+        }
+        if s.now.since(snapshot.begun()) > s.timing.fresh {
+            return Action::Look(Some(s.now));
+        }
+        return Action::Delete(None, stray.id.clone());
+    }
+    if s.memory.entries.is_empty() {
+        return Action::ReleaseFinalizer { orphaned: Vec::new() };
+    }
+    agenda.close(true)
+}
+
+/// One remote subscription that is to go, with its object or because the spec no longer asks for it.
+pub(super) fn remove_key(s: &Situation<'_>, key: &RemoteKey, entry: &Entry) -> Step {
+    let forget = |why| Step::Act(Action::Note(Note::Forget(key.clone(), why)));
+    if let Some(id) = &entry.discard {
+        return Step::Act(Action::Delete(Some(key.clone()), id.clone()));
+    }
+    if let Some(step) = entry
+        .failure
+        .as_ref()
+        .filter(|f| f.until.is_some())
+        .and_then(|_| held_back(s, entry, None))
+    {
+        return step;
+    }
+    match (&entry.id, &entry.pending) {
+        (Some(_), _) if entry.hold == Hold::Observed => forget(Forgotten::Released),
+        (Some(id), _) => remove_id(s, key, entry, id),
+        (
+            None,
+            Some(Pending {
+                certainty: Certainty::Unknown { since },
+                ..
+            }),
+        ) => remove_unknown(s, key, *since),
+        (None, _) => forget(Forgotten::NeverCreated),
+    }
+}
+
+fn remove_id(s: &Situation<'_>, key: &RemoteKey, entry: &Entry, id: &ExternalId) -> Step {
+    let forget = |why| Step::Act(Action::Note(Note::Forget(key.clone(), why)));
+    if is_gone(s, entry, id) {
+        if s.restraint.account_unproven {
+            return stalled(
+                Reason::AccountChanged,
+                format!("subscription {id} is not in this account"),
+            );
+        }
+        return forget(Forgotten::Vanished);
+    }
+    let listed = s
+        .snapshot
+        .and_then(|snapshot| snapshot.get(id).map(|remote| (remote, snapshot.begun())));
+    let seen = entry.seen.as_ref().map(|seen| (&seen.remote, seen.at));
+    let newest = [listed, seen].into_iter().flatten().max_by_key(|(_, at)| *at);
+    let Some((remote, _)) = newest.filter(|(_, at)| s.now.since(*at) <= s.timing.fresh) else {
+        return Step::Act(Action::Read(key.clone(), id.clone()));
+    };
+    if !remote.marker.is_some_and(|marker| s.owner.wrote(&marker)) {
+        return forget(Forgotten::NotOurs);
+    }
+    if s.restraint.guard_deletions {
+        return stalled(
+            Reason::Guarded,
+            "deletions are stopped by the guard; see the provider object",
+        );
+    }
+    Step::Act(Action::Delete(Some(key.clone()), id.clone()))
+}
+
+/// A create that may have been sent, for something that is no longer wanted: it is looked for as long as it
+/// would be if it were.
+fn remove_unknown(s: &Situation<'_>, key: &RemoteKey, since: Moment) -> Step {
+    let Some(snapshot) = s.snapshot.filter(|snapshot| snapshot.begun() > since) else {
+        return look_after(since);
+    };
+    let found = snapshot.marked_for(s.owner.object()).find(|remote| {
+        !s.memory.gone.contains(&remote.id)
+            && remote
+                .marker
+                .is_some_and(|marker| s.owner.ownership(key, &marker) == Ownership::Ours)
+    });
+    if let Some(found) = found {
+        return Step::Act(Action::Adopt {
+            key: key.clone(),
+            id: found.id.clone(),
+            stamp: false,
+        });
+    }
+    let settled = since.after(s.timing.settle);
+    if snapshot.begun() >= settled {
+        return Step::Act(Action::Note(Note::Forget(key.clone(), Forgotten::NeverCreated)));
+    }
+    if s.now >= settled {
+        return look_after(settled);
+    }
+    Step::Rest(KeyState::Waiting(Reason::CreateOutcomeUnknown), Some(settled))
+}
