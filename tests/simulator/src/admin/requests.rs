@@ -38,6 +38,9 @@ async fn faults(State(shared): SharedState) -> Json<Value> {
 
 async fn add_fault(State(shared): SharedState, body: Bytes) -> Result<(StatusCode, Json<Value>), Problem> {
     let plan: FaultPlan = read_body(&body)?;
+    if let Some(flaw) = plan.flaw() {
+        return Err(Problem::bad(flaw));
+    }
     let id = shared.core.faults.add(plan);
     Ok((StatusCode::CREATED, Json(json!({ "id": id }))))
 }
@@ -101,6 +104,11 @@ struct WaitQuery {
 
 async fn wait(State(shared): SharedState, query: Query<WaitQuery>) -> Result<Json<LogEntry>, Problem> {
     let Query(query) = query;
+    if !shared.core.log.keeps_entries() {
+        return Err(Problem::bad(
+            "waiting needs the request log, which was left out at the start",
+        ));
+    }
     let wanted = Wait {
         requests: RequestFilter {
             provider: query.provider,

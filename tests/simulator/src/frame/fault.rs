@@ -219,6 +219,26 @@ impl FaultPlan {
         }
     }
 
+    /// What is wrong with the numbers of the plan, if anything.
+    pub(crate) fn flaw(&self) -> Option<&'static str> {
+        if [self.nth, self.every, self.count].contains(&Some(0)) {
+            return Some("nth, every and count start at 1");
+        }
+        match self.action {
+            FaultAction::FailBefore { status, .. }
+            | FaultAction::ApplyThenStatus { status, .. }
+            | FaultAction::Redirect { status, .. }
+                if !(200..600).contains(&status) =>
+            {
+                Some("status is from 200 to 599")
+            }
+            FaultAction::Slow { bytes_per_second: 0 } => {
+                Some("bytesPerSecond starts at 1; for none use hang")
+            }
+            _ => None,
+        }
+    }
+
     fn hits(&self, matched: u64, fired: u64) -> bool {
         let first = self.nth.unwrap_or(1).max(1);
         let most = self

@@ -293,6 +293,10 @@ impl RequestLog {
         self.book().last_seq
     }
 
+    pub(crate) fn keeps_entries(&self) -> bool {
+        self.book().retention != Retention::CountersOnly
+    }
+
     /// Forgets the entries; numbering goes on.
     pub(crate) fn clear_entries(&self) {
         self.book().entries.clear();

@@ -180,6 +180,19 @@ async fn faults_holds_and_waiting_work_over_http() {
         .admin(Method::GET, "/admin/wait?operation=patch&timeoutMs=5", None)
         .await;
     assert_eq!(late.status, 408);
+    for (member, value) in [
+        ("nth", json!(0)),
+        ("action", json!({"type": "failBefore", "status": 42})),
+    ] {
+        let mut flawed = plan.clone();
+        flawed[member] = value;
+        assert_eq!(
+            rig.admin(Method::POST, "/admin/faults", Some(&flawed))
+                .await
+                .status,
+            400
+        );
+    }
     let misspelt = json!({"match": {"operation": "create"}, "action": {"type": "applyThenExplode"}});
     assert_eq!(
         rig.admin(Method::POST, "/admin/faults", Some(&misspelt))

@@ -75,6 +75,12 @@ async fn counters_count_by_operation_and_status_even_without_a_log() {
     assert_eq!(create["byStatus"], json!({"201": 2, "400": 1}));
     assert_eq!((&create["received"], &create["applied"]), (&json!(3), &json!(2)));
     assert!(rig.simulator.log().is_empty());
+    assert_eq!(
+        rig.admin(Method::GET, "/admin/wait?timeoutMs=60000", None)
+            .await
+            .status,
+        400
+    );
     rig.admin(Method::DELETE, "/admin/counters", None).await;
     assert_eq!(rig.simulator.counters().len(), 0);
 }
