@@ -1,4 +1,4 @@
-//! Renders the CustomResourceDefinitions of all kinds, as users install them.
+//! Renders the `CustomResourceDefinitions` of all kinds, as users install them.
 
 use std::fs;
 use std::io;

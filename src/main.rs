@@ -1,37 +1,72 @@
-//! Entry point of the `webhook-operator` binary.
+//! Entry point of the `webhook-operator` binary: arguments in, exit status out.
 
+use std::error::Error;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use webhook_operator::crd;
+use clap::Parser;
+use webhook_operator::cli::{Cli, Command, RunArgs};
+use webhook_operator::config::{Config, ConfigError, Environment};
+use webhook_operator::{crd, run, telemetry};
 
-/// Manages webhook subscriptions at SaaS providers as custom resources.
-#[derive(Parser)]
-#[command(version)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Run(args) => operate(&args),
+        Command::Crd { output_dir: Some(dir) } => crd::write_files(&dir).map(drop).map_err(Box::from),
+        Command::Crd { output_dir: None } => crd::yaml_stream().map_err(Box::from).and_then(|text| print(&text)),
+        Command::Version => print(concat!("webhook-operator ", env!("CARGO_PKG_VERSION"), "\n")),
+    };
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    // Where standard error is gone too there is nobody left to tell.
+    let _ = writeln!(io::stderr(), "error: {}", one_line(&*error));
+    // clap ends wrong usage with 2 as well.
+    ExitCode::from(if error.is::<ConfigError>() { 2 } else { 1 })
 }
 
-#[derive(Subcommand)]
-enum Command {
-    /// Print the CustomResourceDefinitions as one YAML stream.
-    Crd {
-        /// Write one file a kind into this directory instead.
-        #[arg(long, value_name = "DIR")]
-        output_dir: Option<PathBuf>,
-    },
+fn operate(args: &RunArgs) -> Result<(), Box<dyn Error>> {
+    let config = Config::new(args, Environment::read()?)?;
+    forbid_core_dumps()?;
+    telemetry::start(config.log_format)?;
+    // The one TLS stack. It fails only where a provider is set already, which nothing before this does.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(run::run(config));
+    // A turn that hangs past the drain must not keep the process.
+    runtime.shutdown_background();
+    Ok(result?)
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    match Cli::parse().command {
-        Command::Crd {
-            output_dir: Some(dir),
-        } => {
-            crd::write_files(&dir)?;
-        }
-        Command::Crd { output_dir: None } => io::stdout().write_all(crd::yaml_stream()?.as_bytes())?,
-    }
+/// API keys pass through this process: neither a core file nor another process of the same user may read them.
+#[cfg(target_os = "linux")]
+fn forbid_core_dumps() -> io::Result<()> {
+    use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+    Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn forbid_core_dumps() -> io::Result<()> {
     Ok(())
+}
+
+fn print(text: &str) -> Result<(), Box<dyn Error>> {
+    match io::stdout().write_all(text.as_bytes()) {
+        // Whoever reads may stop early, as `head` does.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => Ok(result?),
+    }
+}
+
+/// An error and its causes on one line. Some errors repeat their cause in their own text: it is not said twice.
+fn one_line(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        let more = source.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = source.source();
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

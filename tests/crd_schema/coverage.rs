@@ -8,7 +8,7 @@ use crate::in_checkout;
 use crate::walk::{kinds, properties, strings, walk};
 
 /// What users can set, and the test that shows what it does. A path ends in `=value` for each value of an enum;
-/// the kind of both providers is written `Provider` where the field means the same in both.
+/// what both provider kinds share is listed once, under `WebhookProvider`.
 const COVERED: &[(&str, &str)] = &[];
 
 /// Fields whose test is still to be written.
@@ -88,7 +88,7 @@ const AWAITED: &[&str] = &[
     "WebhookSubscription.spec.urlFrom.secretKeyRef.name",
 ];
 
-/// Every path that needs a test. What a ClusterWebhookProvider shares with a WebhookProvider is listed once, but
+/// Every path that needs a test. What a `ClusterWebhookProvider` shares with a `WebhookProvider` is listed once, but
 /// for its references, which it follows into another namespace.
 fn settable() -> BTreeSet<String> {
     let mut paths = BTreeSet::new();

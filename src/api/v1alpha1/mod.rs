@@ -9,6 +9,7 @@ mod provider_status;
 mod refs;
 mod schemas;
 mod subscription;
+mod subscription_delivery;
 mod subscription_status;
 
 pub use provider::{
@@ -19,10 +20,12 @@ pub use provider::{
 pub use provider_status::{AccountStatus, GuardStatus, RemoteCount, WebhookProviderStatus};
 pub use refs::{SecretKeyRef, SecretKeySource};
 pub use subscription::{
-    Adoption, AdoptionPolicy, Authorization, BasicAuthorization, BasicSecretRef, BearerAuthorization,
-    DeletionPolicy, Delivery, DriftPolicy, Filter, FilterCondition, FilterMatch, FilterOperator, Header,
-    ManagementMode, ProviderKind, ProviderRef, PublishProviderKey, Signing, WebhookSubscription,
-    WebhookSubscriptionSpec,
+    Adoption, AdoptionPolicy, DeletionPolicy, Delivery, DriftPolicy, ManagementMode, ProviderKind,
+    ProviderRef, WebhookSubscription, WebhookSubscriptionSpec,
+};
+pub use subscription_delivery::{
+    Authorization, BasicAuthorization, BasicSecretRef, BearerAuthorization, Filter, FilterCondition,
+    FilterMatch, FilterOperator, Header, PublishProviderKey, Signing,
 };
 pub use subscription_status::{
     DeliveryStatus, EffectiveSettings, EventDelivery, Identity, Ownership, PendingOperation, PendingTarget,

@@ -13,13 +13,13 @@ pub(super) const DURATION: &str = r"^([0-9]{1,6}(\.[0-9]{1,6})?(ms|s|m|h))+$";
 /// Longest text of a duration.
 pub(super) const DURATION_MAX: u32 = 16;
 
-/// The name of a Secret, a ConfigMap or one of our objects: an RFC 1123 subdomain.
+/// The name of a Secret, a `ConfigMap` or one of our objects: an RFC 1123 subdomain.
 pub(super) const OBJECT_NAME: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
 
 /// The name of a namespace: an RFC 1123 label.
 pub(super) const NAMESPACE: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
 
-/// A key in the data of a Secret or a ConfigMap.
+/// A key in the data of a Secret or a `ConfigMap`.
 pub(super) const DATA_KEY: &str = r"^[-._a-zA-Z0-9]+$";
 
 /// Visible ASCII without spaces: events, ids, names of fields.

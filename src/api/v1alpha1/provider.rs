@@ -1,5 +1,10 @@
 //! `WebhookProvider` and `ClusterWebhookProvider`: accounts at providers.
 
+#![expect(
+    clippy::duplicated_attributes,
+    reason = "each printer column names the same members"
+)]
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -142,7 +147,7 @@ pub struct WebhookProviderSpec {
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterWebhookProviderSpec {
-    /// The account. Its Secret and ConfigMap are read in the operator's own namespace.
+    /// The account. Its Secret and `ConfigMap` are read in the operator's own namespace.
     #[serde(flatten)]
     pub provider: WebhookProviderSpec,
     /// The namespaces whose subscriptions may use this account: those named and those selected. Unset: none.
@@ -172,7 +177,7 @@ impl ProviderType {
 #[serde(rename_all = "camelCase")]
 pub struct Credentials {
     /// The Secret and the key that holds the API key. The Secret is read in the namespace of this object, for a
-    /// ClusterWebhookProvider in the operator's own, and needs the label
+    /// `ClusterWebhookProvider` in the operator's own, and needs the label
     /// `webhook-operator.io/use: credentials`. Example: `{name: dixa-api, key: token}`.
     pub secret_ref: SecretKeyRef,
     /// How the key is written into the `Authorization` header: as it is (`Raw`) or after the word Bearer
@@ -212,15 +217,15 @@ pub enum DixaApiVersion {
     V1,
 }
 
-/// A ConfigMap that holds certificates.
+/// A `ConfigMap` that holds certificates.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CaBundleRef {
-    /// Name of the ConfigMap, in the namespace of this object, for a ClusterWebhookProvider in the operator's
+    /// Name of the `ConfigMap`, in the namespace of this object, for a `ClusterWebhookProvider` in the operator's
     /// own. Example: `internal-ca`.
     #[schemars(length(min = 1, max = 253), regex(pattern = patterns::OBJECT_NAME))]
     pub name: String,
-    /// Key in the ConfigMap's data. Unset: `ca.crt`.
+    /// Key in the `ConfigMap`'s data. Unset: `ca.crt`.
     #[schemars(length(min = 1, max = 253), regex(pattern = patterns::DATA_KEY))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
