@@ -1,5 +1,25 @@
 //! A Kubernetes operator that manages webhook subscriptions at SaaS providers as custom resources.
+//!
+//! The modules, from the outside in; each may know those below it and none above:
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`cli`], [`config`] | raw arguments and environment, and the checked configuration they become |
+//! | [`run`] | order of start and stop: telemetry, server, client, kinds, hash key, controllers, drain |
+//! | [`telemetry`], [`server`], [`metrics`] | what people and machines outside see: logs, probes, numbers |
+//! | [`cluster`], [`leader`] | which cluster this is, whether it is prepared, and who may write |
+//! | [`provider`] | outbound adapters: the only code that speaks to providers; knows nothing of Kubernetes |
+//! | [`api`], [`crd`] | the users' contract: the kinds, and their definitions rendered from them |
+//! | [`operator_core`] | the decisions: pure functions of values, in a crate of their own |
 
 pub mod api;
+pub mod cli;
+pub mod cluster;
+pub mod config;
 pub mod crd;
+pub mod leader;
+pub mod metrics;
 pub mod provider;
+pub mod run;
+pub mod server;
+pub mod telemetry;

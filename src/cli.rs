@@ -1,0 +1,150 @@
+//! The command line: what can be asked of the binary, and the text of `--help`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::parse_duration;
+
+/// Manages webhook subscriptions at SaaS providers as custom resources.
+///
+/// Runs in a Kubernetes cluster, watches objects of the group webhook-operator.io and makes the providers'
+/// accounts match them.
+#[derive(Debug, Parser)]
+#[command(name = "webhook-operator", version, max_term_width = 100, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What can be asked of the binary.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the operator until SIGTERM.
+    Run(RunArgs),
+    /// Print the CustomResourceDefinitions as one YAML stream.
+    ///
+    /// Install them with `webhook-operator crd | kubectl apply --server-side -f -`. The operator itself never
+    /// creates or changes them.
+    Crd {
+        /// Write one file a kind into this directory instead; it is made where it is missing.
+        #[arg(long, value_name = "DIR")]
+        output_dir: Option<PathBuf>,
+    },
+    /// Print the version.
+    Version,
+}
+
+/// The flags of `run`. Each has a twin in the environment, WEBHOOK_OPERATOR_<FLAG>; the flag wins.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct RunArgs {
+    /// Where /livez, /readyz and /metrics are served.
+    ///
+    /// Change it to bind one interface only, or to 127.0.0.1:0 for any free port; the address that was bound is
+    /// logged as "listening".
+    #[arg(long, env = "WEBHOOK_OPERATOR_LISTEN", value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
+    pub listen: SocketAddr,
+
+    /// Accept plain http in subscriptions' URLs and providers' endpoints.
+    ///
+    /// Off by default: deliveries and API keys would cross the network in clear. Meant for tests and for
+    /// development on one machine.
+    #[arg(
+        long,
+        env = "WEBHOOK_OPERATOR_ALLOW_INSECURE_HTTP",
+        action = ArgAction::SetTrue,
+        value_parser = BoolishValueParser::new()
+    )]
+    pub allow_insecure_http: bool,
+
+    /// What this cluster is called in the markers that the operator writes at providers.
+    ///
+    /// Default: the UID of namespace kube-system. Set it, before the first use, if the cluster may ever be rebuilt
+    /// or restored elsewhere: only then are the existing remote subscriptions recognised as its own. No two
+    /// clusters may share an id. Required with --watch-namespace.
+    #[arg(long, env = "WEBHOOK_OPERATOR_CLUSTER_ID", value_name = "ID")]
+    pub cluster_id: Option<String>,
+
+    /// Ids that this cluster had before; remote subscriptions that carry them are taken over.
+    ///
+    /// Set it after --cluster-id was changed or the cluster was rebuilt. Separate several by commas, or repeat the
+    /// flag. Never name a cluster that still runs.
+    #[arg(long, env = "WEBHOOK_OPERATOR_FORMER_CLUSTER_IDS", value_name = "ID", value_delimiter = ',')]
+    pub former_cluster_ids: Vec<String>,
+
+    /// Watch only this namespace; repeat it, or separate several by commas.
+    ///
+    /// Default: all namespaces. Set it where the operator has Roles in some namespaces and no ClusterRole;
+    /// ClusterWebhookProvider is then not watched, and --cluster-id is required.
+    #[arg(long, env = "WEBHOOK_OPERATOR_WATCH_NAMESPACE", value_name = "NAMESPACE", value_delimiter = ',')]
+    pub watch_namespace: Vec<String>,
+
+    /// How many objects of a kind are worked on at once.
+    ///
+    /// The work is waiting for answers, so it is not bound by cores. Lower it to spare a small apiserver; raise it
+    /// for many accounts with slow providers. The request budget of an account is not affected.
+    #[arg(
+        long,
+        env = "WEBHOOK_OPERATOR_CONCURRENCY",
+        value_name = "N",
+        default_value_t = 64,
+        value_parser = clap::value_parser!(u16).range(1..=1024)
+    )]
+    pub concurrency: u16,
+
+    /// How often remote subscriptions are compared with their objects.
+    ///
+    /// Holds where neither the subscription nor its provider sets spec.interval. One LIST an account serves all its
+    /// subscriptions. Shorter finds edits by hand sooner and costs requests; 0s compares only when something
+    /// changes.
+    #[arg(
+        long,
+        env = "WEBHOOK_OPERATOR_INTERVAL",
+        value_name = "DURATION",
+        default_value = "10m",
+        value_parser = parse_duration
+    )]
+    pub interval: Duration,
+
+    /// How long a create whose outcome is unknown may take to show up at the provider.
+    ///
+    /// After a crash or a lost answer in the middle of a create, the operator looks for the result; not found after
+    /// this time, it creates again. Too short risks a duplicate, too long only delays such a rare case.
+    #[arg(
+        long,
+        env = "WEBHOOK_OPERATOR_SETTLE_TIME",
+        value_name = "DURATION",
+        default_value = "75s",
+        value_parser = parse_duration
+    )]
+    pub settle_time: Duration,
+
+    /// How log lines are written to standard output.
+    #[arg(long, env = "WEBHOOK_OPERATOR_LOG_FORMAT", value_name = "FORMAT", default_value = "json")]
+    pub log_format: LogFormat,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One JSON object a line, for log collectors.
+    Json,
+    /// Plain text, for people.
+    Text,
+}
+
+const AFTER_HELP: &str = "\
+Durations are numbers with units (ms, s, m, h), for example 75s, 10m or 1h30m.
+
+Environment, besides the twins of the flags:
+  KUBECONFIG     which cluster; unset: ~/.kube/config, then the cluster the pod runs in
+  RUST_LOG       what is logged, as tracing-subscriber's EnvFilter reads it; unset: info
+  POD_NAME       this replica's name
+  POD_NAMESPACE  the operator's own namespace; unset: the service account's, else default
+
+Exit status: 0 after SIGTERM or SIGINT, 1 on an error, 2 on wrong usage.";

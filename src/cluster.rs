@@ -1,0 +1,9 @@
+//! Which cluster this is and whether it is prepared: client, hash key, cluster id, kinds.
+
+mod client;
+mod crds;
+mod identity;
+
+pub use client::{ClientError, WATCH_TIMEOUT, connect};
+pub use crds::{CRDS_GATE, CrdLookupError, crd_terminating, wait_for_crds};
+pub use identity::{ClusterIdError, HASH_KEY_SECRET, HashKeyError, cluster_id, hash_key};

@@ -1,0 +1,219 @@
+//! The client of the apiserver.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use futures::future::BoxFuture;
+use http::{HeaderValue, Request, Response, Uri, header};
+use kube::client::{Body, ClientBuilder};
+use kube::config::{InferConfigError, KubeConfigOptions, KubeconfigError};
+use kube::{Client, Config};
+use tower::{Layer, Service};
+
+use crate::server::Readiness;
+
+/// How long a watch is asked to last. Load balancers cut idle connections at 240 s.
+pub const WATCH_TIMEOUT: Duration = Duration::from_secs(200);
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest silence in an answer; a watch may be silent until its timeout, and a little longer to end.
+const READ_TIMEOUT: Duration = Duration::from_secs(230);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Neither a kubeconfig nor a cluster around.
+    #[error("cannot find a cluster: set KUBECONFIG or run inside one")]
+    Infer {
+        /// What was tried.
+        source: InferConfigError,
+    },
+    /// `KUBECONFIG` is set and cannot be used.
+    #[error("cannot use the file that KUBECONFIG names")]
+    Kubeconfig {
+        /// What is wrong with it.
+        source: KubeconfigError,
+    },
+    /// The client cannot be built, for example because a certificate cannot be read.
+    #[error("cannot build the client of the apiserver")]
+    Build {
+        /// What kube says.
+        source: Box<kube::Error>,
+    },
+}
+
+/// A client of the cluster that `KUBECONFIG` names, else of `~/.kube/config`, else of the one around.
+///
+/// It repeats nothing on its own: a POST that took effect and was answered 504 must not be sent again. Answers to
+/// watches are told to `readiness` as pulses. No request is sent yet.
+///
+/// # Errors
+/// [`ClientError`].
+pub async fn connect(readiness: Arc<Readiness>) -> Result<Client, ClientError> {
+    let config = tuned(load().await?);
+    let builder =
+        ClientBuilder::try_from(config).map_err(|source| ClientError::Build { source: Box::new(source) })?;
+    Ok(builder.with_layer(&PulseLayer(readiness)).build())
+}
+
+async fn load() -> Result<Config, ClientError> {
+    // A named file that cannot be read must not silently become "the cluster around".
+    if std::env::var_os("KUBECONFIG").is_some_and(|value| !value.is_empty()) {
+        return Config::from_kubeconfig(&KubeConfigOptions::default())
+            .await
+            .map_err(|source| ClientError::Kubeconfig { source });
+    }
+    Config::infer()
+        .await
+        .map_err(|source| ClientError::Infer { source })
+}
+
+fn tuned(mut config: Config) -> Config {
+    config.default_retry = false;
+    config.connect_timeout = Some(CONNECT_TIMEOUT);
+    config.read_timeout = Some(READ_TIMEOUT);
+    config.write_timeout = Some(WRITE_TIMEOUT);
+    // Without it the time that a pooled connection lay idle counts against the next answer.
+    config.reset_reader_on_write = true;
+    // kube takes the environment's proxy for the apiserver; the operator asks no proxy variables. One that the
+    // kubeconfig names stays, and is refused when the client is built.
+    if config.proxy_url.is_some() && config.proxy_url == environment_proxy() {
+        config.proxy_url = None;
+    }
+    config.headers.push((header::USER_AGENT, USER_AGENT));
+    config
+}
+
+/// The proxy that kube falls back to where a kubeconfig names none.
+fn environment_proxy() -> Option<Uri> {
+    ["HTTPS_PROXY", "https_proxy"]
+        .into_iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .find(|value| !value.is_empty())?
+        .parse()
+        .ok()
+}
+
+const USER_AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("webhook-operator/", env!("CARGO_PKG_VERSION")));
+
+/// Tells [`Readiness`] when a watch was answered.
+struct PulseLayer(Arc<Readiness>);
+
+impl<S> Layer<S> for PulseLayer {
+    type Service = Pulse<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Pulse {
+            inner,
+            readiness: Arc::clone(&self.0),
+        }
+    }
+}
+
+struct Pulse<S> {
+    inner: S,
+    readiness: Arc<Readiness>,
+}
+
+impl<S, B> Service<Request<Body>> for Pulse<S>
+where
+    S: Service<Request<Body>, Response = Response<B>>,
+    S::Future: Send + 'static,
+    S::Error: 'static,
+    B: 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<S::Response, S::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let watch = watched(request.uri());
+        let answer = self.inner.call(request);
+        let readiness = Arc::clone(&self.readiness);
+        Box::pin(async move {
+            let answer = answer.await?;
+            if let Some(watch) = watch.filter(|_| answer.status().is_success()) {
+                readiness.pulse(&watch, Instant::now());
+            }
+            Ok(answer)
+        })
+    }
+}
+
+/// What a watch is about: `webhooksubscriptions`, or `secrets in team-a`; `None` for any other request.
+fn watched(uri: &Uri) -> Option<String> {
+    let mut pairs = uri.query()?.split('&');
+    if !pairs.any(|pair| matches!(pair, "watch=true" | "watch=1")) {
+        return None;
+    }
+    let mut segments = uri.path().rsplit('/');
+    let resource = segments.next()?;
+    let namespace = segments.next()?;
+    Some(match segments.next() {
+        Some("namespaces") => format!("{resource} in {namespace}"),
+        _ => resource.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::http::StatusCode;
+    use axum::routing::get;
+    use kube::Api;
+    use kube::api::WatchParams;
+
+    use super::*;
+    use crate::api::v1alpha1::WebhookSubscription;
+
+    #[test]
+    fn a_watch_is_named_by_its_resource_and_namespace() {
+        let name = |uri: &str| watched(&uri.parse().unwrap());
+        let all = "/apis/webhook-operator.io/v1alpha1/webhooksubscriptions?&watch=true&timeoutSeconds=200";
+        assert_eq!(name(all).as_deref(), Some("webhooksubscriptions"));
+        let one = "https://10.0.0.1/api/v1/namespaces/team-a/secrets?watch=1";
+        assert_eq!(name(one).as_deref(), Some("secrets in team-a"));
+        assert_eq!(name("/api/v1/secrets?limit=500"), None);
+        assert_eq!(name("/api/v1/secrets"), None);
+        assert_eq!(name("/api/v1/secrets?labelSelector=watch%3Dtrue"), None);
+    }
+
+    async fn pulse_of_a_watch_answered_with(status: StatusCode) -> bool {
+        let path = "/apis/webhook-operator.io/v1alpha1/webhooksubscriptions";
+        let apiserver = Router::new().route(path, get(move || async move { (status, "") }));
+        let readiness = Arc::new(Readiness::new());
+        let client = ClientBuilder::new(apiserver, "default")
+            .with_layer(&PulseLayer(Arc::clone(&readiness)))
+            .build();
+        let objects: Api<WebhookSubscription> = Api::all(client);
+        let answered = objects.watch(&WatchParams::default(), "0").await.is_ok();
+        assert_eq!(answered, status.is_success());
+        let later = Instant::now() + Duration::from_mins(1);
+        readiness
+            .stale_watches(later, Duration::ZERO)
+            .iter()
+            .any(|(watch, _)| watch == "webhooksubscriptions")
+    }
+
+    #[tokio::test]
+    async fn an_answered_watch_is_a_pulse_and_a_refused_one_is_not() {
+        assert!(pulse_of_a_watch_answered_with(StatusCode::OK).await);
+        assert!(!pulse_of_a_watch_answered_with(StatusCode::SERVICE_UNAVAILABLE).await);
+        assert!(!pulse_of_a_watch_answered_with(StatusCode::FORBIDDEN).await);
+    }
+
+    #[test]
+    fn the_client_repeats_nothing_and_outlasts_a_watch() {
+        let config = tuned(Config::new("https://127.0.0.1:6443".parse().unwrap()));
+        assert!(!config.default_retry);
+        assert!(config.read_timeout.unwrap() > WATCH_TIMEOUT);
+        assert!(config.connect_timeout.is_some() && config.write_timeout.is_some());
+    }
+}

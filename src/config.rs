@@ -1,0 +1,240 @@
+//! From arguments and environment to a configuration that needs no further checks.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+use std::{fs, io};
+
+use operator_core::names::{ClusterId, NameError};
+
+use crate::cli::{LogFormat, RunArgs};
+
+/// Where the namespace of the pod's service account is mounted.
+const SERVICE_ACCOUNT_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+
+/// Nobody gains from comparing more often than this; the same bound holds for `spec.interval`.
+const MIN_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How the operator runs. Everything in it has been checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Where probes and metrics are served.
+    pub listen: SocketAddr,
+    /// Whether subscriptions may have a plain `http` URL and providers a plain `http` endpoint.
+    pub allow_insecure_http: bool,
+    /// The cluster id that the user gave; unset: the UID of namespace `kube-system`.
+    pub cluster_id: Option<ClusterId>,
+    /// Cluster ids whose markers count as this cluster's.
+    pub former_cluster_ids: Vec<ClusterId>,
+    /// The namespaces that are watched, sorted and each once; empty: all, and the cluster-scoped kind too.
+    pub watch_namespaces: Vec<String>,
+    /// How many objects of a kind are worked on at once; at least 1.
+    pub concurrency: u16,
+    /// How often remote subscriptions are compared where no object says so; zero: only when something changes.
+    pub interval: Duration,
+    /// How long a create with unknown outcome may take to show at the provider before it is repeated.
+    pub settle_time: Duration,
+    /// How log lines are written.
+    pub log_format: LogFormat,
+    /// The operator's own namespace: the hash key and the Secrets of cluster-scoped providers are there.
+    pub operator_namespace: String,
+    /// This replica's name, where the environment tells it.
+    pub pod_name: Option<String>,
+}
+
+impl Config {
+    /// Checks what the user gave.
+    ///
+    /// # Errors
+    /// [`ConfigError`], which names the flag and says what to do.
+    pub fn new(args: &RunArgs, environment: Environment) -> Result<Self, ConfigError> {
+        let cluster_id = args.cluster_id.as_deref().filter(|id| !id.is_empty());
+        let watch_namespaces = namespaces(&args.watch_namespace)?;
+        if !watch_namespaces.is_empty() && cluster_id.is_none() {
+            return Err(ConfigError::ClusterIdRequired);
+        }
+        if !args.interval.is_zero() && args.interval < MIN_INTERVAL {
+            return Err(ConfigError::IntervalTooShort);
+        }
+        Ok(Self {
+            listen: args.listen,
+            allow_insecure_http: args.allow_insecure_http,
+            cluster_id: cluster_id
+                .map(|id| cluster_id_of("--cluster-id", id))
+                .transpose()?,
+            former_cluster_ids: args
+                .former_cluster_ids
+                .iter()
+                .filter(|id| !id.is_empty())
+                .map(|id| cluster_id_of("--former-cluster-ids", id))
+                .collect::<Result<_, _>>()?,
+            watch_namespaces,
+            concurrency: args.concurrency,
+            interval: args.interval,
+            settle_time: args.settle_time,
+            log_format: args.log_format,
+            operator_namespace: environment
+                .pod_namespace
+                .or(environment.service_account_namespace)
+                .unwrap_or_else(|| "default".to_owned()),
+            pod_name: environment.pod_name,
+        })
+    }
+
+    /// Whether only some namespaces are watched, so that nothing cluster-scoped may be asked for.
+    pub fn is_namespaced(&self) -> bool {
+        !self.watch_namespaces.is_empty()
+    }
+}
+
+/// What the pod's surroundings say about it. Empty values count as unset.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// `POD_NAME`.
+    pub pod_name: Option<String>,
+    /// `POD_NAMESPACE`.
+    pub pod_namespace: Option<String>,
+    /// The namespace of the mounted service account.
+    pub service_account_namespace: Option<String>,
+}
+
+impl Environment {
+    /// Reads the variables and the service account's file.
+    ///
+    /// # Errors
+    /// [`ConfigError::ServiceAccountNamespace`] when the file is there and cannot be read.
+    pub fn read() -> Result<Self, ConfigError> {
+        let service_account_namespace = match fs::read_to_string(SERVICE_ACCOUNT_NAMESPACE) {
+            Ok(text) => filled(text.trim()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(source) => return Err(ConfigError::ServiceAccountNamespace { source }),
+        };
+        let variable = |name| std::env::var(name).ok().and_then(|value| filled(&value));
+        Ok(Self {
+            pod_name: variable("POD_NAME"),
+            pod_namespace: variable("POD_NAMESPACE"),
+            service_account_namespace,
+        })
+    }
+}
+
+fn filled(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn cluster_id_of(flag: &'static str, text: &str) -> Result<ClusterId, ConfigError> {
+    ClusterId::parse(text).map_err(|source| ConfigError::ClusterId { flag, source })
+}
+
+fn namespaces(given: &[String]) -> Result<Vec<String>, ConfigError> {
+    let mut names: Vec<String> = given.iter().filter(|name| !name.is_empty()).cloned().collect();
+    if let Some(name) = names.iter().find(|name| !is_dns_label(name)) {
+        return Err(ConfigError::Namespace { name: name.clone() });
+    }
+    names.sort_unstable();
+    names.dedup();
+    Ok(names)
+}
+
+/// RFC 1123, section 2.1, in lower case: what Kubernetes accepts as the name of a namespace.
+fn is_dns_label(text: &str) -> bool {
+    let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    text.len() <= 63 && !text.starts_with('-') && !text.ends_with('-') && text.bytes().all(inner)
+}
+
+/// Why the operator cannot run as it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A namespaced install cannot read the namespace that gives the cluster its default id.
+    #[error(
+        "--watch-namespace needs --cluster-id: without rights on the whole cluster the operator cannot derive \
+         an id; choose one that no other cluster uses and keep it for ever (for example the cluster's name)"
+    )]
+    ClusterIdRequired,
+    /// A cluster id that cannot be one.
+    #[error("{flag}: an id {source}")]
+    ClusterId {
+        /// The flag that holds it.
+        flag: &'static str,
+        /// What is wrong with it.
+        source: NameError,
+    },
+    /// A namespace that cannot exist.
+    #[error(
+        "--watch-namespace: {name:?} is no name of a namespace: use lower-case letters, digits and '-', \
+         at most 63 characters, and no '-' at either end"
+    )]
+    Namespace {
+        /// The name as given.
+        name: String,
+    },
+    /// An interval that would only wear the provider out.
+    #[error("--interval: use 0s (compare only when something changes) or at least 5s")]
+    IntervalTooShort,
+    /// The service account's namespace is mounted and unreadable.
+    #[error("cannot read {SERVICE_ACCOUNT_NAMESPACE}; set POD_NAMESPACE instead")]
+    ServiceAccountNamespace {
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// Why a text is no duration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DurationError {
+    /// It does not have the form of one.
+    #[error("use numbers with the units h, m, s or ms, for example 10m, 1h30m or 0s")]
+    Form,
+    /// It cannot be held: longer than some 584 years.
+    #[error("is too long")]
+    TooLong,
+}
+
+/// Reads a duration as Go writes it: one or more decimal numbers, each with a unit (`h`, `m`, `s`, `ms`),
+/// without sign or spaces; `1h30m`, `1.5h`, `75s`, `0s`. What lies below a nanosecond is cut off.
+///
+/// # Errors
+/// [`DurationError`].
+pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
+    if text.is_empty() {
+        return Err(DurationError::Form);
+    }
+    let mut rest = text;
+    let mut nanos: u64 = 0;
+    while !rest.is_empty() {
+        let (whole, after) = digits(rest).ok_or(DurationError::Form)?;
+        let (fraction, after) = match after.strip_prefix('.') {
+            Some(after) => digits(after).ok_or(DurationError::Form)?,
+            None => ("", after),
+        };
+        let (unit, after) = unit(after).ok_or(DurationError::Form)?;
+        let term = term(whole, fraction, unit).ok_or(DurationError::TooLong)?;
+        nanos = nanos.checked_add(term).ok_or(DurationError::TooLong)?;
+        rest = after;
+    }
+    Ok(Duration::from_nanos(nanos))
+}
+
+/// The leading digits, at least one, and what follows them.
+fn digits(text: &str) -> Option<(&str, &str)> {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    (end > 0).then(|| text.split_at(end))
+}
+
+/// The leading unit in nanoseconds, and what follows it.
+fn unit(text: &str) -> Option<(u64, &str)> {
+    // `ms` first: `m` is its beginning.
+    [("ms", 1_000_000), ("s", 1_000_000_000), ("m", 60_000_000_000), ("h", 3_600_000_000_000)]
+        .into_iter()
+        .find_map(|(name, nanos)| Some((nanos, text.strip_prefix(name)?)))
+}
+
+/// One number with its unit in nanoseconds; `None` when it does not fit.
+fn term(whole: &str, fraction: &str, unit: u64) -> Option<u64> {
+    let mut nanos = whole.parse::<u64>().ok()?.checked_mul(unit)?;
+    let mut place = unit;
+    for digit in fraction.bytes() {
+        place /= 10;
+        nanos = nanos.checked_add(u64::from(digit - b'0').checked_mul(place)?)?;
+    }
+    Some(nanos)
+}

@@ -1,0 +1,459 @@
+//! What the operator counts, as OpenMetrics text. Every label has a bounded set of values.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric, LabelValueEncoder,
+};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+use crate::api::v1alpha1::ProviderType;
+use crate::provider::http::{Observation, Observer, Operation};
+
+/// The media type of [`Metrics::render`].
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Providers answer in tens of milliseconds to tens of seconds.
+const REQUEST_BUCKETS: [f64; 10] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+/// A turn is anything from a look at the cache to several requests in a row.
+const RECONCILE_BUCKETS: [f64; 10] = [0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0, 60.0];
+
+/// Which kind an object is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// `WebhookSubscription`.
+    Subscription,
+    /// `WebhookProvider`.
+    Provider,
+    /// `ClusterWebhookProvider`.
+    ClusterProvider,
+}
+
+/// How one turn of one object ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ReconcileOutcome {
+    /// Nothing is left to do until something changes or the interval is over.
+    Settled,
+    /// It waits for a known moment: the budget, a shared LIST, the settle time.
+    Waiting,
+    /// A step failed and is repeated later.
+    Retrying,
+    /// Only a change by a person can help.
+    Stalled,
+    /// The turn panicked.
+    Panicked,
+}
+
+/// What a look at the deliveries of one subscription found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PollOutcome {
+    /// No event fails.
+    Healthy,
+    /// At least one event fails.
+    Failing,
+    /// The provider could not be asked.
+    Error,
+}
+
+/// Implements a label value by a table of texts.
+macro_rules! label_values {
+    ($type:ty { $($variant:ident => $text:literal),+ $(,)? }) => {
+        impl EncodeLabelValue for $type {
+            fn encode(&self, encoder: &mut LabelValueEncoder) -> fmt::Result {
+                encoder.write_str(match self { $(Self::$variant => $text),+ })
+            }
+        }
+    };
+}
+
+label_values!(Kind {
+    Subscription => "WebhookSubscription",
+    Provider => "WebhookProvider",
+    ClusterProvider => "ClusterWebhookProvider",
+});
+label_values!(ReconcileOutcome {
+    Settled => "settled",
+    Waiting => "waiting",
+    Retrying => "retrying",
+    Stalled => "stalled",
+    Panicked => "panicked",
+});
+label_values!(PollOutcome {
+    Healthy => "healthy",
+    Failing => "failing",
+    Error => "error",
+});
+
+impl EncodeLabelValue for ProviderType {
+    fn encode(&self, encoder: &mut LabelValueEncoder) -> fmt::Result {
+        encoder.write_str(self.as_str())
+    }
+}
+
+impl EncodeLabelValue for Operation {
+    fn encode(&self, encoder: &mut LabelValueEncoder) -> fmt::Result {
+        encoder.write_str(self.as_str())
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByRequest {
+    provider: ProviderType,
+    operation: Operation,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByOperation {
+    provider: ProviderType,
+    operation: Operation,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByReconcile {
+    kind: Kind,
+    outcome: ReconcileOutcome,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByKind {
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByProvider {
+    provider: ProviderType,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByPoll {
+    provider: ProviderType,
+    outcome: PollOutcome,
+}
+
+/// A histogram in seconds, made when its labels are first seen.
+type Seconds<S> = Family<S, Histogram, fn() -> Histogram>;
+
+/// All metrics. Cheap to update from any task; never blocks for long.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    provider_requests: Family<ByRequest, Counter>,
+    provider_request_duration: Seconds<ByOperation>,
+    reconciles: Family<ByReconcile, Counter>,
+    reconcile_duration: Seconds<ByKind>,
+    reconcile_panics: Family<ByKind, Counter>,
+    drift_corrected: Family<ByProvider, Counter>,
+    remote_created: Family<ByProvider, Counter>,
+    remote_deleted: Family<ByProvider, Counter>,
+    remote_vanished: Family<ByProvider, Counter>,
+    orphans: Family<ByProvider, Counter>,
+    budget_waiting: Family<ByProvider, Gauge>,
+    list_ages: Arc<ListAges>,
+    delivery_polls: Family<ByPoll, Counter>,
+    events_dropped: Counter,
+    leader: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// All at zero; `leader` is 0 until [`Self::set_leader`].
+    pub fn new() -> Self {
+        let request_seconds: fn() -> Histogram = || Histogram::new(REQUEST_BUCKETS);
+        let reconcile_seconds: fn() -> Histogram = || Histogram::new(RECONCILE_BUCKETS);
+        let mut metrics = Self {
+            registry: Registry::with_prefix("webhook_operator"),
+            provider_requests: Family::default(),
+            provider_request_duration: Family::new_with_constructor(request_seconds),
+            reconciles: Family::default(),
+            reconcile_duration: Family::new_with_constructor(reconcile_seconds),
+            reconcile_panics: Family::default(),
+            drift_corrected: Family::default(),
+            remote_created: Family::default(),
+            remote_deleted: Family::default(),
+            remote_vanished: Family::default(),
+            orphans: Family::default(),
+            budget_waiting: Family::default(),
+            list_ages: Arc::default(),
+            delivery_polls: Family::default(),
+            events_dropped: Counter::<u64, AtomicU64>::default(),
+            leader: Gauge::default(),
+        };
+        metrics.register_requests();
+        metrics.register_remote();
+        metrics.register_process();
+        metrics
+    }
+
+    // The encoder appends `_total` to the names of counters.
+    fn register_requests(&mut self) {
+        let r = &mut self.registry;
+        r.register(
+            "provider_requests",
+            "Requests to providers by the reason they failed for; outcome success where they did not",
+            self.provider_requests.clone(),
+        );
+        r.register(
+            "provider_request_duration_seconds",
+            "Time from the first step of a request to the last byte of its answer",
+            self.provider_request_duration.clone(),
+        );
+        r.register(
+            "budget_waiting",
+            "Requests that wait for the budget of their account",
+            self.budget_waiting.clone(),
+        );
+        r.register_collector(Box::new(Arc::clone(&self.list_ages)));
+        r.register(
+            "delivery_polls",
+            "Looks at the deliveries of a subscription",
+            self.delivery_polls.clone(),
+        );
+    }
+
+    fn register_remote(&mut self) {
+        let r = &mut self.registry;
+        let counters = [
+            ("drift_corrected", "Remote edits put right", &self.drift_corrected),
+            ("remote_created", "Remote subscriptions created", &self.remote_created),
+            ("remote_deleted", "Remote subscriptions deleted", &self.remote_deleted),
+            (
+                "remote_vanished",
+                "Remote subscriptions found gone that the operator had not deleted",
+                &self.remote_vanished,
+            ),
+            ("orphans", "Remote subscriptions left behind when their object was let go", &self.orphans),
+        ];
+        for (name, help, family) in counters {
+            r.register(name, help, family.clone());
+        }
+    }
+
+    fn register_process(&mut self) {
+        let r = &mut self.registry;
+        r.register("reconciles", "Turns of objects", self.reconciles.clone());
+        r.register(
+            "reconcile_duration_seconds",
+            "Time that one turn of an object took, waiting included",
+            self.reconcile_duration.clone(),
+        );
+        r.register(
+            "reconcile_panics",
+            "Turns of objects that panicked; each is a bug",
+            self.reconcile_panics.clone(),
+        );
+        r.register(
+            "events_dropped",
+            "Kubernetes Events that could not be written",
+            self.events_dropped.clone(),
+        );
+        r.register("leader", "1 while this replica may write, else 0", self.leader.clone());
+        r.register(
+            "build",
+            "The version that runs",
+            Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]),
+        );
+    }
+
+    /// One request to a provider ended; `outcome` is `success` or the constant reason of the error.
+    pub fn provider_request(
+        &self,
+        provider: ProviderType,
+        operation: Operation,
+        outcome: &'static str,
+        elapsed: Duration,
+    ) {
+        let labels = ByRequest {
+            provider,
+            operation,
+            outcome,
+        };
+        self.provider_requests.get_or_create(&labels).inc();
+        self.provider_request_duration
+            .get_or_create(&ByOperation { provider, operation })
+            .observe(elapsed.as_secs_f64());
+    }
+
+    /// What to give the HTTP client of an account as its observer.
+    pub fn observer(self: &Arc<Self>, provider: ProviderType) -> Arc<dyn Observer> {
+        Arc::new(RequestObserver {
+            metrics: Arc::clone(self),
+            provider,
+        })
+    }
+
+    /// One turn of an object ended. [`ReconcileOutcome::Panicked`] counts as a panic too.
+    pub fn reconciled(&self, kind: Kind, outcome: ReconcileOutcome, elapsed: Duration) {
+        self.reconciles.get_or_create(&ByReconcile { kind, outcome }).inc();
+        self.reconcile_duration
+            .get_or_create(&ByKind { kind })
+            .observe(elapsed.as_secs_f64());
+        if outcome == ReconcileOutcome::Panicked {
+            self.reconcile_panics.get_or_create(&ByKind { kind }).inc();
+        }
+    }
+
+    /// An edit made at the provider was put right.
+    pub fn drift_corrected(&self, provider: ProviderType) {
+        self.drift_corrected.get_or_create(&ByProvider { provider }).inc();
+    }
+
+    /// A remote subscription was created.
+    pub fn remote_created(&self, provider: ProviderType) {
+        self.remote_created.get_or_create(&ByProvider { provider }).inc();
+    }
+
+    /// A remote subscription was deleted.
+    pub fn remote_deleted(&self, provider: ProviderType) {
+        self.remote_deleted.get_or_create(&ByProvider { provider }).inc();
+    }
+
+    /// A remote subscription is gone that the operator had not deleted.
+    pub fn remote_vanished(&self, provider: ProviderType) {
+        self.remote_vanished.get_or_create(&ByProvider { provider }).inc();
+    }
+
+    /// An object was let go and its remote subscription left behind.
+    pub fn orphaned(&self, provider: ProviderType) {
+        self.orphans.get_or_create(&ByProvider { provider }).inc();
+    }
+
+    /// A request waits for its account's budget for as long as the returned value lives.
+    #[must_use = "the wait ends when this is dropped"]
+    pub fn budget_wait(&self, provider: ProviderType) -> BudgetWait {
+        let gauge = self.budget_waiting.get_or_create_owned(&ByProvider { provider });
+        gauge.inc();
+        BudgetWait(gauge)
+    }
+
+    /// An account was listed completely just now. `account` tells accounts of one type apart.
+    pub fn list_completed(&self, provider: ProviderType, account: u64) {
+        self.list_ages.completed((provider, account), Instant::now());
+    }
+
+    /// An account is no longer used, and its age no longer of interest.
+    pub fn account_forgotten(&self, provider: ProviderType, account: u64) {
+        self.list_ages.forgotten((provider, account));
+    }
+
+    /// The deliveries of one subscription were looked at.
+    pub fn deliveries_polled(&self, provider: ProviderType, outcome: PollOutcome) {
+        self.delivery_polls.get_or_create(&ByPoll { provider, outcome }).inc();
+    }
+
+    /// A Kubernetes Event could not be written and is lost.
+    pub fn event_dropped(&self) {
+        self.events_dropped.inc();
+    }
+
+    /// Whether this replica may write.
+    pub fn set_leader(&self, leads: bool) {
+        self.leader.set(i64::from(leads));
+    }
+
+    /// All metrics as OpenMetrics text, see [`CONTENT_TYPE`].
+    ///
+    /// # Errors
+    /// [`fmt::Error`] if a metric cannot be written, which no metric here does.
+    pub fn render(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+/// One request that waits for its account's budget; the wait ends when this is dropped.
+#[derive(Debug)]
+pub struct BudgetWait(Gauge);
+
+impl Drop for BudgetWait {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+#[derive(Debug)]
+struct RequestObserver {
+    metrics: Arc<Metrics>,
+    provider: ProviderType,
+}
+
+impl Observer for RequestObserver {
+    fn observed(&self, call: &Observation) {
+        let outcome = call.error.unwrap_or("success");
+        self.metrics
+            .provider_request(self.provider, call.operation, outcome, call.elapsed);
+    }
+}
+
+type Account = (ProviderType, u64);
+
+/// When each account was last listed; the age is worked out when it is asked for.
+#[derive(Debug, Default)]
+struct ListAges(Mutex<BTreeMap<Account, Instant>>);
+
+impl ListAges {
+    fn completed(&self, account: Account, at: Instant) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(account, at);
+    }
+
+    fn forgotten(&self, account: Account) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&account);
+    }
+
+    /// The age of the oldest list of each type.
+    fn oldest(&self, now: Instant) -> BTreeMap<ProviderType, Duration> {
+        let mut oldest = BTreeMap::new();
+        for (&(provider, _), &at) in &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            let age = now.saturating_duration_since(at);
+            let entry = oldest.entry(provider).or_insert(age);
+            *entry = age.max(*entry);
+        }
+        oldest
+    }
+}
+
+impl Collector for ListAges {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
+        let ages = self.oldest(Instant::now());
+        if ages.is_empty() {
+            return Ok(());
+        }
+        let mut family = encoder.encode_descriptor(
+            "list_age_seconds",
+            "Age of the oldest complete list among the accounts of a provider",
+            None,
+            MetricType::Gauge,
+        )?;
+        for (provider, age) in ages {
+            let age = ConstGauge::new(age.as_secs_f64());
+            age.encode(family.encode_family(&ByProvider { provider })?)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,191 @@
+//! Order of start and stop.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinError;
+use tokio_util::sync::CancellationToken;
+
+use crate::cluster::{self, ClientError, ClusterIdError, HashKeyError};
+use crate::config::Config;
+use crate::leader::Leadership;
+use crate::metrics::Metrics;
+use crate::server::{Readiness, Server, ServerError};
+
+/// How long turns that have begun may take to end after SIGTERM; a pod is killed after 30 s.
+const DRAIN: Duration = Duration::from_secs(20);
+
+/// Why the operator ended, or did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Signals cannot be received.
+    #[error("cannot listen for signals")]
+    Signals {
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Probes and metrics.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// The client of the apiserver.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The hash key.
+    #[error(transparent)]
+    HashKey(#[from] HashKeyError),
+    /// The cluster id.
+    #[error(transparent)]
+    ClusterId(#[from] ClusterIdError),
+    /// The server's task panicked.
+    #[error("the server of probes and metrics panicked")]
+    ServerPanicked {
+        /// What the runtime says.
+        source: JoinError,
+    },
+    /// The controllers failed.
+    #[error(transparent)]
+    Controllers(#[from] ControllerError),
+    /// The controllers ended although nobody asked them to: a restart is the way out.
+    #[error("the controllers ended on their own")]
+    ControllersEnded,
+}
+
+/// Runs the operator until SIGTERM or SIGINT. Logging must have been started.
+///
+/// The server comes first, so that probes can say what the rest waits for.
+///
+/// # Errors
+/// [`RunError`]; a signal while it starts or runs is a success.
+pub async fn run(config: Config) -> Result<(), RunError> {
+    let shutdown = CancellationToken::new();
+    tokio::spawn(cancel_on_signal(Signals::listen()?, shutdown.clone()));
+    let config = Arc::new(config);
+    let metrics = Arc::new(Metrics::new());
+    let readiness = Arc::new(Readiness::new());
+
+    let server = Server::bind(config.listen).await?;
+    let stop_server = CancellationToken::new();
+    let mut serving = tokio::spawn(server.serve(
+        Arc::clone(&readiness),
+        Arc::clone(&metrics),
+        stop_server.clone(),
+    ));
+    let result = tokio::select! {
+        ended = &mut serving => return served(ended),
+        result = operate(config, metrics, readiness, &shutdown) => result,
+    };
+    stop_server.cancel();
+    served(serving.await)?;
+    result
+}
+
+/// Everything behind the server: prepares, runs the controllers, drains.
+async fn operate(
+    config: Arc<Config>,
+    metrics: Arc<Metrics>,
+    readiness: Arc<Readiness>,
+    shutdown: &CancellationToken,
+) -> Result<(), RunError> {
+    let setup = prepare(config, metrics, readiness, shutdown.clone());
+    let setup = match shutdown.run_until_cancelled(setup).await {
+        Some(setup) => setup?,
+        None => return Ok(()),
+    };
+    let mut controllers = std::pin::pin!(controllers(setup));
+    tokio::select! {
+        biased;
+        () = shutdown.cancelled() => {}
+        ended = &mut controllers => return ended.map_err(RunError::from).and(Err(RunError::ControllersEnded)),
+    }
+    tracing::info!(seconds = DRAIN.as_secs(), "draining");
+    match tokio::time::timeout(DRAIN, controllers).await {
+        Ok(ended) => ended?,
+        // Nothing is lost: what was begun is in status, and the next process goes on from there.
+        Err(_) => tracing::warn!("some turns had not ended in time"),
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// What stands between a running server and running controllers, in order.
+async fn prepare(
+    config: Arc<Config>,
+    metrics: Arc<Metrics>,
+    readiness: Arc<Readiness>,
+    shutdown: CancellationToken,
+) -> Result<Setup, RunError> {
+    let client = cluster::connect(Arc::clone(&readiness)).await?;
+    cluster::wait_for_crds(&client, config.is_namespaced(), &readiness).await;
+    let hash_key = cluster::hash_key(client.clone(), &config.operator_namespace).await?;
+    let cluster_id = cluster::cluster_id(client.clone(), config.cluster_id.as_ref()).await?;
+    let leadership = Leadership::sole();
+    metrics.set_leader(true);
+    tracing::info!(%cluster_id, namespace = config.operator_namespace, "starting the controllers");
+    Ok(Setup {
+        client,
+        hash_key: Arc::new(hash_key),
+        cluster_id,
+        former_cluster_ids: config.former_cluster_ids.clone(),
+        config,
+        metrics,
+        readiness,
+        leadership,
+        shutdown,
+    })
+}
+
+/// The end of the server's task as a result.
+fn served(ended: Result<Result<(), ServerError>, JoinError>) -> Result<(), RunError> {
+    ended.map_err(|source| RunError::ServerPanicked { source })??;
+    Ok(())
+}
+
+/// The signals that ask for an end.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, RunError> {
+        let listen = |kind| signal(kind).map_err(|source| RunError::Signals { source });
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+}
+
+async fn cancel_on_signal(mut signals: Signals, shutdown: CancellationToken) {
+    let name = tokio::select! {
+        _ = signals.terminate.recv() => "SIGTERM",
+        _ = signals.interrupt.recv() => "SIGINT",
+    };
+    tracing::info!(signal = name, "asked to stop");
+    shutdown.cancel();
+}
+
+/// Stands in for the controllers.
+struct Setup {
+    client: kube::Client,
+    config: Arc<Config>,
+    hash_key: Arc<operator_core::hash::HashKey>,
+    cluster_id: operator_core::names::ClusterId,
+    former_cluster_ids: Vec<operator_core::names::ClusterId>,
+    metrics: Arc<Metrics>,
+    readiness: Arc<Readiness>,
+    leadership: Leadership,
+    shutdown: CancellationToken,
+}
+
+async fn controllers(setup: Setup) -> Result<(), ControllerError> {
+    setup.shutdown.cancelled().await;
+    Ok(())
+}
+
+/// Stands in for the error of the controllers.
+#[derive(Debug, thiserror::Error)]
+#[error("the controllers failed")]
+pub struct ControllerError;

@@ -1,0 +1,99 @@
+//! Log lines: their form, and which are written.
+
+use std::panic::PanicHookInfo;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+
+use crate::cli::LogFormat;
+
+/// Libraries whose lines matter only when something is wrong. At `debug` and below they write requests and
+/// answers, so that they speak only when they are named.
+const QUIET: [&str; 8] = ["kube", "kube_client", "kube_runtime", "hyper", "hyper_util", "reqwest", "rustls", "h2"];
+
+/// Why logging cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// `RUST_LOG` cannot be read.
+    #[error("RUST_LOG: use for example info or webhook_operator=debug")]
+    Filter {
+        /// What is wrong with it.
+        source: ParseError,
+    },
+    /// `RUST_LOG` is no text.
+    #[error("RUST_LOG is not valid UTF-8")]
+    NotUnicode,
+    /// Logging was started before.
+    #[error("cannot start logging")]
+    Start {
+        /// What tracing says.
+        source: TryInitError,
+    },
+}
+
+/// Starts logging to standard output, and logs panics from here on.
+///
+/// # Errors
+/// [`TelemetryError`].
+pub fn start(format: LogFormat) -> Result<(), TelemetryError> {
+    let directives = match std::env::var("RUST_LOG") {
+        Ok(text) => text,
+        Err(std::env::VarError::NotPresent) => String::new(),
+        Err(std::env::VarError::NotUnicode(_)) => return Err(TelemetryError::NotUnicode),
+    };
+    let filter = filter(&directives)?;
+    let registry = tracing_subscriber::registry().with(filter);
+    match format {
+        LogFormat::Json => registry.with(json(std::io::stdout)).try_init(),
+        LogFormat::Text => registry.with(tracing_subscriber::fmt::layer()).try_init(),
+    }
+    .map_err(|source| TelemetryError::Start { source })?;
+    std::panic::set_hook(Box::new(log_panic));
+    Ok(())
+}
+
+/// The layer that writes one JSON object a line, fields at its top.
+fn json<S, W>(writer: W) -> impl tracing_subscriber::Layer<S>
+where
+    S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
+    W: for<'a> tracing_subscriber::fmt::MakeWriter<'a> + 'static,
+{
+    tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(false)
+        .with_writer(writer)
+}
+
+/// What `RUST_LOG` says, `info` where it says nothing; [`QUIET`] libraries from `warn` on unless it names them.
+fn filter(directives: &str) -> Result<EnvFilter, TelemetryError> {
+    let given = if directives.trim().is_empty() { "info" } else { directives };
+    let mut text = given.to_owned();
+    for target in QUIET {
+        if !names(given, target) {
+            text.push_str(&format!(",{target}=warn"));
+        }
+    }
+    EnvFilter::try_new(text).map_err(|source| TelemetryError::Filter { source })
+}
+
+/// Whether a directive is about `target` or something inside it.
+fn names(directives: &str, target: &str) -> bool {
+    directives.split(',').any(|directive| {
+        let directive = directive.trim();
+        let end = directive.find(['=', '[', ':']).unwrap_or(directive.len());
+        directive[..end] == *target
+    })
+}
+
+/// A panic's place always, its text only when it is a constant: a formatted one may hold a value from a request.
+fn log_panic(info: &PanicHookInfo<'_>) {
+    let message = info.payload().downcast_ref::<&str>().copied().unwrap_or("formatted text, not shown");
+    match info.location() {
+        Some(location) => tracing::error!(%location, text = message, "panic"),
+        None => tracing::error!(text = message, "panic"),
+    }
+}
