@@ -21,6 +21,7 @@
 //! ```
 
 mod audit;
+mod binaries;
 mod child;
 mod cluster;
 mod control_plane;
@@ -38,6 +39,7 @@ mod tools;
 mod wait;
 
 pub use audit::{AuditError, AuditEvent, AuditReader};
+pub use binaries::{BINARIES_VARIABLE, BinaryError, binary};
 pub use child::{ProcessError, chain};
 pub use cluster::{Cluster, ClusterError};
 pub use control_plane::{ControlPlane, Options, SHARED_VARIABLE, StartError};

@@ -1,0 +1,107 @@
+# Every step of CI is a target here. GNU Make 4.3 or later; nothing else but Rust, Go and a C compiler
+# is expected on the machine: other tools come from the tools cache (tools/tool-path).
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+CACHE := $(or $(WEBHOOK_OPERATOR_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/webhook-operator)
+STEP := tools/step
+
+# The demo's state between demo-up and demo-down: one a checkout.
+DEMO_STATE := .demo
+DEMO := $(TARGET)/release/demo \
+	--operator $(TARGET)/release/webhook-operator \
+	--simulator $(TARGET)/release/provider-simulator
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build the operator for release: target/release/webhook-operator
+	cargo build --release --bin webhook-operator
+
+.PHONY: crds
+crds: ## Generate crds/, one file a kind
+	cargo run --quiet -- crd --output-dir crds
+
+.PHONY: lint
+lint: fmt clippy deny crds-current vet ## All checks that run no test
+
+.PHONY: fmt clippy deny crds-current vet
+fmt:
+	@$(STEP) "rustfmt" cargo fmt --all --check
+clippy:
+	@$(STEP) "clippy" cargo clippy --quiet --workspace --all-targets -- -D warnings
+deny:
+	@deny=$$(tools/tool-path cargo-deny); \
+	$(STEP) "cargo deny" "$$deny" --log-level error check bans licenses sources
+crds-current: binaries
+	@$(STEP) "crds up to date" tools/crds-current "$(TARGET)/debug/webhook-operator"
+vet: # tool-path also checks the Go code, once for every change of it
+	@$(STEP) "control plane built and vetted" tools/tool-path controlplane >/dev/null
+
+# The binaries and tests in one go, because cargo would build kube again for binaries without the
+# features that the tests turn on.
+.PHONY: binaries
+binaries:
+	@$(STEP) "build of tests and binaries" cargo build --quiet --workspace --bins --tests
+
+.PHONY: unit
+unit: ## Tests that need no control plane
+	@$(STEP) "unit tests" tools/run-tests unit
+
+.PHONY: it
+it: binaries ## Integration tests, on a real control plane that they share
+	@export WEBHOOK_OPERATOR_CONTROLPLANE=$$(tools/tool-path controlplane); \
+	export WEBHOOK_OPERATOR_BINARIES="$(abspath $(TARGET)/debug)"; \
+	$(STEP) "integration tests" "$(TARGET)/debug/cluster" run -- tools/run-tests it
+
+# The control plane's Go build takes minutes the first time: it runs beside cargo's, in the background,
+# and what needs it waits for it.
+.PHONY: test
+test: ## Everything that CI checks: lint, unit, it
+	@tools/tool-path controlplane >/dev/null & \
+	$(MAKE) fmt clippy deny crds-current unit && $(MAKE) vet it
+
+.PHONY: demo-build
+demo-build:
+	@tools/tool-path controlplane >/dev/null & \
+	$(STEP) "release build" cargo build --release --workspace --bins && wait $$!
+
+.PHONY: demo
+demo: demo-build ## The main job end to end on real parts; leaves nothing running
+	@WEBHOOK_OPERATOR_CONTROLPLANE=$$(tools/tool-path controlplane) $(DEMO) play
+
+.PHONY: demo-up
+demo-up: demo-build ## The same, left running for you to try
+	@WEBHOOK_OPERATOR_CONTROLPLANE=$$(tools/tool-path controlplane) $(DEMO) up --state $(DEMO_STATE)
+
+.PHONY: demo-down
+demo-down: ## End what demo-up left running
+	@$(DEMO) down --state $(DEMO_STATE)
+
+.PHONY: bench
+bench: demo-build ## Requests, writes, memory and time for 1,000 subscriptions, as a table
+	@WEBHOOK_OPERATOR_CONTROLPLANE=$$(tools/tool-path controlplane) $(TARGET)/release/bench \
+		--operator $(TARGET)/release/webhook-operator \
+		--simulator $(TARGET)/release/provider-simulator
+
+.PHONY: kubectl-path
+kubectl-path: ## Print the path of kubectl in the tools cache
+	@tools/tool-path kubectl
+
+.PHONY: helm-path
+helm-path: ## Print the path of helm in the tools cache, built when first asked for
+	@tools/tool-path helm
+
+.PHONY: clean-cache
+clean-cache: ## Remove the tools cache
+	rm -rf "$(CACHE)/tools"
+
+.PHONY: clean
+clean: ## Remove what cargo built here
+	cargo clean
