@@ -9,7 +9,7 @@ use http::StatusCode;
 use operator_core::retry::Disposition;
 
 /// How long a refused credential rests before it is tried again, unless its Secret changes.
-pub const CREDENTIAL_RETRY: Duration = Duration::from_secs(600);
+pub const CREDENTIAL_RETRY: Duration = Duration::from_mins(10);
 
 /// Why a call to a provider did not give what was asked for. `Display` is fit for users.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -192,7 +192,6 @@ impl ProviderError {
     pub(crate) fn of_status(status: StatusCode, retry_after: Option<Duration>) -> Option<Self> {
         let code = status.as_u16();
         match code {
-            200..=299 => None,
             300..=399 => Some(Self::Redirected { status: code }),
             401 => Some(Self::Unauthenticated),
             402 | 403 => Some(Self::Forbidden { status: code }),
@@ -201,7 +200,7 @@ impl ProviderError {
                 status: code,
                 retry_after,
             }),
-            400..=499 => None,
+            200..=299 | 400..=499 => None,
             _ => Some(Self::Unintelligible {
                 status: code,
                 why: "no such status is documented",
@@ -251,4 +250,117 @@ pub(crate) enum Refusal {
     Documented(String),
     /// Neither JSON nor empty, or cut off.
     Foreign,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(code: u16, refusal: Refusal) -> Option<ProviderError> {
+        let status = StatusCode::from_u16(code).unwrap();
+        ProviderError::of_status(status, None)
+            .or_else(|| (!status.is_success()).then(|| ProviderError::of_refusal(status, true, refusal)))
+    }
+
+    /// Status, form of the body, reason, whether it may have taken effect, disposition.
+    type Row = (u16, Refusal, &'static str, bool, Disposition);
+
+    fn table() -> Vec<Row> {
+        use Disposition::{After, Backoff, WaitForChange};
+        let (bare, foreign) = (|| Refusal::Bare, || Refusal::Foreign);
+        let said = || Refusal::Documented("no".into());
+        vec![
+            (400, said(), "RefusedByProvider", false, WaitForChange),
+            (400, bare(), "RefusedByProvider", false, WaitForChange),
+            (400, foreign(), "UnintelligibleAnswer", true, Backoff),
+            (401, foreign(), "Unauthenticated", false, After(CREDENTIAL_RETRY)),
+            (402, bare(), "Forbidden", false, After(CREDENTIAL_RETRY)),
+            (403, bare(), "Forbidden", false, After(CREDENTIAL_RETRY)),
+            (404, said(), "RemoteVanished", false, Backoff),
+            (404, bare(), "RemoteVanished", false, Backoff),
+            (404, foreign(), "UnintelligibleAnswer", true, Backoff),
+            (408, bare(), "ProviderUnavailable", true, Backoff),
+            (409, said(), "ProviderConflict", false, Backoff),
+            (410, said(), "RemoteVanished", false, Backoff),
+            (413, bare(), "RefusedByProvider", false, WaitForChange),
+            (413, foreign(), "UnintelligibleAnswer", true, Backoff),
+            (422, said(), "RefusedByProvider", false, WaitForChange),
+            (425, bare(), "ProviderUnavailable", true, Backoff),
+            (429, foreign(), "Throttled", false, Backoff),
+            (301, bare(), "ProviderRedirects", true, Backoff),
+            (307, bare(), "ProviderRedirects", true, Backoff),
+            (500, said(), "ProviderUnavailable", true, Backoff),
+            (504, foreign(), "ProviderUnavailable", true, Backoff),
+            (999, bare(), "UnintelligibleAnswer", true, Backoff),
+        ]
+    }
+
+    #[test]
+    fn status_and_body_decide_reason_effect_and_disposition() {
+        for (code, refusal, reason, effect, disposition) in table() {
+            let error = of(code, refusal.clone()).unwrap();
+            let seen = (error.reason(), error.may_have_taken_effect(), error.disposition());
+            assert_eq!(seen, (reason, effect, disposition), "{code} {refusal:?}");
+            assert!(
+                code == 999 || error.message().contains(&code.to_string()),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_status_is_a_success_or_an_error() {
+        for code in 100..1000 {
+            assert_eq!(
+                of(code, Refusal::Bare).is_none(),
+                (200..300).contains(&code),
+                "{code}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_400_and_422_show_the_words_of_the_provider() {
+        for code in 100..1000 {
+            let shown =
+                of(code, Refusal::Documented("words".into())).is_some_and(|e| e.message().contains("words"));
+            assert_eq!(shown, code == 400 || code == 422, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_404_that_names_no_id_is_not_about_a_subscription() {
+        let error = ProviderError::of_refusal(StatusCode::NOT_FOUND, false, Refusal::Documented("x".into()));
+        assert_eq!(error.reason(), "UnintelligibleAnswer");
+    }
+
+    #[test]
+    fn a_named_time_is_waited_for_on_429_and_5xx() {
+        let hour = Duration::from_hours(1);
+        for code in [429, 503] {
+            let error = ProviderError::of_status(StatusCode::from_u16(code).unwrap(), Some(hour)).unwrap();
+            assert_eq!(error.disposition(), Disposition::After(hour));
+        }
+    }
+
+    #[test]
+    fn what_never_left_had_no_effect_and_what_was_lost_may_have() {
+        let why = "x";
+        for error in [
+            ProviderError::NotSendable { why },
+            ProviderError::Unreachable { why },
+            ProviderError::TlsInvalid { why },
+        ] {
+            assert!(!error.may_have_taken_effect(), "{error}");
+        }
+        for error in [
+            ProviderError::Interrupted { why },
+            ProviderError::DeadlineExceeded {
+                after: Duration::from_secs(1),
+            },
+            ProviderError::TooLarge { what: "it", limit: 1 },
+        ] {
+            assert!(error.may_have_taken_effect(), "{error}");
+        }
+    }
 }

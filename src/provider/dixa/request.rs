@@ -93,20 +93,24 @@ impl<'a> Patch<'a> {
 #[derive(Serialize)]
 #[serde(tag = "_type")]
 enum Authorization<'a> {
-    BasicAuth { username: &'a str, password: &'a str },
-    TokenAuth { value: &'a str },
-    NoAuth,
+    #[serde(rename = "BasicAuth")]
+    Basic { username: &'a str, password: &'a str },
+    #[serde(rename = "TokenAuth")]
+    Token { value: &'a str },
+    /// The schema's name without members; how it is tagged is inferred from the other two.
+    #[serde(rename = "NoAuth")]
+    None,
 }
 
 impl<'a> Authorization<'a> {
     fn new(authorization: &'a settings::Authorization) -> Self {
         match authorization {
-            settings::Authorization::None => Self::NoAuth,
-            settings::Authorization::Basic { username, password } => Self::BasicAuth {
+            settings::Authorization::None => Self::None,
+            settings::Authorization::Basic { username, password } => Self::Basic {
                 username: username.expose_secret(),
                 password: password.expose_secret(),
             },
-            settings::Authorization::Bearer(token) => Self::TokenAuth {
+            settings::Authorization::Bearer(token) => Self::Token {
                 value: token.expose_secret(),
             },
         }
@@ -207,4 +211,138 @@ pub(super) fn secrets(settings: &Settings) -> Vec<Zeroizing<String>> {
         .filter(|part| part.len() >= URL_PART_MIN)
         .for_each(&mut keep);
     secrets
+}
+
+#[cfg(test)]
+mod tests {
+    use operator_core::url::DeliveryUrl;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::provider::dixa::tests::documented;
+
+    macro_rules! fixture {
+        ($name:literal) => {{
+            let text = include_str!(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/tests/simulator/fixtures/dixa/",
+                $name
+            ));
+            serde_json::from_str::<Value>(text).unwrap()
+        }};
+    }
+
+    /// Sets mean the same in any order, and so do names of headers in any case.
+    fn normal(mut body: Value) -> Value {
+        if let Some(events) = body.get_mut("events").and_then(Value::as_array_mut) {
+            events.sort_by_key(Value::to_string);
+        }
+        if let Some(headers) = body.get_mut("customHeaders").and_then(Value::as_object_mut) {
+            *headers = headers
+                .iter()
+                .map(|(name, value)| (name.to_lowercase(), value.clone()))
+                .collect();
+        }
+        body
+    }
+
+    fn create(settings: &Settings) -> Value {
+        normal(serde_json::to_value(Create::new(settings).unwrap()).unwrap())
+    }
+
+    fn patch(settings: &Settings, fields: &[Field]) -> Value {
+        normal(serde_json::to_value(Patch::new(settings, FieldSet::of(fields)).unwrap()).unwrap())
+    }
+
+    #[test]
+    fn a_create_is_what_the_documents_show() {
+        assert_eq!(create(&documented()), normal(fixture!("create-request.json")));
+        let token = settings::Authorization::Bearer("delivery-token-example".into());
+        let sent = create(&Settings {
+            authorization: token,
+            ..documented()
+        });
+        assert_eq!(
+            sent["authorization"],
+            fixture!("create-request-token.json")["authorization"]
+        );
+    }
+
+    #[test]
+    fn a_create_without_authorization_and_headers_says_so_in_full() {
+        let open = Settings {
+            name: Some("open".into()),
+            url: DeliveryUrl::parse("https://hooks.example.com/open").unwrap(),
+            authorization: settings::Authorization::None,
+            headers: settings::Headers::new(),
+            filters: Filters::new(),
+            events: [EventName::parse("ConversationCreated").unwrap()].into(),
+            ..documented()
+        };
+        let mut expected = fixture!("create-request-no-auth.json");
+        expected["enabled"] = json!(true);
+        assert_eq!(create(&open), expected);
+    }
+
+    #[test]
+    fn a_patch_holds_the_given_fields_and_no_others() {
+        let settings = Settings {
+            enabled: false,
+            events: [EventName::parse("ConversationClosed").unwrap()].into(),
+            ..documented()
+        };
+        assert_eq!(
+            patch(&settings, &[Field::Events, Field::Enabled]),
+            fixture!("patch-request.json")
+        );
+        assert_eq!(patch(&settings, &[]), json!({}));
+        assert_eq!(
+            patch(&settings, &[Field::SigningKey]),
+            json!({}),
+            "the key is Dixa's own"
+        );
+        let whole = patch(&documented(), Field::ALL);
+        assert_eq!(whole, create(&documented()));
+    }
+
+    #[test]
+    fn what_is_cleared_is_sent_empty() {
+        let bare = Settings {
+            authorization: settings::Authorization::None,
+            headers: settings::Headers::new(),
+            filters: Filters::new(),
+            ..documented()
+        };
+        let sent = patch(&bare, &[Field::Authorization, Field::Headers, Field::Filters]);
+        assert_eq!(
+            sent,
+            json!({"authorization": {"_type": "NoAuth"}, "customHeaders": {}, "filters": {}})
+        );
+    }
+
+    #[test]
+    fn without_a_name_nothing_is_made_and_no_name_taken_away() {
+        let nameless = Settings {
+            name: None,
+            ..documented()
+        };
+        assert!(Create::new(&nameless).is_none());
+        assert!(Patch::new(&nameless, FieldSet::of(&[Field::Name])).is_none());
+        assert!(Patch::new(&nameless, FieldSet::of(&[Field::Url])).is_some());
+    }
+
+    #[test]
+    fn every_secret_of_a_request_is_known_to_the_redaction() {
+        let url = "https://h.example/in/0123456789abcdef-token?key=fedcba9876543210";
+        let settings = Settings {
+            url: DeliveryUrl::parse(url).unwrap(),
+            ..documented()
+        };
+        let secrets = secrets(&settings);
+        let text = format!(
+            "relay hunter2-example cmVsYXk6aHVudGVyMi1leGFtcGxl orders {url} 0123456789abcdef-token fedcba9876543210"
+        );
+        let shown = operator_core::redact::shown(&text, secrets.iter().map(|secret| secret.as_str()));
+        assert_eq!(shown.replace("[redacted]", "").trim(), "", "{shown}");
+    }
 }

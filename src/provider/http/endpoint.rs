@@ -45,8 +45,8 @@ impl Endpoint {
             return Err(EndpointError::Text);
         }
         let url = Url::parse(text).map_err(|_| EndpointError::Syntax)?;
-        // The parser drops empty user information and an empty query, which `https://@good` would hide behind.
-        let rest = text.split_once("://").map_or("", |(_, rest)| rest);
+        // The parser forgives a missing `//` and drops empty user information and an empty query: look at the text.
+        let (_, rest) = text.split_once("://").ok_or(EndpointError::Syntax)?;
         if rest.trim_end_matches('/').contains(['/', '\\', '?', '#', '@']) || url.path() != "/" {
             return Err(EndpointError::Extra);
         }
@@ -143,7 +143,7 @@ mod tests {
             ("file:///etc/passwd", EndpointError::Extra),
             ("https://good@bad", EndpointError::Extra),
             ("https://@bad", EndpointError::Extra),
-            ("https:good@bad", EndpointError::Extra),
+            ("https:good@bad", EndpointError::Syntax),
             ("https://h/v1", EndpointError::Extra),
             ("https://h\\v1", EndpointError::Extra),
             ("https://h/?", EndpointError::Extra),

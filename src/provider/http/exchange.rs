@@ -216,7 +216,7 @@ fn chunks(
 }
 
 /// How long `Retry-After` asks to wait, measured on our own clock: the answer's `Date` decides nothing.
-fn retry_after(headers: &HeaderMap) -> Option<std::time::Duration> {
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<std::time::Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
     retry::retry_after(value, http_date, i64::try_from(now).ok()?)

@@ -86,7 +86,7 @@ impl Default for Limits {
         Self {
             connect: Duration::from_secs(10),
             call: Duration::from_secs(30),
-            list: Duration::from_secs(120),
+            list: Duration::from_mins(2),
             body: 1 << 20,
             list_body: 64 << 20,
         }

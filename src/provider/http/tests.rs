@@ -1,1 +1,158 @@
+use std::process::Command;
 
+use operator_core::retry::RETRY_AFTER_MAX;
+use proptest::prelude::*;
+
+use super::*;
+use crate::provider::test_server::{Reply, Server};
+
+fn client(endpoint: Endpoint, credential: &str) -> Result<Client, BuildError> {
+    Client::new(
+        Connection::new(endpoint),
+        ::http::header::AUTHORIZATION,
+        "",
+        credential.into(),
+    )
+}
+
+fn somewhere() -> Endpoint {
+    Endpoint::parse("https://api.example.com", false).unwrap()
+}
+
+proptest! {
+    #[test]
+    fn an_id_is_always_one_segment_that_means_itself(id in "[!-~]{1,40}") {
+        let Ok(segment) = segment(&id) else {
+            prop_assert!(id == "." || id == "..");
+            return Ok(());
+        };
+        let url = somewhere().at(&format!("/v1/webhooks/{segment}"), None);
+        let segments: Vec<_> = url.path_segments().unwrap().collect();
+        prop_assert_eq!(segments.len(), 3);
+        prop_assert_eq!(url.query(), None);
+        let back = percent_encoding::percent_decode_str(segments[2]).decode_utf8().unwrap();
+        prop_assert_eq!(back, id);
+    }
+
+    #[test]
+    fn a_cursor_changes_nothing_but_the_query(query in "[!-~]{1,60}") {
+        let url = somewhere().at("/v1/webhooks", Some(&query));
+        prop_assert_eq!(url.path(), "/v1/webhooks");
+        prop_assert_eq!(url.host_str(), Some("api.example.com"));
+    }
+
+    #[test]
+    fn retry_after_is_at_most_an_hour_whatever_it_says(value in "[ -~]{0,40}") {
+        let mut headers = ::http::HeaderMap::new();
+        headers.insert("retry-after", HeaderValue::from_str(&value).unwrap());
+        prop_assert!(exchange::retry_after(&headers).is_none_or(|delay| delay <= RETRY_AFTER_MAX));
+    }
+
+    #[test]
+    fn debug_and_errors_show_no_credential(credential in "canary[!-~]{0,30}") {
+        let connection = Connection::new(somewhere());
+        let client = client(somewhere(), &credential).unwrap();
+        let shown = format!("{connection:?}{client:?}{:?}", client.header);
+        prop_assert!(!shown.contains("canary"));
+    }
+
+    #[test]
+    fn a_credential_that_is_no_header_is_refused_unseen(credential in ".{0,3}[\r\n\0\t\u{e4}\u{7f}].{0,10}canary") {
+        let error = client(somewhere(), &credential).unwrap_err();
+        prop_assert!(matches!(error, BuildError::Credential));
+        let shown = format!("{error} {error:?}");
+        prop_assert!(!shown.contains("canary"));
+    }
+}
+
+#[test]
+fn dots_are_refused_as_ids_and_look_alikes_are_escaped() {
+    for id in ["", ".", ".."] {
+        assert_eq!(segment(id).unwrap_err().reason(), "RequestNotSendable");
+    }
+    assert_eq!(segment("%2e%2e").unwrap(), "%252e%252e");
+    assert_eq!(segment("../admin?x=1#y").unwrap(), "..%2Fadmin%3Fx%3D1%23y");
+}
+
+#[test]
+fn spaces_around_a_credential_are_refused_and_inside_allowed() {
+    for bad in [" key", "key ", "key\n"] {
+        assert!(
+            matches!(client(somewhere(), bad), Err(BuildError::Credential)),
+            "{bad:?}"
+        );
+    }
+    assert!(client(somewhere(), "inner space").is_ok());
+}
+
+#[test]
+fn an_http_date_counts_from_our_own_clock() {
+    let mut headers = ::http::HeaderMap::new();
+    let mut of = |value: &'static str| {
+        headers.insert("retry-after", HeaderValue::from_static(value));
+        exchange::retry_after(&headers)
+    };
+    assert_eq!(of("Tue, 31 Dec 2999 23:59:59 GMT"), Some(RETRY_AFTER_MAX));
+    assert_eq!(of("Sun, 06 Nov 1994 08:49:37 GMT"), None);
+    assert_eq!(of("120"), Some(Duration::from_mins(2)));
+}
+
+#[tokio::test]
+async fn a_request_says_who_sends_it_and_carries_the_key_once() {
+    let server = Server::start(Reply::of(200, b"{}")).await;
+    let client = client(server.endpoint(), "the-key").unwrap();
+    let call = Call::new(Operation::Get, Method::GET, "/x".to_owned(), true);
+    client.send(call, |_| Ok(())).await.unwrap();
+    let request = server.requests()[0].to_lowercase();
+    assert_eq!(request.matches("the-key").count(), 1);
+    assert!(request.contains("\r\nauthorization: the-key\r\n"));
+    assert!(request.contains(&format!(
+        "\r\nuser-agent: webhook-operator/{}\r\n",
+        env!("CARGO_PKG_VERSION")
+    )));
+    for header in ["referer", "cookie", "accept-encoding"] {
+        assert!(!request.contains(header), "{request}");
+    }
+}
+
+const TARGET: &str = "TEST_PROXY_TARGET";
+
+/// Runs only in the process that the next test starts, whose environment names a proxy.
+#[tokio::test]
+async fn in_an_environment_with_a_proxy() {
+    let Ok(target) = std::env::var(TARGET) else { return };
+    let client = client(Endpoint::parse(&target, true).unwrap(), "the-key").unwrap();
+    let call = Call::new(Operation::Get, Method::GET, "/x".to_owned(), true);
+    client.send(call, |_| Ok(())).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_proxy_of_the_environment_is_ignored() {
+    let target = Server::start(Reply::of(200, b"{}")).await;
+    let proxy = Server::start(Reply::of(200, b"{}")).await;
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "provider::http::tests::in_an_environment_with_a_proxy"]);
+    for name in [
+        "HTTP_PROXY",
+        "http_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+        "HTTPS_PROXY",
+    ] {
+        child.env(name, proxy.url());
+    }
+    child
+        .env_remove("NO_PROXY")
+        .env_remove("no_proxy")
+        .env(TARGET, target.url());
+    let output = tokio::task::spawn_blocking(move || child.output())
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+    assert_eq!((target.requests().len(), proxy.requests().len()), (1, 0));
+}
