@@ -17,8 +17,7 @@ fn cluster() -> &'static ControlPlane {
     static INSTALL: Once = Once::new();
     let cluster = ControlPlane::shared();
     INSTALL.call_once(|| {
-        cluster.apply(&crd::yaml_stream().unwrap()).unwrap();
-        install(cluster, &kinds());
+        install(cluster, &crd::yaml_stream().unwrap(), &kinds());
         // Short names appear in discovery a moment after the kind itself can be used.
         let explained = || cluster.kubectl(&["explain", "cwhprov"], "");
         wait_for(
