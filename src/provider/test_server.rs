@@ -128,7 +128,8 @@ async fn answer(mut stream: TcpStream, reply: Reply, record: Arc<Mutex<Record>>)
     }
 }
 
-async fn read_request(stream: &mut TcpStream) -> Option<String> {
+/// One whole request, head and body; `None` when the client closes instead.
+pub(crate) async fn read_request(stream: &mut TcpStream) -> Option<String> {
     let mut bytes = Vec::new();
     loop {
         if stream.read_buf(&mut bytes).await.ok()? == 0 {

@@ -4,7 +4,7 @@ use operator_core::retry::RETRY_AFTER_MAX;
 use proptest::prelude::*;
 
 use super::*;
-use crate::provider::test_server::{Reply, Server};
+use crate::provider::test_server::{Reply, Server, read_request};
 
 fn client(endpoint: Endpoint, credential: &str) -> Result<Client, BuildError> {
     Client::new(
@@ -113,6 +113,45 @@ async fn a_request_says_who_sends_it_and_carries_the_key_once() {
     for header in ["referer", "cookie", "accept-encoding"] {
         assert!(!request.contains(header), "{request}");
     }
+}
+
+#[tokio::test]
+async fn a_write_on_a_kept_connection_that_breaks_is_not_sent_again() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (seen, mut requests) = tokio::sync::mpsc::unbounded_channel();
+    let server = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            // The first request of a connection is answered; the second one is read, and the connection closed.
+            for answered in [true, false] {
+                let Some(request) = read_request(&mut stream).await else {
+                    break;
+                };
+                seen.send(request).unwrap();
+                if answered {
+                    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+                    tokio::io::AsyncWriteExt::write_all(&mut stream, answer)
+                        .await
+                        .unwrap();
+                }
+            }
+        }
+    });
+    let client = client(Endpoint::parse(&url, true).unwrap(), "the-key").unwrap();
+    let post = || {
+        let mut call = Call::new(Operation::Create, Method::POST, "/x".to_owned(), false);
+        call.body = Some(Zeroizing::new(b"{}".to_vec()));
+        client.send(call, |_| Ok(()))
+    };
+    post().await.unwrap();
+    let error = post().await.unwrap_err();
+    assert!(matches!(error, ProviderError::Interrupted { .. }), "{error:?}");
+    server.abort();
+    let mut count = 0;
+    while requests.try_recv().is_ok() {
+        count += 1;
+    }
+    assert_eq!(count, 2, "one request for each call");
 }
 
 const TARGET: &str = "TEST_PROXY_TARGET";
