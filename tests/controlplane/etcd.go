@@ -15,6 +15,8 @@ import (
 // the same names, so that a caller can start either.
 func runEtcd() int {
 	config := embed.NewConfig()
+	// Zero in NewConfig, which would log every request as slow.
+	config.WarningUnaryRequestDuration = embed.DefaultWarningUnaryRequestDuration
 	flags := flag.NewFlagSet("etcd", flag.ExitOnError)
 	flags.StringVar(&config.Dir, "data-dir", "", "folder of the database (required)")
 	flags.StringVar(&config.LogLevel, "log-level", "warn", "debug, info, warn or error")
