@@ -1,5 +1,10 @@
 //! The command line: what can be asked of the binary, and the text of `--help`.
 
+#![expect(
+    clippy::doc_markdown,
+    reason = "the doc comments are the help, which is shown as it is written"
+)]
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,7 +19,12 @@ use crate::config::parse_duration;
 /// Runs in a Kubernetes cluster, watches objects of the group webhook-operator.io and makes the providers'
 /// accounts match them.
 #[derive(Debug, Parser)]
-#[command(name = "webhook-operator", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(
+    name = "webhook-operator",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -47,7 +57,12 @@ pub struct RunArgs {
     ///
     /// Change it to bind one interface only, or to 127.0.0.1:0 for any free port; the address that was bound is
     /// logged as "listening".
-    #[arg(long, env = "WEBHOOK_OPERATOR_LISTEN", value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
+    #[arg(
+        long,
+        env = "WEBHOOK_OPERATOR_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "0.0.0.0:8080"
+    )]
     pub listen: SocketAddr,
 
     /// Accept plain http in subscriptions' URLs and providers' endpoints.
@@ -74,14 +89,24 @@ pub struct RunArgs {
     ///
     /// Set it after --cluster-id was changed or the cluster was rebuilt. Separate several by commas, or repeat the
     /// flag. Never name a cluster that still runs.
-    #[arg(long, env = "WEBHOOK_OPERATOR_FORMER_CLUSTER_IDS", value_name = "ID", value_delimiter = ',')]
+    #[arg(
+        long,
+        env = "WEBHOOK_OPERATOR_FORMER_CLUSTER_IDS",
+        value_name = "ID",
+        value_delimiter = ','
+    )]
     pub former_cluster_ids: Vec<String>,
 
     /// Watch only this namespace; repeat it, or separate several by commas.
     ///
     /// Default: all namespaces. Set it where the operator has Roles in some namespaces and no ClusterRole;
     /// ClusterWebhookProvider is then not watched, and --cluster-id is required.
-    #[arg(long, env = "WEBHOOK_OPERATOR_WATCH_NAMESPACE", value_name = "NAMESPACE", value_delimiter = ',')]
+    #[arg(
+        long,
+        env = "WEBHOOK_OPERATOR_WATCH_NAMESPACE",
+        value_name = "NAMESPACE",
+        value_delimiter = ','
+    )]
     pub watch_namespace: Vec<String>,
 
     /// How many objects of a kind are worked on at once.
@@ -125,7 +150,12 @@ pub struct RunArgs {
     pub settle_time: Duration,
 
     /// How log lines are written to standard output.
-    #[arg(long, env = "WEBHOOK_OPERATOR_LOG_FORMAT", value_name = "FORMAT", default_value = "json")]
+    #[arg(
+        long,
+        env = "WEBHOOK_OPERATOR_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "json"
+    )]
     pub log_format: LogFormat,
 }
 
@@ -148,3 +178,108 @@ Environment, besides the twins of the flags:
   POD_NAMESPACE  the operator's own namespace; unset: the service account's, else default
 
 Exit status: 0 after SIGTERM or SIGINT, 1 on an error, 2 on wrong usage.";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use clap::error::ErrorKind;
+
+    use super::*;
+
+    fn run(flags: &[&str]) -> Result<RunArgs, clap::Error> {
+        let line = ["webhook-operator", "run"].iter().chain(flags);
+        match Cli::try_parse_from(line)?.command {
+            Command::Run(args) => Ok(args),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn run_has_exactly_the_documented_flags_each_with_its_twin_and_a_long_help() {
+        let command = Cli::command();
+        let run = command.find_subcommand("run").unwrap();
+        let flags: Vec<&str> = run.get_arguments().filter_map(clap::Arg::get_long).collect();
+        let documented = [
+            "listen",
+            "allow-insecure-http",
+            "cluster-id",
+            "former-cluster-ids",
+            "watch-namespace",
+            "concurrency",
+            "interval",
+            "settle-time",
+            "log-format",
+        ];
+        assert_eq!(flags, documented);
+        for arg in run.get_arguments() {
+            let long = arg.get_long().unwrap();
+            let twin = format!("WEBHOOK_OPERATOR_{}", long.replace('-', "_").to_uppercase());
+            assert_eq!(arg.get_env().and_then(|name| name.to_str()), Some(twin.as_str()));
+            assert!(arg.get_help().is_some(), "{long}");
+            if long != "log-format" {
+                assert!(
+                    arg.get_long_help().is_some(),
+                    "--{long} does not say when to change it"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn wrong_values_are_refused_and_the_message_names_the_flag() {
+        for flags in [
+            ["--listen", "nowhere"],
+            ["--concurrency", "0"],
+            ["--concurrency", "1025"],
+            ["--interval", "10"],
+            ["--settle-time", "75"],
+            ["--log-format", "xml"],
+        ] {
+            let error = run(&flags).unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            assert!(error.to_string().contains(flags[0]), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_duration_without_a_unit_is_told_the_form() {
+        let text = run(&["--interval", "10"]).unwrap_err().to_string();
+        assert!(text.contains("for example 10m"), "{text}");
+    }
+
+    #[test]
+    fn an_unknown_flag_is_wrong_usage() {
+        assert_eq!(
+            run(&["--leader-elect"]).unwrap_err().kind(),
+            ErrorKind::UnknownArgument
+        );
+    }
+
+    #[test]
+    fn flags_are_read_into_their_types() {
+        let args = run(&[
+            "--listen=127.0.0.1:0",
+            "--allow-insecure-http",
+            "--log-format=text",
+        ])
+        .unwrap();
+        assert_eq!(args.listen, "127.0.0.1:0".parse().unwrap());
+        assert!(args.allow_insecure_http);
+        assert_eq!(args.log_format, LogFormat::Text);
+    }
+
+    #[test]
+    fn crd_and_version_are_subcommands() {
+        let crd = Cli::try_parse_from(["webhook-operator", "crd", "--output-dir", "crds"]).unwrap();
+        assert!(matches!(crd.command, Command::Crd { output_dir: Some(dir) } if dir.as_os_str() == "crds"));
+        let crd = Cli::try_parse_from(["webhook-operator", "crd"]).unwrap();
+        assert!(matches!(crd.command, Command::Crd { output_dir: None }));
+        let version = Cli::try_parse_from(["webhook-operator", "version"]).unwrap();
+        assert!(matches!(version.command, Command::Version));
+    }
+}

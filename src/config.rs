@@ -223,9 +223,14 @@ fn digits(text: &str) -> Option<(&str, &str)> {
 /// The leading unit in nanoseconds, and what follows it.
 fn unit(text: &str) -> Option<(u64, &str)> {
     // `ms` first: `m` is its beginning.
-    [("ms", 1_000_000), ("s", 1_000_000_000), ("m", 60_000_000_000), ("h", 3_600_000_000_000)]
-        .into_iter()
-        .find_map(|(name, nanos)| Some((nanos, text.strip_prefix(name)?)))
+    [
+        ("ms", 1_000_000),
+        ("s", 1_000_000_000),
+        ("m", 60_000_000_000),
+        ("h", 3_600_000_000_000),
+    ]
+    .into_iter()
+    .find_map(|(name, nanos)| Some((nanos, text.strip_prefix(name)?)))
 }
 
 /// One number with its unit in nanoseconds; `None` when it does not fit.
@@ -238,3 +243,6 @@ fn term(whole: &str, fraction: &str, unit: u64) -> Option<u64> {
     }
     Some(nanos)
 }
+
+#[cfg(test)]
+mod tests;

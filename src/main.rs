@@ -12,11 +12,17 @@ use webhook_operator::{crd, run, telemetry};
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(args) => operate(&args),
-        Command::Crd { output_dir: Some(dir) } => crd::write_files(&dir).map(drop).map_err(Box::from),
-        Command::Crd { output_dir: None } => crd::yaml_stream().map_err(Box::from).and_then(|text| print(&text)),
+        Command::Crd {
+            output_dir: Some(dir),
+        } => crd::write_files(&dir).map(drop).map_err(Box::from),
+        Command::Crd { output_dir: None } => crd::yaml_stream()
+            .map_err(Box::from)
+            .and_then(|text| print(&text)),
         Command::Version => print(concat!("webhook-operator ", env!("CARGO_PKG_VERSION"), "\n")),
     };
-    let Err(error) = result else { return ExitCode::SUCCESS };
+    let Err(error) = result else {
+        return ExitCode::SUCCESS;
+    };
     // Where standard error is gone too there is nobody left to tell.
     let _ = writeln!(io::stderr(), "error: {}", one_line(&*error));
     // clap ends wrong usage with 2 as well.

@@ -1,25 +1,24 @@
-//! What the operator counts, as OpenMetrics text. Every label has a bounded set of values.
+//! What the operator counts, as `OpenMetrics` text. Every label has a bounded set of values.
 
-use std::collections::BTreeMap;
-use std::fmt::{self, Write as _};
-use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError};
+mod labels;
+mod list_age;
+
+use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{
-    DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric, LabelValueEncoder,
-};
-use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::api::v1alpha1::ProviderType;
 use crate::provider::http::{Observation, Observer, Operation};
+use labels::{ByKind, ByOperation, ByPoll, ByProvider, ByReconcile, ByRequest};
+pub use labels::{Kind, PollOutcome, ReconcileOutcome};
+use list_age::ListAges;
 
 /// The media type of [`Metrics::render`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -28,119 +27,6 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 const REQUEST_BUCKETS: [f64; 10] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 /// A turn is anything from a look at the cache to several requests in a row.
 const RECONCILE_BUCKETS: [f64; 10] = [0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0, 60.0];
-
-/// Which kind an object is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// `WebhookSubscription`.
-    Subscription,
-    /// `WebhookProvider`.
-    Provider,
-    /// `ClusterWebhookProvider`.
-    ClusterProvider,
-}
-
-/// How one turn of one object ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ReconcileOutcome {
-    /// Nothing is left to do until something changes or the interval is over.
-    Settled,
-    /// It waits for a known moment: the budget, a shared LIST, the settle time.
-    Waiting,
-    /// A step failed and is repeated later.
-    Retrying,
-    /// Only a change by a person can help.
-    Stalled,
-    /// The turn panicked.
-    Panicked,
-}
-
-/// What a look at the deliveries of one subscription found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum PollOutcome {
-    /// No event fails.
-    Healthy,
-    /// At least one event fails.
-    Failing,
-    /// The provider could not be asked.
-    Error,
-}
-
-/// Implements a label value by a table of texts.
-macro_rules! label_values {
-    ($type:ty { $($variant:ident => $text:literal),+ $(,)? }) => {
-        impl EncodeLabelValue for $type {
-            fn encode(&self, encoder: &mut LabelValueEncoder) -> fmt::Result {
-                encoder.write_str(match self { $(Self::$variant => $text),+ })
-            }
-        }
-    };
-}
-
-label_values!(Kind {
-    Subscription => "WebhookSubscription",
-    Provider => "WebhookProvider",
-    ClusterProvider => "ClusterWebhookProvider",
-});
-label_values!(ReconcileOutcome {
-    Settled => "settled",
-    Waiting => "waiting",
-    Retrying => "retrying",
-    Stalled => "stalled",
-    Panicked => "panicked",
-});
-label_values!(PollOutcome {
-    Healthy => "healthy",
-    Failing => "failing",
-    Error => "error",
-});
-
-impl EncodeLabelValue for ProviderType {
-    fn encode(&self, encoder: &mut LabelValueEncoder) -> fmt::Result {
-        encoder.write_str(self.as_str())
-    }
-}
-
-impl EncodeLabelValue for Operation {
-    fn encode(&self, encoder: &mut LabelValueEncoder) -> fmt::Result {
-        encoder.write_str(self.as_str())
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByRequest {
-    provider: ProviderType,
-    operation: Operation,
-    outcome: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByOperation {
-    provider: ProviderType,
-    operation: Operation,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByReconcile {
-    kind: Kind,
-    outcome: ReconcileOutcome,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByKind {
-    kind: Kind,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByProvider {
-    provider: ProviderType,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByPoll {
-    provider: ProviderType,
-    outcome: PollOutcome,
-}
 
 /// A histogram in seconds, made when its labels are first seen.
 type Seconds<S> = Family<S, Histogram, fn() -> Histogram>;
@@ -192,7 +78,7 @@ impl Metrics {
             budget_waiting: Family::default(),
             list_ages: Arc::default(),
             delivery_polls: Family::default(),
-            events_dropped: Counter::<u64, AtomicU64>::default(),
+            events_dropped: Counter::default(),
             leader: Gauge::default(),
         };
         metrics.register_requests();
@@ -231,14 +117,26 @@ impl Metrics {
         let r = &mut self.registry;
         let counters = [
             ("drift_corrected", "Remote edits put right", &self.drift_corrected),
-            ("remote_created", "Remote subscriptions created", &self.remote_created),
-            ("remote_deleted", "Remote subscriptions deleted", &self.remote_deleted),
+            (
+                "remote_created",
+                "Remote subscriptions created",
+                &self.remote_created,
+            ),
+            (
+                "remote_deleted",
+                "Remote subscriptions deleted",
+                &self.remote_deleted,
+            ),
             (
                 "remote_vanished",
                 "Remote subscriptions found gone that the operator had not deleted",
                 &self.remote_vanished,
             ),
-            ("orphans", "Remote subscriptions left behind when their object was let go", &self.orphans),
+            (
+                "orphans",
+                "Remote subscriptions left behind when their object was let go",
+                &self.orphans,
+            ),
         ];
         for (name, help, family) in counters {
             r.register(name, help, family.clone());
@@ -263,7 +161,11 @@ impl Metrics {
             "Kubernetes Events that could not be written",
             self.events_dropped.clone(),
         );
-        r.register("leader", "1 while this replica may write, else 0", self.leader.clone());
+        r.register(
+            "leader",
+            "1 while this replica may write, else 0",
+            self.leader.clone(),
+        );
         r.register(
             "build",
             "The version that runs",
@@ -300,7 +202,9 @@ impl Metrics {
 
     /// One turn of an object ended. [`ReconcileOutcome::Panicked`] counts as a panic too.
     pub fn reconciled(&self, kind: Kind, outcome: ReconcileOutcome, elapsed: Duration) {
-        self.reconciles.get_or_create(&ByReconcile { kind, outcome }).inc();
+        self.reconciles
+            .get_or_create(&ByReconcile { kind, outcome })
+            .inc();
         self.reconcile_duration
             .get_or_create(&ByKind { kind })
             .observe(elapsed.as_secs_f64());
@@ -354,7 +258,9 @@ impl Metrics {
 
     /// The deliveries of one subscription were looked at.
     pub fn deliveries_polled(&self, provider: ProviderType, outcome: PollOutcome) {
-        self.delivery_polls.get_or_create(&ByPoll { provider, outcome }).inc();
+        self.delivery_polls
+            .get_or_create(&ByPoll { provider, outcome })
+            .inc();
     }
 
     /// A Kubernetes Event could not be written and is lost.
@@ -367,7 +273,7 @@ impl Metrics {
         self.leader.set(i64::from(leads));
     }
 
-    /// All metrics as OpenMetrics text, see [`CONTENT_TYPE`].
+    /// All metrics as `OpenMetrics` text, see [`CONTENT_TYPE`].
     ///
     /// # Errors
     /// [`fmt::Error`] if a metric cannot be written, which no metric here does.
@@ -399,59 +305,6 @@ impl Observer for RequestObserver {
         let outcome = call.error.unwrap_or("success");
         self.metrics
             .provider_request(self.provider, call.operation, outcome, call.elapsed);
-    }
-}
-
-type Account = (ProviderType, u64);
-
-/// When each account was last listed; the age is worked out when it is asked for.
-#[derive(Debug, Default)]
-struct ListAges(Mutex<BTreeMap<Account, Instant>>);
-
-impl ListAges {
-    fn completed(&self, account: Account, at: Instant) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(account, at);
-    }
-
-    fn forgotten(&self, account: Account) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&account);
-    }
-
-    /// The age of the oldest list of each type.
-    fn oldest(&self, now: Instant) -> BTreeMap<ProviderType, Duration> {
-        let mut oldest = BTreeMap::new();
-        for (&(provider, _), &at) in &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            let age = now.saturating_duration_since(at);
-            let entry = oldest.entry(provider).or_insert(age);
-            *entry = age.max(*entry);
-        }
-        oldest
-    }
-}
-
-impl Collector for ListAges {
-    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
-        let ages = self.oldest(Instant::now());
-        if ages.is_empty() {
-            return Ok(());
-        }
-        let mut family = encoder.encode_descriptor(
-            "list_age_seconds",
-            "Age of the oldest complete list among the accounts of a provider",
-            None,
-            MetricType::Gauge,
-        )?;
-        for (provider, age) in ages {
-            let age = ConstGauge::new(age.as_secs_f64());
-            age.encode(family.encode_family(&ByProvider { provider })?)?;
-        }
-        Ok(())
     }
 }
 

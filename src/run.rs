@@ -67,11 +67,8 @@ pub async fn run(config: Config) -> Result<(), RunError> {
 
     let server = Server::bind(config.listen).await?;
     let stop_server = CancellationToken::new();
-    let mut serving = tokio::spawn(server.serve(
-        Arc::clone(&readiness),
-        Arc::clone(&metrics),
-        stop_server.clone(),
-    ));
+    let mut serving =
+        tokio::spawn(server.serve(Arc::clone(&readiness), Arc::clone(&metrics), stop_server.clone()));
     let result = tokio::select! {
         ended = &mut serving => return served(ended),
         result = operate(config, metrics, readiness, &shutdown) => result,
@@ -100,10 +97,11 @@ async fn operate(
         ended = &mut controllers => return ended.map_err(RunError::from).and(Err(RunError::ControllersEnded)),
     }
     tracing::info!(seconds = DRAIN.as_secs(), "draining");
-    match tokio::time::timeout(DRAIN, controllers).await {
-        Ok(ended) => ended?,
+    if let Ok(ended) = tokio::time::timeout(DRAIN, controllers).await {
+        ended?;
+    } else {
         // Nothing is lost: what was begun is in status, and the next process goes on from there.
-        Err(_) => tracing::warn!("some turns had not ended in time"),
+        tracing::warn!("some turns had not ended in time");
     }
     tracing::info!("stopped");
     Ok(())

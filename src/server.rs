@@ -120,3 +120,6 @@ async fn render(State(metrics): State<Arc<Metrics>>) -> Response {
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,16 @@ use crate::cli::LogFormat;
 
 /// Libraries whose lines matter only when something is wrong. At `debug` and below they write requests and
 /// answers, so that they speak only when they are named.
-const QUIET: [&str; 8] = ["kube", "kube_client", "kube_runtime", "hyper", "hyper_util", "reqwest", "rustls", "h2"];
+const QUIET: [&str; 8] = [
+    "kube",
+    "kube_client",
+    "kube_runtime",
+    "hyper",
+    "hyper_util",
+    "reqwest",
+    "rustls",
+    "h2",
+];
 
 /// Why logging cannot be started.
 #[derive(Debug, thiserror::Error)]
@@ -70,12 +79,14 @@ where
 
 /// What `RUST_LOG` says, `info` where it says nothing; [`QUIET`] libraries from `warn` on unless it names them.
 fn filter(directives: &str) -> Result<EnvFilter, TelemetryError> {
-    let given = if directives.trim().is_empty() { "info" } else { directives };
+    let given = if directives.trim().is_empty() {
+        "info"
+    } else {
+        directives
+    };
     let mut text = given.to_owned();
-    for target in QUIET {
-        if !names(given, target) {
-            text.push_str(&format!(",{target}=warn"));
-        }
+    for target in QUIET.into_iter().filter(|target| !names(given, target)) {
+        text.extend([",", target, "=warn"]);
     }
     EnvFilter::try_new(text).map_err(|source| TelemetryError::Filter { source })
 }
@@ -91,9 +102,101 @@ fn names(directives: &str, target: &str) -> bool {
 
 /// A panic's place always, its text only when it is a constant: a formatted one may hold a value from a request.
 fn log_panic(info: &PanicHookInfo<'_>) {
-    let message = info.payload().downcast_ref::<&str>().copied().unwrap_or("formatted text, not shown");
-    match info.location() {
-        Some(location) => tracing::error!(%location, text = message, "panic"),
-        None => tracing::error!(text = message, "panic"),
+    let message = info
+        .payload()
+        .downcast_ref::<&str>()
+        .copied()
+        .unwrap_or("formatted text, not shown");
+    let location = info.location().map(tracing::field::display);
+    tracing::error!(location, text = message, "panic");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
+    use serde_json::Value;
+    use tracing_subscriber::fmt::MakeWriter;
+
+    use super::*;
+
+    /// Keeps what is written.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl MakeWriter<'_> for Kept {
+        type Writer = Self;
+
+        fn make_writer(&self) -> Self {
+            self.clone()
+        }
+    }
+
+    /// The lines that `write` logs under `RUST_LOG=directives`.
+    fn logged(directives: &str, write: impl FnOnce()) -> Vec<Value> {
+        let kept = Kept::default();
+        let subscriber = tracing_subscriber::registry()
+            .with(filter(directives).unwrap())
+            .with(json(kept.clone()));
+        tracing::subscriber::with_default(subscriber, write);
+        let bytes = kept.0.lock().unwrap().clone();
+        let text = String::from_utf8(bytes).unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_json_line_has_its_fields_at_the_top() {
+        let lines = logged("", || tracing::info!(address = %"127.0.0.1:81", "listening"));
+        assert_eq!(lines.len(), 1);
+        assert_eq!(lines[0]["message"], "listening");
+        assert_eq!(lines[0]["address"], "127.0.0.1:81");
+        assert_eq!(lines[0]["level"], "INFO");
+    }
+
+    fn messages(directives: &str) -> Vec<String> {
+        logged(directives, || {
+            tracing::debug!(target: "webhook_operator::run", "ours debug");
+            tracing::info!(target: "webhook_operator::run", "ours info");
+            tracing::info!(target: "kube_runtime::watcher", "watcher info");
+            tracing::warn!(target: "kube_runtime::watcher", "watcher warn");
+            tracing::debug!(target: "hyper_util::client", "hyper debug");
+        })
+        .iter()
+        .map(|line| line["message"].as_str().unwrap().to_owned())
+        .collect()
+    }
+
+    #[test]
+    fn libraries_are_quiet_unless_they_are_named() {
+        assert_eq!(messages(""), ["ours info", "watcher warn"]);
+        assert_eq!(messages("debug"), ["ours debug", "ours info", "watcher warn"]);
+        assert_eq!(
+            messages("info,kube_runtime=info"),
+            ["ours info", "watcher info", "watcher warn"]
+        );
+        assert_eq!(
+            messages("error,hyper_util::client=debug"),
+            ["watcher warn", "hyper debug"]
+        );
+    }
+
+    #[test]
+    fn a_filter_that_cannot_be_read_is_refused_with_an_example() {
+        let error = filter("info,webhook_operator=loud").unwrap_err();
+        assert!(error.to_string().contains("RUST_LOG: use for example"), "{error}");
     }
 }

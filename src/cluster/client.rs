@@ -53,8 +53,9 @@ pub enum ClientError {
 /// [`ClientError`].
 pub async fn connect(readiness: Arc<Readiness>) -> Result<Client, ClientError> {
     let config = tuned(load().await?);
-    let builder =
-        ClientBuilder::try_from(config).map_err(|source| ClientError::Build { source: Box::new(source) })?;
+    let builder = ClientBuilder::try_from(config).map_err(|source| ClientError::Build {
+        source: Box::new(source),
+    })?;
     Ok(builder.with_layer(&PulseLayer(readiness)).build())
 }
 

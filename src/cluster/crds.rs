@@ -78,10 +78,16 @@ async fn missing(client: &Client, needed: &[&str]) -> Option<String> {
                 .filter(|name| !served.iter().any(|resource| resource.name == *name))
                 .collect();
             (!absent.is_empty()).then(|| {
-                format!("not installed: {}; apply the files in crds/ of this release", absent.join(", "))
+                format!(
+                    "not installed: {}; apply the files in crds/ of this release",
+                    absent.join(", ")
+                )
             })
         }
-        Err(error) => Some(format!("the apiserver does not say which kinds it serves: {}", brief(&error))),
+        Err(error) => Some(format!(
+            "the apiserver does not say which kinds it serves: {}",
+            brief(&error)
+        )),
     }
 }
 
@@ -95,7 +101,10 @@ fn brief(error: &kube::Error) -> String {
 
 /// What discovery says is served of our group and version; nothing where the group is unknown.
 async fn served(client: &Client) -> Result<Vec<APIResource>, kube::Error> {
-    match client.list_api_group_resources(&format!("{GROUP}/{VERSION}")).await {
+    match client
+        .list_api_group_resources(&format!("{GROUP}/{VERSION}"))
+        .await
+    {
         Ok(list) => Ok(list.resources),
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(Vec::new()),
         Err(error) => Err(error),
@@ -110,9 +119,12 @@ async fn served(client: &Client) -> Result<Vec<APIResource>, kube::Error> {
 /// [`CrdLookupError`]: it is unknown, and nothing irreversible should be done.
 pub async fn crd_terminating(client: &Client) -> Result<bool, CrdLookupError> {
     let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
-    match definitions.get_metadata_opt(&format!("{SUBSCRIPTIONS}.{GROUP}")).await {
-        Ok(Some(definition)) => Ok(definition.metadata.deletion_timestamp.is_some()),
-        Ok(None) => Ok(true),
+    match definitions
+        .get_metadata(&format!("{SUBSCRIPTIONS}.{GROUP}"))
+        .await
+    {
+        Ok(definition) => Ok(definition.metadata.deletion_timestamp.is_some()),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(true),
         Err(kube::Error::Api(status)) if status.code == 403 => {
             let served = served(client).await.map_err(|source| CrdLookupError::Discovery {
                 source: Box::new(source),

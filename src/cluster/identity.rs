@@ -71,7 +71,16 @@ pub async fn hash_key(client: Client, namespace: &str) -> Result<HashKey, HashKe
         return key_in(&secret, namespace);
     }
     let fresh = fresh_secret()?;
-    match secrets.create(&PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() }, &fresh).await {
+    match secrets
+        .create(
+            &PostParams {
+                field_manager: Some(FIELD_MANAGER.to_owned()),
+                ..PostParams::default()
+            },
+            &fresh,
+        )
+        .await
+    {
         Ok(created) => {
             tracing::info!(namespace, secret = HASH_KEY_SECRET, "created the hash key");
             key_in(&created, namespace)
@@ -91,10 +100,13 @@ pub async fn hash_key(client: Client, namespace: &str) -> Result<HashKey, HashKe
 }
 
 async fn read(secrets: &Api<Secret>, namespace: &str) -> Result<Option<Secret>, HashKeyError> {
-    secrets.get_opt(HASH_KEY_SECRET).await.map_err(|source| HashKeyError::Read {
-        namespace: namespace.to_owned(),
-        source: Box::new(source),
-    })
+    secrets
+        .get_opt(HASH_KEY_SECRET)
+        .await
+        .map_err(|source| HashKeyError::Read {
+            namespace: namespace.to_owned(),
+            source: Box::new(source),
+        })
 }
 
 fn key_in(secret: &Secret, namespace: &str) -> Result<HashKey, HashKeyError> {
@@ -111,7 +123,9 @@ fn key_in(secret: &Secret, namespace: &str) -> Result<HashKey, HashKeyError> {
 
 fn fresh_secret() -> Result<Secret, HashKeyError> {
     let mut bytes = [0; 32];
-    rustls::crypto::ring::default_provider().secure_random.fill(&mut bytes)?;
+    rustls::crypto::ring::default_provider()
+        .secure_random
+        .fill(&mut bytes)?;
     Ok(Secret {
         metadata: ObjectMeta {
             name: Some(HASH_KEY_SECRET.to_owned()),
@@ -123,7 +137,10 @@ fn fresh_secret() -> Result<Secret, HashKeyError> {
         },
         // A changed key would make every stored hash one of an unknown key.
         immutable: Some(true),
-        data: Some(BTreeMap::from([(HASH_KEY_ENTRY.to_owned(), ByteString(bytes.to_vec()))])),
+        data: Some(BTreeMap::from([(
+            HASH_KEY_ENTRY.to_owned(),
+            ByteString(bytes.to_vec()),
+        )])),
         type_: Some("Opaque".to_owned()),
         ..Secret::default()
     })
@@ -139,7 +156,9 @@ pub enum ClusterIdError {
     )]
     Forbidden,
     /// The namespace cannot be read.
-    #[error("cannot read the namespace {KUBE_SYSTEM}, whose UID is the default cluster id (or set --cluster-id)")]
+    #[error(
+        "cannot read the namespace {KUBE_SYSTEM}, whose UID is the default cluster id (or set --cluster-id)"
+    )]
     Read {
         /// What the apiserver says.
         source: Box<kube::Error>,
@@ -164,12 +183,15 @@ pub async fn cluster_id(client: Client, flag: Option<&ClusterId>) -> Result<Clus
         return Ok(id.clone());
     }
     let namespaces: Api<Namespace> = Api::all(client);
-    let namespace = namespaces.get_metadata(KUBE_SYSTEM).await.map_err(|error| match error {
-        kube::Error::Api(status) if status.code == 403 => ClusterIdError::Forbidden,
-        source => ClusterIdError::Read {
-            source: Box::new(source),
-        },
-    })?;
+    let namespace = namespaces
+        .get_metadata(KUBE_SYSTEM)
+        .await
+        .map_err(|error| match error {
+            kube::Error::Api(status) if status.code == 403 => ClusterIdError::Forbidden,
+            source => ClusterIdError::Read {
+                source: Box::new(source),
+            },
+        })?;
     let uid = namespace.metadata.uid.ok_or(ClusterIdError::NoUid)?;
     ClusterId::parse(&uid).map_err(|source| ClusterIdError::Unusable { source })
 }

@@ -1,1 +1,152 @@
-//! Tests.
+use std::collections::BTreeMap;
+
+use super::*;
+
+const DIXA: ProviderType = ProviderType::Dixa;
+
+/// The value of the line that starts with `series`, which includes its labels.
+fn value(metrics: &Metrics, series: &str) -> Option<f64> {
+    let text = metrics.render().unwrap();
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(series)?.strip_prefix(' ').map(str::to_owned))?;
+    line.parse().ok()
+}
+
+#[test]
+fn everything_that_is_told_shows_under_its_documented_name() {
+    let metrics = Arc::new(Metrics::new());
+    metrics.provider_request(DIXA, Operation::Create, "success", Duration::from_millis(40));
+    metrics.provider_request(DIXA, Operation::Create, "Throttled", Duration::from_millis(5));
+    metrics.reconciled(
+        Kind::Subscription,
+        ReconcileOutcome::Settled,
+        Duration::from_millis(2),
+    );
+    metrics.reconciled(
+        Kind::ClusterProvider,
+        ReconcileOutcome::Panicked,
+        Duration::from_millis(2),
+    );
+    metrics.drift_corrected(DIXA);
+    metrics.remote_created(DIXA);
+    metrics.remote_deleted(DIXA);
+    metrics.remote_vanished(DIXA);
+    metrics.orphaned(DIXA);
+    metrics.deliveries_polled(DIXA, PollOutcome::Failing);
+    metrics.event_dropped();
+    metrics.set_leader(true);
+    for series in [
+        r#"provider_requests_total{provider="Dixa",operation="create",outcome="success"}"#,
+        r#"provider_requests_total{provider="Dixa",operation="create",outcome="Throttled"}"#,
+        r#"reconciles_total{kind="WebhookSubscription",outcome="settled"}"#,
+        r#"reconciles_total{kind="ClusterWebhookProvider",outcome="panicked"}"#,
+        r#"reconcile_duration_seconds_count{kind="WebhookSubscription"}"#,
+        r#"reconcile_panics_total{kind="ClusterWebhookProvider"}"#,
+        r#"drift_corrected_total{provider="Dixa"}"#,
+        r#"remote_created_total{provider="Dixa"}"#,
+        r#"remote_deleted_total{provider="Dixa"}"#,
+        r#"remote_vanished_total{provider="Dixa"}"#,
+        r#"orphans_total{provider="Dixa"}"#,
+        r#"delivery_polls_total{provider="Dixa",outcome="failing"}"#,
+        "events_dropped_total",
+        "leader",
+    ] {
+        let series = format!("webhook_operator_{series}");
+        assert_eq!(
+            value(&metrics, &series),
+            Some(1.0),
+            "{series}\n{}",
+            metrics.render().unwrap()
+        );
+    }
+    let durations =
+        r#"webhook_operator_provider_request_duration_seconds_count{provider="Dixa",operation="create"}"#;
+    assert_eq!(value(&metrics, durations), Some(2.0));
+    let build = format!(
+        r#"webhook_operator_build_info{{version="{}"}}"#,
+        env!("CARGO_PKG_VERSION")
+    );
+    assert_eq!(value(&metrics, &build), Some(1.0));
+}
+
+#[test]
+fn the_text_ends_as_openmetrics_demands_and_every_name_has_the_prefix() {
+    let metrics = Metrics::new();
+    metrics.list_completed(DIXA, 1);
+    let text = metrics.render().unwrap();
+    assert!(text.ends_with("# EOF\n"), "{text}");
+    for line in text.lines().filter(|line| *line != "# EOF") {
+        let name = line.trim_start_matches("# HELP ").trim_start_matches("# TYPE ");
+        assert!(name.starts_with("webhook_operator_"), "{line}");
+    }
+}
+
+#[test]
+fn the_observer_counts_a_call_for_its_provider_by_its_error() {
+    let metrics = Arc::new(Metrics::new());
+    let observer = metrics.observer(DIXA);
+    let call = Observation {
+        operation: Operation::List,
+        status: Some(200),
+        error: None,
+        elapsed: Duration::from_millis(80),
+    };
+    observer.observed(&call);
+    observer.observed(&Observation {
+        status: None,
+        error: Some("ProviderUnreachable"),
+        ..call
+    });
+    let of = |outcome: &str| {
+        let series = format!(
+            r#"webhook_operator_provider_requests_total{{provider="Dixa",operation="list",outcome="{outcome}"}}"#
+        );
+        value(&metrics, &series)
+    };
+    assert_eq!(of("success"), Some(1.0));
+    assert_eq!(of("ProviderUnreachable"), Some(1.0));
+}
+
+#[test]
+fn a_wait_for_the_budget_counts_while_it_lasts() {
+    let metrics = Metrics::new();
+    let series = r#"webhook_operator_budget_waiting{provider="Dixa"}"#;
+    let first = metrics.budget_wait(DIXA);
+    let second = metrics.budget_wait(DIXA);
+    assert_eq!(value(&metrics, series), Some(2.0));
+    drop(first);
+    assert_eq!(value(&metrics, series), Some(1.0));
+    drop(second);
+    assert_eq!(value(&metrics, series), Some(0.0));
+}
+
+#[test]
+fn the_age_of_lists_is_that_of_the_account_listed_longest_ago() {
+    let ages = ListAges::default();
+    let start = Instant::now();
+    ages.completed((DIXA, 1), start);
+    ages.completed((DIXA, 2), start);
+    ages.completed((DIXA, 2), start + Duration::from_secs(50));
+    let now = start + Duration::from_mins(1);
+    assert_eq!(ages.oldest(now), BTreeMap::from([(DIXA, Duration::from_mins(1))]));
+    ages.forgotten((DIXA, 1));
+    assert_eq!(
+        ages.oldest(now),
+        BTreeMap::from([(DIXA, Duration::from_secs(10))])
+    );
+    ages.forgotten((DIXA, 2));
+    assert_eq!(ages.oldest(now), BTreeMap::new());
+}
+
+#[test]
+fn the_age_of_lists_is_worked_out_when_it_is_asked_for() {
+    let metrics = Metrics::new();
+    let series = r#"webhook_operator_list_age_seconds{provider="Dixa"}"#;
+    assert_eq!(value(&metrics, series), None);
+    metrics.list_completed(DIXA, 1);
+    let age = value(&metrics, series).unwrap();
+    assert!((0.0..60.0).contains(&age), "{age}");
+    metrics.account_forgotten(DIXA, 1);
+    assert_eq!(value(&metrics, series), None);
+}

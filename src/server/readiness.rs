@@ -74,7 +74,7 @@ impl Readiness {
     }
 
     /// Whether it is ready, and the text that says so or names what is missing, one gate a line.
-    pub(super) fn report(&self) -> (bool, String) {
+    pub(crate) fn report(&self) -> (bool, String) {
         let state = self.state();
         let mut text = String::new();
         for (gate, why) in &state.gates {
