@@ -8,6 +8,7 @@
 //! | [`run`] | order of start and stop: telemetry, server, client, kinds, hash key, controllers, drain |
 //! | [`telemetry`], [`server`], [`metrics`] | what people and machines outside see: logs, probes, numbers |
 //! | [`cluster`], [`leader`] | which cluster this is, whether it is prepared, and who may write |
+//! | [`controller`] | the shell: watches, reconciles, and writes down what came of it |
 //! | [`provider`] | outbound adapters: the only code that speaks to providers; knows nothing of Kubernetes |
 //! | [`api`], [`crd`] | the users' contract: the kinds, and their definitions rendered from them |
 //! | [`operator_core`] | the decisions: pure functions of values, in a crate of their own |
@@ -16,6 +17,7 @@ pub mod api;
 pub mod cli;
 pub mod cluster;
 pub mod config;
+pub mod controller;
 pub mod crd;
 pub mod leader;
 pub mod metrics;

@@ -44,7 +44,7 @@ pub struct Metrics {
     remote_created: Family<ByProvider, Counter>,
     remote_deleted: Family<ByProvider, Counter>,
     remote_vanished: Family<ByProvider, Counter>,
-    orphans: Family<ByProvider, Counter>,
+    orphans: Counter,
     budget_waiting: Family<ByProvider, Gauge>,
     list_ages: Arc<ListAges>,
     delivery_polls: Family<ByPoll, Counter>,
@@ -74,7 +74,7 @@ impl Metrics {
             remote_created: Family::default(),
             remote_deleted: Family::default(),
             remote_vanished: Family::default(),
-            orphans: Family::default(),
+            orphans: Counter::default(),
             budget_waiting: Family::default(),
             list_ages: Arc::default(),
             delivery_polls: Family::default(),
@@ -132,11 +132,6 @@ impl Metrics {
                 "Remote subscriptions found gone that the operator had not deleted",
                 &self.remote_vanished,
             ),
-            (
-                "orphans",
-                "Remote subscriptions left behind when their object was let go",
-                &self.orphans,
-            ),
         ];
         for (name, help, family) in counters {
             r.register(name, help, family.clone());
@@ -155,6 +150,11 @@ impl Metrics {
             "reconcile_panics",
             "Turns of objects that panicked; each is a bug",
             self.reconcile_panics.clone(),
+        );
+        r.register(
+            "orphans",
+            "Remote subscriptions left behind when their object was let go",
+            self.orphans.clone(),
         );
         r.register(
             "events_dropped",
@@ -233,9 +233,10 @@ impl Metrics {
         self.remote_vanished.get_or_create(&ByProvider { provider }).inc();
     }
 
-    /// An object was let go and its remote subscription left behind.
-    pub fn orphaned(&self, provider: ProviderType) {
-        self.orphans.get_or_create(&ByProvider { provider }).inc();
+    /// An object was let go and its remote subscription left behind. Not told apart by provider: that may be what is
+    /// missing.
+    pub fn orphaned(&self) {
+        self.orphans.inc();
     }
 
     /// A request waits for its account's budget for as long as the returned value lives.

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cluster::{self, ClientError, ClusterIdError, HashKeyError};
 use crate::config::Config;
+use crate::controller::{self, Setup};
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
 use crate::server::{Readiness, Server, ServerError};
@@ -46,7 +47,7 @@ pub enum RunError {
     },
     /// The controllers failed.
     #[error(transparent)]
-    Controllers(#[from] ControllerError),
+    Controllers(#[from] controller::RunError),
     /// The controllers ended although nobody asked them to: a restart is the way out.
     #[error("the controllers ended on their own")]
     ControllersEnded,
@@ -90,7 +91,7 @@ async fn operate(
         Some(setup) => setup?,
         None => return Ok(()),
     };
-    let mut controllers = std::pin::pin!(controllers(setup));
+    let mut controllers = std::pin::pin!(controller::run(setup));
     tokio::select! {
         biased;
         () = shutdown.cancelled() => {}
@@ -164,26 +165,3 @@ async fn cancel_on_signal(mut signals: Signals, shutdown: CancellationToken) {
     tracing::info!(signal = name, "asked to stop");
     shutdown.cancel();
 }
-
-/// Stands in for the controllers.
-struct Setup {
-    client: kube::Client,
-    config: Arc<Config>,
-    hash_key: Arc<operator_core::hash::HashKey>,
-    cluster_id: operator_core::names::ClusterId,
-    former_cluster_ids: Vec<operator_core::names::ClusterId>,
-    metrics: Arc<Metrics>,
-    readiness: Arc<Readiness>,
-    leadership: Leadership,
-    shutdown: CancellationToken,
-}
-
-async fn controllers(setup: Setup) -> Result<(), ControllerError> {
-    setup.shutdown.cancelled().await;
-    Ok(())
-}
-
-/// Stands in for the error of the controllers.
-#[derive(Debug, thiserror::Error)]
-#[error("the controllers failed")]
-pub struct ControllerError;

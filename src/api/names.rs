@@ -37,6 +37,9 @@ pub const ANNOTATION_FORCE_ORPHAN: &str = concat!(group!(), "/force-orphan");
 /// Annotation of a provider: repeats `status.guard.token` to release a tripped guard.
 pub const ANNOTATION_GUARD_RELEASE: &str = concat!(group!(), "/guard-release");
 
+/// Annotation of a Secret that the operator wrote: the name of the subscription that it was written for.
+pub const ANNOTATION_SUBSCRIPTION: &str = concat!(group!(), "/subscription");
+
 /// Label of a Secret: what the operator may use it for, one of [`SecretUse`].
 pub const LABEL_USE: &str = concat!(group!(), "/use");
 

@@ -228,6 +228,12 @@ impl<W: Clone + Eq + Hash> Budget<W> {
         self.probe.take_if(|probe| probe == who);
     }
 
+    /// The provider refused the credential: everybody waits, and then one request tries.
+    pub fn refused(&mut self, who: &W, delay: Duration, now: Moment) {
+        self.failures = self.failures.max(PAUSE_AFTER);
+        self.pause(who, delay, now);
+    }
+
     /// The provider did not answer, or not as it should. From the third failure in a row on, everybody waits,
     /// longer each time, and then one request tries.
     pub fn failed(&mut self, who: &W, now: Moment, seed: u64) {

@@ -14,6 +14,23 @@ use sha2::{Digest, Sha256};
 pub struct Fingerprint([u8; 16]);
 
 impl Fingerprint {
+    /// The bytes, as parts of a further digest.
+    pub const fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Reads what `Display` writes: 32 hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() != 32 || !text.is_ascii() {
+            return None;
+        }
+        let mut bytes = [0; 16];
+        for (byte, pair) in bytes.iter_mut().zip(0..) {
+            *byte = u8::from_str_radix(text.get(2 * pair..2 * pair + 2)?, 16).ok()?;
+        }
+        Some(Self(bytes))
+    }
+
     /// The first eight bytes as a number: enough where values are only compared with their own past.
     pub fn short(self) -> u64 {
         let [a, b, c, d, e, f, g, h, ..] = self.0;
@@ -108,6 +125,14 @@ mod tests {
         assert_ne!(base, key.fingerprint("headers", [&b"ab"[..], b"c"]));
         assert_ne!(base, HashKey::new([2; 32]).fingerprint("url", [&b"ab"[..], b"c"]));
         assert_ne!(key.id(), HashKey::new([2; 32]).id());
+    }
+
+    #[test]
+    fn a_fingerprint_reads_back_what_it_shows() {
+        let fingerprint = HashKey::new([1; 32]).fingerprint("t", [&b"x"[..]]);
+        assert_eq!(Fingerprint::parse(&fingerprint.to_string()), Some(fingerprint));
+        assert_eq!(Fingerprint::parse("zz"), None);
+        assert_eq!(Fingerprint::parse(&"\u{e4}".repeat(16)), None);
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub mod guard;
 pub mod hash;
 pub mod marker;
 pub mod memory;
+#[cfg(test)]
+mod model;
 pub mod names;
 pub mod plan;
 pub mod reason;

@@ -4,9 +4,11 @@
 //! local to the process and can be lost at any time at the cost of one more request.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::hash::Fingerprint;
 use crate::names::{EventName, ExternalId, RemoteKey};
+use crate::plan::BREAKER_REST;
 use crate::reason::Reason;
 use crate::remote::{Remote, Sighting};
 use crate::retry::{Disposition, backoff};
@@ -127,6 +129,8 @@ pub struct Entry {
 
     /// The newest read outside of a snapshot.
     pub seen: Option<Sighting>,
+    /// When a write failed that may have taken effect all the same: what was read before does not count.
+    pub doubted: Option<Moment>,
     /// When a complete LIST first lacked the id.
     pub missing_since: Option<Moment>,
     /// When a read by id said that it does not exist.
@@ -174,14 +178,46 @@ pub enum Forgotten {
     Released,
 }
 
+/// What was sent when nobody knows: equal to no wish, so that what the provider hides is sent once more.
+fn lost_count() -> Sent {
+    let mut sent = Sent::default();
+    for field in Field::ALL {
+        sent.set(*field, Some(0));
+    }
+    sent
+}
+
+/// How long a refused request waits that no change of a wish can mend: a deletion, or a read.
+pub const REFUSED_REST: Duration = Duration::from_mins(10);
+
 impl Entry {
+    /// Whether what was read at `at` still counts: no write of unknown outcome came after it.
+    pub fn trusts(&self, at: Moment) -> bool {
+        self.doubted.is_none_or(|doubted| at > doubted)
+    }
+
     fn failed(&mut self, fault: Fault, digest: Option<Fingerprint>, now: Moment, seed: u64) {
+        if self.discard.is_some()
+            && let Some(failure) = &mut self.failure
+        {
+            // The deletion of what has no marker is tried again; the wish stays refused for its own reason.
+            failure.count = failure.count.saturating_add(1);
+            failure.until = Some(now.after(backoff(failure.count, seed)));
+            return;
+        }
+        if fault.may_have_taken_effect {
+            self.doubted = Some(now);
+            if digest.is_some() && self.id.is_some() {
+                self.sent = Some(lost_count());
+            }
+        }
         let before = self.failure.take().filter(|before| before.digest == digest);
         let count = before.as_ref().map_or(0, |before| before.count).saturating_add(1);
         let until = match fault.disposition {
             Disposition::Backoff => Some(now.after(backoff(count, seed))),
             Disposition::After(delay) => Some(now.after(delay)),
-            Disposition::WaitForChange => None,
+            // Where there is no wish that could change (a deletion), only time can help.
+            Disposition::WaitForChange => digest.is_none().then(|| now.after(REFUSED_REST)),
         };
         let since = before.map_or(now, |before| before.since);
         self.failure = Some(Failure {
@@ -241,29 +277,20 @@ impl Memory {
                 certainty: Certainty::Unknown { since: now },
                 ..pending
             });
-            let Entry {
-                id,
-                hold,
-                applied,
-                sent,
-                not_kept,
-                unverifiable,
-                ..
-            } = entry;
-            (
-                key,
-                Entry {
-                    id,
-                    hold,
-                    applied,
-                    sent,
-                    not_kept,
-                    unverifiable,
-                    pending,
-                    ..Entry::default()
-                },
-            )
+            let kept = Entry {
+                id: entry.id,
+                hold: entry.hold,
+                applied: entry.applied,
+                sent: entry.sent,
+                not_kept: entry.not_kept,
+                unverifiable: entry.unverifiable,
+                discard: entry.discard,
+                pending,
+                ..Entry::default()
+            };
+            (key, kept)
         });
+        let entries = entries.filter(|(_, entry)| *entry != Entry::default());
         Self {
             finalizer: self.finalizer,
             entries: entries.collect(),
@@ -292,6 +319,20 @@ impl Memory {
                 target,
                 certainty,
             });
+        }
+    }
+
+    /// Storing write-ahead entries failed, or nobody knows: what status says of these keys may be anything, so
+    /// that it has to be stored again before a create is sent.
+    pub fn intend_failed(&mut self, keys: &[RemoteKey]) {
+        for key in keys {
+            let pending = self.entries.get_mut(key).and_then(|entry| entry.pending.as_mut());
+            if let Some(pending) = pending {
+                pending.target.applied = pending
+                    .target
+                    .applied
+                    .filter(|_| matches!(pending.certainty, Certainty::Unknown { .. }));
+            }
         }
     }
 
@@ -364,8 +405,15 @@ impl Memory {
     /// An update succeeded. `repair` tells that it corrected drift.
     pub fn updated(&mut self, wanted: &Wanted, fields: FieldSet, remote: Remote, repair: bool, at: Moment) {
         let entry = self.entry(&wanted.key);
+        let (repairs, last) = entry.repairs;
+        // A repair that held for long ends the row.
+        let row = if at.since(last) < 2 * BREAKER_REST {
+            repairs
+        } else {
+            0
+        };
         entry.repairs = if repair {
-            (entry.repairs.0.saturating_add(1), at)
+            (row.saturating_add(1), at)
         } else {
             (0, at)
         };
@@ -384,7 +432,7 @@ impl Memory {
         self.entry(key).failed(fault, digest, now, seed);
     }
 
-    /// A remote subscription was deleted.
+    /// A remote subscription was deleted, or (without a key) one that was to be adopted is not there any more.
     pub fn deleted(&mut self, key: Option<&RemoteKey>, id: &ExternalId) {
         self.gone.insert(id.clone());
         let Some(key) = key else { return };
@@ -393,6 +441,13 @@ impl Memory {
         };
         if entry.discard.take().is_none() {
             self.entries.remove(key);
+        } else {
+            // Whatever went wrong with the deletion is over; why it was made is not.
+            let refused = |failure: &Failure| failure.reason == Reason::MarkerNotPreserved;
+            entry.failure = entry.failure.take().filter(refused);
+            if let Some(failure) = &mut entry.failure {
+                failure.until = None;
+            }
         }
     }
 
@@ -412,8 +467,9 @@ impl Memory {
                     entry.failure = None;
                 }
             }
-            Note::Forget(key, _) => {
-                if let Some(id) = self.entries.remove(key).and_then(|entry| entry.id) {
+            Note::Forget(key, why) => {
+                let id = self.entries.remove(key).and_then(|entry| entry.id);
+                if let Some(id) = id.filter(|_| *why != Forgotten::Released) {
                     self.gone.insert(id);
                 }
             }

@@ -220,6 +220,11 @@ fn look_after(after: Moment) -> Step {
     Step::Act(Action::Look(Some(after)))
 }
 
+/// Whether a LIST is too old to authorise a change or to say that something is missing.
+fn is_stale(s: &Situation<'_>, snapshot: &Snapshot) -> bool {
+    s.now.since(snapshot.begun()) > s.timing.fresh
+}
+
 /// Decides what to do next. Total: every situation has an answer.
 pub fn next_action(s: &Situation<'_>) -> Action {
     match s.intent {
@@ -279,19 +284,57 @@ impl Agenda {
     }
 }
 
+/// What was made a moment ago without a marker goes first, and nothing else happens to its key until it is gone.
+fn discard(s: &Situation<'_>, key: &RemoteKey, entry: &Entry) -> Option<Step> {
+    let id = entry.discard.as_ref()?;
+    let failure = entry.failure.as_ref();
+    match failure.and_then(|failure| failure.until.map(|until| (failure, until))) {
+        Some((failure, until)) if s.now < until => {
+            let state = KeyState::Failing(failure.reason, failure.message.clone());
+            Some(Step::Rest(state, Some(until)))
+        }
+        _ => Some(Step::Act(Action::Delete(Some(key.clone()), id.clone()))),
+    }
+}
+
+/// A create may have been sent and `snapshot` does not show its result: what to wait for, or `None` when it
+/// would show it by now.
+fn await_outcome(s: &Situation<'_>, snapshot: &Snapshot, since: Moment) -> Option<Step> {
+    let settled = since.after(s.timing.settle);
+    if snapshot.begun() < settled {
+        return Some(if s.now >= settled {
+            look_after(settled)
+        } else {
+            Step::Rest(KeyState::Waiting(Reason::CreateOutcomeUnknown), Some(settled))
+        });
+    }
+    // A LIST that is doubted does not tell that something is missing.
+    if s.restraint.account_unproven {
+        return Some(stalled(
+            Reason::AccountChanged,
+            "an earlier create cannot be looked for while the account is unproven",
+        ));
+    }
+    if s.restraint.guard_vanished {
+        return Some(stalled(
+            Reason::Guarded,
+            "an earlier create cannot be looked for while much is missing from the account",
+        ));
+    }
+    None
+}
+
 /// A failure that still holds: it waits for its time, or for another wish.
 fn held_back(s: &Situation<'_>, entry: &Entry, wish: Option<&Wanted>) -> Option<Step> {
     let failure = entry.failure.as_ref()?;
     if failure.digest.is_some() && wish.is_some_and(|wish| failure.digest != Some(wish.digest)) {
         return None;
     }
-    // An unknown outcome is resolved by looking, which needs no pause.
-    if entry.id.is_none()
-        && matches!(&entry.pending, Some(p) if matches!(p.certainty, Certainty::Unknown { .. }))
-    {
-        return None;
-    }
+    // A refusal does not stand in the way of finding out what became of a create; a pause does.
+    let unknown = entry.id.is_none()
+        && matches!(&entry.pending, Some(p) if matches!(p.certainty, Certainty::Unknown { .. }));
     match failure.until {
+        None if unknown => None,
         None => Some(stalled(failure.reason, failure.message.clone())),
         Some(until) if s.now < until => {
             let state = KeyState::Failing(failure.reason, failure.message.clone());

@@ -82,6 +82,18 @@ reasons! {
     TLSInvalid,
     /// The answer is not what the provider documents: perhaps something else answered in its place.
     UnintelligibleAnswer,
+    /// A value cannot stand in a request; the message names it.
+    RequestNotSendable,
+    /// No complete answer in time.
+    ProviderTimeout,
+    /// The provider reports a conflict with what it holds.
+    ProviderConflict,
+    /// The provider says that the subscription does not exist.
+    RemoteVanished,
+    /// The provider's address answers with a redirect, which is never followed; correct `spec.endpoint`.
+    ProviderRedirects,
+    /// The answer is longer than any that makes sense.
+    AnswerTooLarge,
     /// The apiserver refused or lost a write; it is tried again.
     ApiserverUnavailable,
     /// An earlier create may have taken effect. The operator looks for it before it tries again.

@@ -175,6 +175,11 @@ impl Canon<'_> {
     }
 }
 
+/// The digest of a signing key, as it stands in a [`View`].
+pub fn signing_key_part(key: &HashKey, signing_key: &str) -> Part {
+    Canon(key).text(Field::SigningKey, signing_key)
+}
+
 impl Settings {
     /// What is wanted, as digests.
     pub fn view(&self, key: &HashKey) -> View {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::hash::Fingerprint;
+use crate::hash::{Fingerprint, HashKey};
 
 macro_rules! fields {
     ($($(#[$doc:meta])* $field:ident => $text:literal),+ $(,)?) => {
@@ -173,6 +173,16 @@ impl View {
         Field::ALL.iter().copied().filter(|field| test(*field)).collect()
     }
 
+    /// One digest of the whole view: what is wanted now is what was applied if their digests are equal.
+    pub fn digest(&self, key: &HashKey) -> Fingerprint {
+        let parts = self.0.iter().map(|part| match part {
+            Part::Unknown => &b"?"[..],
+            Part::Absent => b"-",
+            Part::Is(fingerprint) => fingerprint.as_bytes(),
+        });
+        key.fingerprint("view", parts)
+    }
+
     /// The fields in the state `part`.
     pub fn fields_that_are(&self, part: Part) -> FieldSet {
         self.fields(|field| self.get(field) == part)
@@ -216,7 +226,6 @@ impl Sent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hash::HashKey;
 
     fn is(text: &str) -> Part {
         Part::Is(HashKey::new([0; 32]).fingerprint("t", [text.as_bytes()]))

@@ -4,6 +4,7 @@
 //! into digests ([`Remote`]); it knows nothing of Kubernetes and decides nothing. Each method sends exactly one
 //! request, so that the caller can hold a budget permit for it.
 
+pub mod account;
 pub mod dixa;
 pub mod error;
 pub mod http;

@@ -1,10 +1,10 @@
 //! What in a LIST could be the remote subscription that is wanted.
 
 use crate::marker::Ownership;
-use crate::memory::Wanted;
+use crate::memory::{Entry, Wanted};
 use crate::names::ExternalId;
 use crate::reason::Reason;
-use crate::remote::{Remote, Snapshot};
+use crate::remote::{Remote, Sighting, Snapshot};
 use crate::view::{Field, Part};
 
 use super::AdoptionPolicy;
@@ -17,36 +17,56 @@ pub(super) enum Candidate {
 }
 
 impl Keep<'_> {
-    /// What in the snapshot could be this remote subscription. `sent`: a create of ours may have made it.
-    pub(super) fn candidate(&self, wish: &Wanted, snapshot: &Snapshot, sent: bool) -> Candidate {
-        let s = self.s;
-        let free = |remote: &&Remote| {
-            !s.memory.gone.contains(&remote.id) && s.memory.ids().all(|id| *id != remote.id)
-        };
-        let mut marked: Vec<_> = snapshot.marked_for(s.owner.object()).filter(free).collect();
-        marked.sort_by_key(|remote| (remote.created.unwrap_or(i64::MAX), remote.id.clone()));
-        let of = |wanted: Ownership| {
-            marked.iter().find(|remote| {
+    /// What our create has made, if it shows: nothing else is taken for it.
+    pub(super) fn result_of_create(&self, wish: &Wanted, snapshot: &Snapshot) -> Option<ExternalId> {
+        self.marked(wish, None, snapshot, Ownership::Ours)
+            .map(|remote| remote.id.clone())
+    }
+
+    /// Neither gone nor held by this object already.
+    fn is_free(&self, remote: &Remote) -> bool {
+        let memory = self.s.memory;
+        !memory.gone.contains(&remote.id) && memory.ids().all(|id| *id != remote.id)
+    }
+
+    /// The oldest free one whose marker stands in that relation to the wish.
+    fn marked<'s>(
+        &self,
+        wish: &Wanted,
+        seen: Option<&'s Sighting>,
+        snapshot: &'s Snapshot,
+        wanted: Ownership,
+    ) -> Option<&'s Remote> {
+        let owner = self.s.owner;
+        snapshot
+            .marked_for(owner.object())
+            .filter(|remote| self.is_free(remote))
+            .map(|remote| newest(remote, seen, snapshot))
+            .filter(|remote| {
                 remote
                     .marker
-                    .is_some_and(|marker| s.owner.ownership(&wish.key, &marker) == wanted)
+                    .is_some_and(|marker| owner.ownership(&wish.key, &marker) == wanted)
             })
-        };
-        let adopts = sent || self.adoption.policy != AdoptionPolicy::Never;
-        let ours = of(Ownership::Ours).map(|remote| (remote, false));
-        let ours = ours.or_else(|| of(Ownership::Former).map(|remote| (remote, true)));
-        if self.adoption.policy == AdoptionPolicy::ById && !sent {
-            return self.named(wish, snapshot);
+            .min_by_key(|remote| (remote.created.unwrap_or(i64::MAX), remote.id.clone()))
+    }
+
+    /// What in the snapshot could become this remote subscription.
+    pub(super) fn candidate(&self, wish: &Wanted, entry: &Entry, snapshot: &Snapshot) -> Candidate {
+        let seen = entry.seen.as_ref();
+        if self.adoption.policy == AdoptionPolicy::ById {
+            return self.named(wish, seen, snapshot);
         }
-        if let Some((remote, stamp)) = ours {
+        let of = |wanted| self.marked(wish, seen, snapshot, wanted);
+        let ours = of(Ownership::Ours).map(|remote| (remote, false));
+        if let Some((remote, stamp)) = ours.or_else(|| of(Ownership::Former).map(|remote| (remote, true))) {
             let id = remote.id.clone();
-            return if adopts {
-                Candidate::Found { id, stamp }
-            } else {
+            return if self.adoption.policy == AdoptionPolicy::Never {
                 let message = format!(
                     "subscription {id} carries this object's marker; set spec.adoption.policy to IfOwned"
                 );
                 Candidate::Conflict(Reason::AlreadyExists, message)
+            } else {
+                Candidate::Found { id, stamp }
             };
         }
         if let Some(remote) = of(Ownership::OtherCluster) {
@@ -55,8 +75,9 @@ impl Keep<'_> {
         if self.adoption.policy == AdoptionPolicy::IfMatches {
             let mut same = snapshot
                 .unmarked_with_url(&wish.view)
-                .filter(free)
-                .filter(|remote| matches(wish, remote));
+                .filter(|remote| self.is_free(remote))
+                .map(|remote| newest(remote, seen, snapshot))
+                .filter(|remote| remote.marker.is_none() && matches(wish, remote));
             return match (same.next(), same.next()) {
                 (None, _) => Candidate::None,
                 (Some(remote), None) => self.unmarked(wish, remote),
@@ -73,8 +94,11 @@ impl Keep<'_> {
     }
 
     /// The candidate of policy `ByID`.
-    fn named(&self, wish: &Wanted, snapshot: &Snapshot) -> Candidate {
-        let Some(remote) = self.adoption.ids.iter().find_map(|id| snapshot.get(id)) else {
+    fn named(&self, wish: &Wanted, seen: Option<&Sighting>, snapshot: &Snapshot) -> Candidate {
+        let named = self.adoption.ids.iter().filter_map(|id| snapshot.get(id));
+        let named = named.map(|remote| newest(remote, seen, snapshot));
+        let mut free = named.filter(|remote| self.is_free(remote) && self.could_be(wish, remote));
+        let Some(remote) = free.next() else {
             return Candidate::None;
         };
         if self.observe {
@@ -109,6 +133,17 @@ impl Keep<'_> {
         }
     }
 
+    /// Where several are wanted, an id belongs to the key that its marker names, or else its events.
+    fn could_be(&self, wish: &Wanted, remote: &Remote) -> bool {
+        let events = wish.view.get(Field::Events) == remote.view.get(Field::Events);
+        match remote.marker {
+            Some(marker) if self.s.owner.wrote(&marker) => {
+                self.s.owner.ownership(&wish.key, &marker) == Ownership::Ours
+            }
+            _ => !self.several || events,
+        }
+    }
+
     /// A remote subscription that nobody has marked: would taking it over empty something?
     fn unmarked(&self, wish: &Wanted, remote: &Remote) -> Candidate {
         let cleared = wish
@@ -127,6 +162,12 @@ impl Keep<'_> {
         );
         Candidate::Conflict(Reason::AdoptionWouldClear, message)
     }
+}
+
+/// A read of the same id that is newer than the LIST, or what the LIST shows.
+fn newest<'s>(listed: &'s Remote, seen: Option<&'s Sighting>, snapshot: &Snapshot) -> &'s Remote {
+    seen.filter(|seen| seen.remote.id == listed.id && seen.at >= snapshot.begun())
+        .map_or(listed, |seen| &seen.remote)
 }
 
 pub(super) fn matches(wish: &Wanted, remote: &Remote) -> bool {

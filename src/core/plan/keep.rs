@@ -1,10 +1,10 @@
 //! What to do about a remote subscription that should be there.
 
 use crate::marker::Ownership;
-use crate::memory::{Certainty, Entry, Forgotten, Note, Pending, Wanted};
+use crate::memory::{Certainty, Entry, Forgotten, Hold, Note, Pending, Wanted};
 use crate::names::{ExternalId, RemoteKey};
 use crate::reason::Reason;
-use crate::remote::{Remote, Sighting, Snapshot};
+use crate::remote::{Remote, Sighting};
 use crate::time::Moment;
 use crate::view::{Field, FieldSet, Part};
 
@@ -13,13 +13,15 @@ use super::remove::remove_key;
 use super::sight::{Absence, sight};
 use super::{
     Action, Adoption, AdoptionPolicy, Agenda, BREAKER, BREAKER_REST, Intent, KeyState, Settled, Situation,
-    Step, held_back, look_after, stalled,
+    Step, await_outcome, discard, held_back, is_stale, look_after, stalled,
 };
 
 pub(super) struct Keep<'a> {
     pub(super) s: &'a Situation<'a>,
     pub(super) adoption: &'a Adoption,
     pub(super) observe: bool,
+    /// More than one remote subscription is wanted.
+    pub(super) several: bool,
     correct_drift: bool,
 }
 
@@ -37,6 +39,7 @@ impl<'a> Keep<'a> {
             s,
             adoption,
             observe,
+            several: wanted.len() > 1,
             correct_drift,
         };
         let blank = Entry::default();
@@ -49,7 +52,7 @@ impl<'a> Keep<'a> {
         }
         for (key, entry) in &s.memory.entries {
             if wanted.iter().all(|wish| wish.key != *key)
-                && let Some(action) = agenda.add(key, remove_key(s, key, entry))
+                && let Some(action) = agenda.add(key, keep.unwanted(key, entry))
             {
                 return action;
             }
@@ -58,17 +61,25 @@ impl<'a> Keep<'a> {
     }
 
     fn step(&self, wish: &Wanted, entry: &Entry) -> Step {
-        if let Some(id) = &entry.discard {
-            return Step::Act(Action::Delete(Some(wish.key.clone()), id.clone()));
+        if let Some(step) = discard(self.s, &wish.key, entry) {
+            return step;
         }
         if let Some(step) = held_back(self.s, entry, Some(wish)) {
             return step;
         }
         match (&entry.id, &entry.pending) {
             (Some(id), _) => self.existing(wish, entry, id),
-            (None, Some(pending)) => self.pending(wish, pending),
-            (None, None) => self.first(wish),
+            (None, Some(pending)) => self.pending(wish, entry, pending),
+            (None, None) => self.first(wish, entry),
         }
+    }
+
+    /// A key that the spec no longer asks for. Who only observes deletes nothing.
+    fn unwanted(&self, key: &RemoteKey, entry: &Entry) -> Step {
+        if self.observe && entry.id.is_some() && entry.discard.is_none() {
+            return Step::Act(Action::Note(Note::Forget(key.clone(), Forgotten::Released)));
+        }
+        remove_key(self.s, key, entry)
     }
 
     fn may_create(&self) -> bool {
@@ -76,7 +87,7 @@ impl<'a> Keep<'a> {
     }
 
     /// No id, no open entry.
-    fn first(&self, wish: &Wanted) -> Step {
+    fn first(&self, wish: &Wanted, entry: &Entry) -> Step {
         let s = self.s;
         if s.restraint.account_unproven {
             return stalled(
@@ -84,19 +95,21 @@ impl<'a> Keep<'a> {
                 "nothing is created while the account is unproven",
             );
         }
-        let Some(snapshot) = s.snapshot else {
+        let Some(snapshot) = s
+            .snapshot
+            .filter(|snapshot| Some(snapshot.begun()) > entry.absent_at)
+        else {
             return if self.may_create() {
                 Step::Intend
             } else {
-                Step::Act(Action::Look(None))
+                Step::Act(Action::Look(entry.absent_at))
             };
         };
-        let candidate = self.candidate(wish, snapshot, false);
-        match candidate {
+        match self.candidate(wish, entry, snapshot) {
             Candidate::None if self.may_create() => Step::Intend,
-            _ if s.now.since(snapshot.begun()) > s.timing.fresh => look_after(s.now),
+            Candidate::Found { id, stamp } => self.adopt(wish, entry, &id, stamp),
+            _ if is_stale(s, snapshot) => look_after(s.now),
             Candidate::None => stalled(Reason::NothingToAdopt, self.nothing_to_adopt()),
-            Candidate::Found { id, stamp } => self.adopt(wish, id, stamp),
             Candidate::Conflict(reason, message) => stalled(reason, message),
         }
     }
@@ -111,52 +124,78 @@ impl<'a> Keep<'a> {
         }
     }
 
-    fn adopt(&self, wish: &Wanted, id: ExternalId, stamp: bool) -> Step {
-        if !self.observe && !self.s.memory.finalizer {
+    /// Takes over. A marker is written only on what was read by its id just before: in a LIST that is a few
+    /// seconds old it may have become somebody else's since.
+    fn adopt(&self, wish: &Wanted, entry: &Entry, id: &ExternalId, stamp: bool) -> Step {
+        let s = self.s;
+        let (key, id) = (wish.key.clone(), id.clone());
+        if self.observe {
+            let stamp = false;
+            return Step::Act(Action::Adopt { key, id, stamp });
+        }
+        if !s.memory.finalizer {
             return Step::Act(Action::ClaimFinalizer);
         }
-        Step::Act(Action::Adopt {
-            key: wish.key.clone(),
-            id,
-            stamp: stamp && !self.observe,
-        })
+        let seen = entry.seen.as_ref().filter(|seen| seen.remote.id == id);
+        if stamp && seen.is_none_or(|seen| s.now.since(seen.at) > s.timing.fresh) {
+            return Step::Act(Action::Read(key, id));
+        }
+        Step::Act(Action::Adopt { key, id, stamp })
     }
 
     /// An open write-ahead entry.
-    fn pending(&self, wish: &Wanted, pending: &Pending) -> Step {
-        let s = self.s;
-        let (since, sent) = match pending.certainty {
-            Certainty::NotSent { opened } => (opened, false),
-            Certainty::Unknown { since } => (since, true),
-        };
-        let Some(snapshot) = s.snapshot.filter(|snapshot| snapshot.begun() > since) else {
-            return look_after(since);
-        };
-        match self.candidate(wish, snapshot, sent) {
-            Candidate::Found { id, stamp } => self.adopt(wish, id, stamp),
-            Candidate::Conflict(..) if !sent => Step::Act(Action::Note(Note::Forget(
-                wish.key.clone(),
-                Forgotten::NeverCreated,
-            ))),
-            Candidate::Conflict(reason, message) => stalled(reason, message),
-            Candidate::None if sent => self.unknown_not_found(since, snapshot),
-            Candidate::None if s.restraint.account_unproven => stalled(
-                Reason::AccountChanged,
-                "nothing is created while the account is unproven",
-            ),
-            Candidate::None => Step::Act(Action::Create(wish.key.clone())),
+    fn pending(&self, wish: &Wanted, entry: &Entry, pending: &Pending) -> Step {
+        match pending.certainty {
+            Certainty::NotSent { opened } => self.not_sent(wish, entry, pending, opened),
+            Certainty::Unknown { since } => self.unknown(wish, entry, since),
         }
     }
 
-    fn unknown_not_found(&self, since: Moment, snapshot: &Snapshot) -> Step {
-        let settled = since.after(self.s.timing.settle);
-        if snapshot.begun() >= settled {
+    /// An entry is open and nothing was sent: a LIST that began since then says whether a create is right.
+    fn not_sent(&self, wish: &Wanted, entry: &Entry, pending: &Pending, opened: Moment) -> Step {
+        let s = self.s;
+        if !self.may_create() {
+            return never_created(wish);
+        }
+        if s.restraint.account_unproven {
+            return stalled(
+                Reason::AccountChanged,
+                "nothing is created while the account is unproven",
+            );
+        }
+        // The entry is all that a later process knows of a create, so it has to say what is sent.
+        if pending.target.applied != Some(wish.digest) {
             return Step::Intend;
         }
-        if self.s.now >= settled {
-            return look_after(settled);
+        if !s.memory.finalizer {
+            return Step::Act(Action::ClaimFinalizer);
         }
-        Step::Rest(KeyState::Waiting(Reason::CreateOutcomeUnknown), Some(settled))
+        let after = opened.max(entry.absent_at.unwrap_or_default());
+        let Some(snapshot) = s.snapshot.filter(|snapshot| snapshot.begun() > after) else {
+            return look_after(after);
+        };
+        match self.candidate(wish, entry, snapshot) {
+            Candidate::None => Step::Act(Action::Create(wish.key.clone())),
+            Candidate::Found { id, stamp } => self.adopt(wish, entry, &id, stamp),
+            Candidate::Conflict(..) => never_created(wish),
+        }
+    }
+
+    /// The create of an entry may have been sent: only its own result settles that, or its absence from a LIST
+    /// that began when it would be visible.
+    fn unknown(&self, wish: &Wanted, entry: &Entry, since: Moment) -> Step {
+        let s = self.s;
+        let Some(snapshot) = s.snapshot.filter(|snapshot| snapshot.begun() > since) else {
+            return look_after(since);
+        };
+        if let Some(id) = self.result_of_create(wish, snapshot) {
+            return self.adopt(wish, entry, &id, false);
+        }
+        match await_outcome(s, snapshot, since) {
+            Some(step) => step,
+            None if self.may_create() => Step::Intend,
+            None => never_created(wish),
+        }
     }
 
     /// An id that we hold.
@@ -170,25 +209,19 @@ impl<'a> Keep<'a> {
         if self.observe {
             return self.compare(wish, entry, id, &sighting);
         }
-        let key = wish.key.clone();
+        if !s.memory.finalizer {
+            return Step::Act(Action::ClaimFinalizer);
+        }
         match sighting
             .remote
             .marker
             .map(|marker| s.owner.ownership(&wish.key, &marker))
         {
+            // It was only looked at; from now on it is kept, and goes with the object.
+            Some(Ownership::Ours) if entry.hold == Hold::Observed => self.adopt(wish, entry, id, false),
             Some(Ownership::Ours) => self.compare(wish, entry, id, &sighting),
-            Some(Ownership::Former) => self.when_fresh(&wish.key, id, &sighting, || Action::Adopt {
-                key,
-                id: id.clone(),
-                stamp: true,
-            }),
-            None if self.invited(wish, &sighting.remote) => {
-                self.when_fresh(&wish.key, id, &sighting, || Action::Adopt {
-                    key,
-                    id: id.clone(),
-                    stamp: true,
-                })
-            }
+            Some(Ownership::Former) => self.adopt(wish, entry, id, true),
+            None if self.invited(wish, &sighting.remote) => self.adopt(wish, entry, id, true),
             None => stalled(
                 Reason::MarkerMissing,
                 format!(
@@ -316,4 +349,11 @@ fn differing(wish: &Wanted, entry: &Entry, remote: &Remote) -> FieldSet {
             .fields(|field| matches!(wish.view.get(field), Part::Is(_))),
     };
     seen.union(unsent.intersection(hidden))
+}
+
+fn never_created(wish: &Wanted) -> Step {
+    Step::Act(Action::Note(Note::Forget(
+        wish.key.clone(),
+        Forgotten::NeverCreated,
+    )))
 }

@@ -1,13 +1,17 @@
 //! What to do about remote subscriptions that are to go.
 
 use crate::marker::Ownership;
-use crate::memory::{Certainty, Entry, Forgotten, Hold, Note, Pending};
+use crate::memory::{Certainty, Entry, Forgotten, Note, Pending};
 use crate::names::{ExternalId, RemoteKey};
 use crate::reason::Reason;
+use crate::remote::Snapshot;
 use crate::time::Moment;
 
 use super::sight::is_gone;
-use super::{Action, Agenda, KeyState, Settled, Situation, Step, held_back, look_after, stalled};
+use super::{
+    Action, Agenda, KeyState, Settled, Situation, Step, await_outcome, discard, held_back, is_stale,
+    look_after, stalled,
+};
 
 /// Lets the object go and leaves what it had at the provider.
 pub(super) fn release(s: &Situation<'_>) -> Action {
@@ -53,7 +57,7 @@ pub(super) fn remove(s: &Situation<'_>) -> Action {
             agenda.settled.keys.insert(RemoteKey::single(), state);
             return agenda.close(true);
         }
-        if s.now.since(snapshot.begun()) > s.timing.fresh {
+        if is_stale(s, snapshot) {
             return Action::Look(Some(s.now));
         }
         return Action::Delete(None, stray.id.clone());
@@ -66,20 +70,18 @@ pub(super) fn remove(s: &Situation<'_>) -> Action {
 
 /// One remote subscription that is to go, with its object or because the spec no longer asks for it.
 pub(super) fn remove_key(s: &Situation<'_>, key: &RemoteKey, entry: &Entry) -> Step {
-    let forget = |why| Step::Act(Action::Note(Note::Forget(key.clone(), why)));
-    if let Some(id) = &entry.discard {
-        return Step::Act(Action::Delete(Some(key.clone()), id.clone()));
+    if let Some(step) = discard(s, key, entry) {
+        return step;
     }
-    if let Some(step) = entry
+    // What was refused for a wish says nothing about a deletion; whatever has a time does.
+    let timed = entry
         .failure
         .as_ref()
-        .filter(|f| f.until.is_some())
-        .and_then(|_| held_back(s, entry, None))
-    {
+        .is_some_and(|failure| failure.until.is_some());
+    if timed && let Some(step) = held_back(s, entry, None) {
         return step;
     }
     match (&entry.id, &entry.pending) {
-        (Some(_), _) if entry.hold == Hold::Observed => forget(Forgotten::Released),
         (Some(id), _) => remove_id(s, key, entry, id),
         (
             None,
@@ -88,7 +90,7 @@ pub(super) fn remove_key(s: &Situation<'_>, key: &RemoteKey, entry: &Entry) -> S
                 ..
             }),
         ) => remove_unknown(s, key, *since),
-        (None, _) => forget(Forgotten::NeverCreated),
+        (None, _) => remove_unstamped(s, key, entry),
     }
 }
 
@@ -108,7 +110,8 @@ fn remove_id(s: &Situation<'_>, key: &RemoteKey, entry: &Entry, id: &ExternalId)
         .and_then(|snapshot| snapshot.get(id).map(|remote| (remote, snapshot.begun())));
     let seen = entry.seen.as_ref().map(|seen| (&seen.remote, seen.at));
     let newest = [listed, seen].into_iter().flatten().max_by_key(|(_, at)| *at);
-    let Some((remote, _)) = newest.filter(|(_, at)| s.now.since(*at) <= s.timing.fresh) else {
+    let counts = |at: Moment| entry.trusts(at) && s.now.since(at) <= s.timing.fresh;
+    let Some((remote, _)) = newest.filter(|(_, at)| counts(*at)) else {
         return Step::Act(Action::Read(key.clone(), id.clone()));
     };
     if !remote.marker.is_some_and(|marker| s.owner.wrote(&marker)) {
@@ -123,31 +126,40 @@ fn remove_id(s: &Situation<'_>, key: &RemoteKey, entry: &Entry, id: &ExternalId)
     Step::Act(Action::Delete(Some(key.clone()), id.clone()))
 }
 
+/// Nothing was created. What was to be taken over may carry our marker all the same, when the reply was lost.
+fn remove_unstamped(s: &Situation<'_>, key: &RemoteKey, entry: &Entry) -> Step {
+    let forget = || Step::Act(Action::Note(Note::Forget(key.clone(), Forgotten::NeverCreated)));
+    let Some(doubted) = entry.doubted else {
+        return forget();
+    };
+    match s.snapshot.filter(|snapshot| snapshot.begun() > doubted) {
+        Some(snapshot) => reclaim(s, key, snapshot).unwrap_or_else(forget),
+        None => look_after(doubted),
+    }
+}
+
+/// Takes what carries the key's marker, so that it can be deleted under its id.
+fn reclaim(s: &Situation<'_>, key: &RemoteKey, snapshot: &Snapshot) -> Option<Step> {
+    let ours = snapshot.marked_for(s.owner.object()).find(|remote| {
+        !s.memory.gone.contains(&remote.id)
+            && remote
+                .marker
+                .is_some_and(|marker| s.owner.ownership(key, &marker) == Ownership::Ours)
+    })?;
+    Some(Step::Act(Action::Adopt {
+        key: key.clone(),
+        id: ours.id.clone(),
+        stamp: false,
+    }))
+}
+
 /// A create that may have been sent, for something that is no longer wanted: it is looked for as long as it
 /// would be if it were.
 fn remove_unknown(s: &Situation<'_>, key: &RemoteKey, since: Moment) -> Step {
     let Some(snapshot) = s.snapshot.filter(|snapshot| snapshot.begun() > since) else {
         return look_after(since);
     };
-    let found = snapshot.marked_for(s.owner.object()).find(|remote| {
-        !s.memory.gone.contains(&remote.id)
-            && remote
-                .marker
-                .is_some_and(|marker| s.owner.ownership(key, &marker) == Ownership::Ours)
-    });
-    if let Some(found) = found {
-        return Step::Act(Action::Adopt {
-            key: key.clone(),
-            id: found.id.clone(),
-            stamp: false,
-        });
-    }
-    let settled = since.after(s.timing.settle);
-    if snapshot.begun() >= settled {
-        return Step::Act(Action::Note(Note::Forget(key.clone(), Forgotten::NeverCreated)));
-    }
-    if s.now >= settled {
-        return look_after(settled);
-    }
-    Step::Rest(KeyState::Waiting(Reason::CreateOutcomeUnknown), Some(settled))
+    reclaim(s, key, snapshot)
+        .or_else(|| await_outcome(s, snapshot, since))
+        .unwrap_or_else(|| Step::Act(Action::Note(Note::Forget(key.clone(), Forgotten::NeverCreated))))
 }

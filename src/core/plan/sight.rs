@@ -23,19 +23,26 @@ pub(super) fn sight(
     if is_gone(s, entry, id) {
         return Err(Absence::Gone);
     }
-    let listed = s
-        .snapshot
-        .and_then(|snapshot| snapshot.get(id).map(|remote| (remote, snapshot.begun())));
-    match (&entry.seen, listed, s.snapshot) {
-        (Some(seen), Some((_, at)), _) if seen.at >= at => Ok(seen.clone()),
-        (_, Some((remote, at)), _) => Ok(Sighting {
+    let seen = entry.seen.as_ref().filter(|seen| entry.trusts(seen.at));
+    let snapshot = s.snapshot.filter(|snapshot| entry.trusts(snapshot.begun()));
+    let Some(snapshot) = snapshot else {
+        return match seen {
+            Some(seen) => Ok(seen.clone()),
+            None if entry.doubted.is_some() => {
+                Err(Absence::Step(Step::Act(Action::Read(key.clone(), id.clone()))))
+            }
+            None => Err(Absence::Step(Step::Act(Action::Look(None)))),
+        };
+    };
+    if let Some(seen) = seen.filter(|seen| seen.at >= snapshot.begun()) {
+        return Ok(seen.clone());
+    }
+    match snapshot.get(id) {
+        Some(remote) => Ok(Sighting {
             remote: remote.clone(),
-            at,
+            at: snapshot.begun(),
         }),
-        (Some(seen), None, None) => Ok(seen.clone()),
-        (Some(seen), None, Some(snapshot)) if seen.at >= snapshot.begun() => Ok(seen.clone()),
-        (None, None, None) => Err(Absence::Step(Step::Act(Action::Look(None)))),
-        (_, None, Some(_)) => Err(Absence::Step(confirm_absence(s, key, entry, id))),
+        None => Err(Absence::Step(confirm_absence(s, key, entry, id))),
     }
 }
 

@@ -1,0 +1,465 @@
+//! Performs one action of the plan and tells memory how it went.
+
+use operator_core::budget::Priority;
+use operator_core::memory::{Certainty, Fault, Forgotten, Hold, Note, Wanted};
+use operator_core::names::{ExternalId, RemoteKey};
+use operator_core::plan::{Action, Intent};
+use operator_core::reason::Reason;
+use operator_core::remote::Remote;
+use operator_core::retry::Disposition;
+use operator_core::settings::Settings;
+use operator_core::verdict::Phase;
+use operator_core::view::{Field, FieldSet};
+
+use super::apiserver::WriteError;
+use super::context::Party;
+use super::events::Kind;
+use super::reconcile::{Pass, ReconcileError, Rest, seed};
+use crate::provider::ProviderError;
+use crate::provider::account::{Look, Permit, Turn};
+
+fn fault(error: &ProviderError) -> Fault {
+    Fault {
+        reason: Reason::parse(error.reason()).unwrap_or(Reason::ProviderUnavailable),
+        message: error.message(),
+        disposition: error.disposition(),
+        may_have_taken_effect: error.may_have_taken_effect(),
+    }
+}
+
+impl Pass<'_> {
+    /// `Some` when the pass cannot go on now.
+    pub(super) async fn act(
+        &mut self,
+        action: Action,
+        intent: Intent<'_>,
+    ) -> Result<Option<Rest>, ReconcileError> {
+        let wanted = match intent {
+            Intent::Keep { wanted, .. } => wanted,
+            Intent::Remove { .. } => &[],
+        };
+        let find = |key: &RemoteKey| wanted.iter().find(|wish| wish.key == *key);
+        match action {
+            Action::ClaimFinalizer => {
+                let object = self.ctx.claim_finalizer(&self.object).await?;
+                self.record.wrote(object.clone());
+                self.object = object;
+                self.record.memory.finalizer = true;
+            }
+            Action::RecordIntent(keys) => {
+                let wishes: Vec<&Wanted> = keys.iter().filter_map(find).collect();
+                self.record_intent(&wishes).await?;
+            }
+            Action::Look(after) => return Ok(self.look(after, intent)),
+            Action::Read(key, id) => return self.read(&key, &id, intent).await,
+            Action::Create(key) => match find(&key) {
+                Some(wish) => return self.create(wish).await,
+                None => return Ok(Some(Rest::Parked(Reason::Progressing))),
+            },
+            Action::Adopt { key, id, stamp } => return self.adopt(&key, &id, stamp, intent).await,
+            Action::Update {
+                key,
+                id,
+                fields,
+                repair,
+            } => match find(&key) {
+                Some(wish) => return self.update(wish, &id, fields, repair).await,
+                None => return Ok(Some(Rest::Parked(Reason::Progressing))),
+            },
+            Action::Delete(key, id) => return self.delete(key.as_ref(), &id).await,
+            Action::Note(note) => {
+                self.record.memory.note(&note, wanted, self.ctx.clock.now());
+                self.tell_note(&note);
+            }
+            Action::ReleaseFinalizer { orphaned } => return self.release(&orphaned).await.map(Some),
+            Action::Settle(settled) => return Ok(Some(Rest::Settled(settled))),
+        }
+        Ok(None)
+    }
+
+    /// The write-ahead entry: in status before anything is sent, by a write that a stale copy fails.
+    async fn record_intent(&mut self, wishes: &[&Wanted]) -> Result<(), ReconcileError> {
+        let before = self.record.memory.clone();
+        self.record.memory.intend(wishes, self.ctx.clock.now());
+        if let Err(error) = self.publish(&Phase::Parked(Reason::Progressing)).await {
+            self.record.memory = before;
+            return Err(error);
+        }
+        // The entry counts from when it was stored: the LIST that it waits for begins after that.
+        self.record
+            .memory
+            .entries
+            .values_mut()
+            .filter_map(|entry| entry.pending.as_mut())
+            .for_each(|pending| {
+                if let Certainty::NotSent { opened } = &mut pending.certainty {
+                    *opened = self.ctx.clock.now();
+                }
+            });
+        Ok(())
+    }
+
+    fn priority(intent: Intent<'_>) -> Priority {
+        match intent {
+            Intent::Remove { .. } => Priority::Delete,
+            Intent::Keep { .. } => Priority::Create,
+        }
+    }
+
+    fn look(&self, after: Option<operator_core::time::Moment>, intent: Intent<'_>) -> Option<Rest> {
+        let Some(link) = &self.link else {
+            return Some(Rest::Parked(Reason::ProviderNotReady));
+        };
+        let party = Party::Subscription(self.name.clone());
+        match link.account.look(&party, after, Self::priority(intent)) {
+            Look::Here(_) => None,
+            Look::Later => Some(Rest::Parked(Reason::WaitingForList)),
+            Look::Trouble(trouble) => Some(Rest::Trouble(trouble)),
+        }
+    }
+
+    /// The right to send one request, or why not now.
+    pub(super) fn turn(&self, priority: Priority) -> Result<Permit<'_, Party>, Rest> {
+        let Some(link) = &self.link else {
+            return Err(Rest::Parked(Reason::ProviderNotReady));
+        };
+        match link
+            .account
+            .turn(&Party::Subscription(self.name.clone()), priority)
+        {
+            Turn::Now(permit) => Ok(permit),
+            Turn::Later => Err(Rest::Parked(Reason::WaitingForBudget)),
+            Turn::Trouble(trouble) => Err(Rest::Trouble(trouble)),
+        }
+    }
+
+    fn check_leadership(&self) -> Result<(), ReconcileError> {
+        if self.ctx.leadership.may_write(self.ctx.clock.now()) {
+            Ok(())
+        } else {
+            Err(ReconcileError::Write(WriteError::NotLeader))
+        }
+    }
+
+    async fn read(
+        &mut self,
+        key: &RemoteKey,
+        id: &ExternalId,
+        intent: Intent<'_>,
+    ) -> Result<Option<Rest>, ReconcileError> {
+        let Some(link) = self.link.clone() else {
+            return Ok(Some(Rest::Parked(Reason::ProviderNotReady)));
+        };
+        // Where others wait too, one LIST serves all of them; alone, a read of the one id is cheaper.
+        if link.account.waiting() > 1
+            && link
+                .account
+                .snapshot()
+                .is_none_or(|snapshot| snapshot.get(id).is_some())
+        {
+            let after = self.ctx.clock.now();
+            let after = *self.record.awaited_list.get_or_insert(after);
+            if let rest @ Some(_) = self.look(Some(after), intent) {
+                return Ok(rest);
+            }
+            self.record.awaited_list = None;
+            return Ok(None);
+        }
+        let permit = match self.turn(Self::priority(intent)) {
+            Ok(permit) => permit,
+            Err(rest) => return Ok(Some(rest)),
+        };
+        let at = self.ctx.clock.now();
+        let result = link.account.adapter().get(id).await;
+        permit.report(&result);
+        let (now, seed) = (self.ctx.clock.now(), seed(&self.name));
+        match result {
+            Ok(remote) => self.record.memory.read(key, remote, at),
+            Err(error) => self.record.memory.failed(key, None, fault(&error), now, seed),
+        }
+        Ok(None)
+    }
+
+    /// The settings of a key, read from the Secrets now if this pass has not done so yet.
+    async fn settings(&mut self, key: &RemoteKey) -> Result<Option<Settings>, ReconcileError> {
+        if self.settings.is_none()
+            && let Some(link) = self.link.clone()
+        {
+            self.load_settings(&link).await?;
+        }
+        let settings = self.settings.iter().flatten().find(|(known, _)| known == key);
+        Ok(settings.map(|(_, settings)| settings.clone()))
+    }
+
+    async fn create(&mut self, wish: &Wanted) -> Result<Option<Rest>, ReconcileError> {
+        let (Some(link), Some(settings)) = (self.link.clone(), self.settings(&wish.key).await?) else {
+            return Ok(Some(Rest::Parked(Reason::ProviderNotReady)));
+        };
+        if self.wish_changed(wish, &settings) {
+            return Ok(Some(Rest::Parked(Reason::Progressing)));
+        }
+        let permit = match self.turn(Priority::Create) {
+            Ok(permit) => permit,
+            Err(rest) => return Ok(Some(rest)),
+        };
+        self.check_leadership()?;
+        let at = self.ctx.clock.now();
+        let result = link.account.adapter().create(&settings).await;
+        permit.report(&result);
+        let (now, seed) = (self.ctx.clock.now(), seed(&self.name));
+        match result {
+            Ok(remote) => {
+                let marked = !link.account.adapter().capabilities().names
+                    || remote.marker == Some(self.owner.marker(&wish.key));
+                self.ctx.metrics.remote_created(link.type_);
+                self.tell(
+                    Kind::Normal,
+                    "Created",
+                    "Create",
+                    format!("created subscription {} at the provider", remote.id),
+                );
+                self.record.memory.created(wish, remote, marked, now.max(at));
+            }
+            Err(error) => self.record.memory.create_failed(wish, fault(&error), now, seed),
+        }
+        Ok(None)
+    }
+
+    /// A Secret may have changed between the decision and the read of its value: then the decision is stale.
+    fn wish_changed(&mut self, wish: &Wanted, settings: &Settings) -> bool {
+        let changed = settings.view(&self.ctx.hash_key) != wish.view;
+        if changed {
+            self.wake_at(self.ctx.clock.now());
+        }
+        changed
+    }
+
+    async fn adopt(
+        &mut self,
+        key: &RemoteKey,
+        id: &ExternalId,
+        stamp: bool,
+        intent: Intent<'_>,
+    ) -> Result<Option<Rest>, ReconcileError> {
+        let Some(link) = self.link.clone() else {
+            return Ok(Some(Rest::Parked(Reason::ProviderNotReady)));
+        };
+        let observe = matches!(intent, Intent::Keep { observe: true, .. });
+        let hold = if observe { Hold::Observed } else { Hold::Adopted };
+        if !stamp {
+            let snapshot = link.account.snapshot();
+            let Some((remote, at)) = snapshot
+                .as_ref()
+                .and_then(|s| Some((s.get(id)?.clone(), s.begun())))
+            else {
+                return Ok(Some(Rest::Parked(Reason::WaitingForList)));
+            };
+            // Only a create that may have been sent says what the remote holds; an entry that was merely opened does not.
+            let pending = self.record.memory.entry(key).pending.as_ref();
+            let sent = pending.is_some_and(|pending| matches!(pending.certainty, Certainty::Unknown { .. }));
+            self.record.memory.adopted(key, hold, sent, remote, at);
+            let verb = if observe { "observing" } else { "took over" };
+            self.tell(
+                Kind::Normal,
+                "Adopted",
+                "Adopt",
+                format!("{verb} subscription {id}"),
+            );
+            return Ok(None);
+        }
+        let Some(settings) = self.settings(key).await? else {
+            return Ok(Some(Rest::Parked(Reason::ProviderNotReady)));
+        };
+        let permit = match self.turn(Priority::Create) {
+            Ok(permit) => permit,
+            Err(rest) => return Ok(Some(rest)),
+        };
+        self.check_leadership()?;
+        let result = link
+            .account
+            .adapter()
+            .update(id, &settings, FieldSet::of(&[Field::Name]))
+            .await;
+        permit.report(&result);
+        let (now, seed) = (self.ctx.clock.now(), seed(&self.name));
+        match result {
+            Ok(remote) if remote.marker == Some(self.owner.marker(key)) => {
+                self.record.memory.adopted(key, hold, false, remote, now);
+                self.tell(
+                    Kind::Normal,
+                    "Adopted",
+                    "Adopt",
+                    format!("took over subscription {id}"),
+                );
+            }
+            Ok(_) => {
+                let message = format!(
+                    "the provider did not keep the ownership marker in the name of subscription {id}"
+                );
+                let disposition = Disposition::WaitForChange;
+                let fault = Fault {
+                    reason: Reason::MarkerNotPreserved,
+                    message,
+                    disposition,
+                    may_have_taken_effect: false,
+                };
+                self.record.memory.failed(key, None, fault, now, seed);
+            }
+            Err(error) => self.record.memory.failed(key, None, fault(&error), now, seed),
+        }
+        Ok(None)
+    }
+
+    async fn update(
+        &mut self,
+        wish: &Wanted,
+        id: &ExternalId,
+        fields: FieldSet,
+        repair: bool,
+    ) -> Result<Option<Rest>, ReconcileError> {
+        let (Some(link), Some(settings)) = (self.link.clone(), self.settings(&wish.key).await?) else {
+            return Ok(Some(Rest::Parked(Reason::ProviderNotReady)));
+        };
+        if self.wish_changed(wish, &settings) {
+            return Ok(Some(Rest::Parked(Reason::Progressing)));
+        }
+        let permit = match self.turn(if repair { Priority::Drift } else { Priority::Edit }) {
+            Ok(permit) => permit,
+            Err(rest) => return Ok(Some(rest)),
+        };
+        self.check_leadership()?;
+        let result = link.account.adapter().update(id, &settings, fields).await;
+        permit.report(&result);
+        let (now, seed) = (self.ctx.clock.now(), seed(&self.name));
+        match result {
+            Ok(remote) => {
+                self.tell_update(id, fields, repair);
+                self.record.memory.updated(wish, fields, remote, repair, now);
+            }
+            Err(error @ (ProviderError::Rejected { .. } | ProviderError::Vanished { .. })) => {
+                // A refused PATCH does not say whether the id exists; a read does.
+                return self.after_refused_update(wish, id, &error).await;
+            }
+            Err(error) => {
+                let mut fault = fault(&error);
+                // Sending the same fields again does no harm, so an unknown outcome is simply tried again.
+                fault.may_have_taken_effect = false;
+                self.record
+                    .memory
+                    .failed(&wish.key, Some(wish.digest), fault, now, seed);
+            }
+        }
+        Ok(None)
+    }
+
+    async fn after_refused_update(
+        &mut self,
+        wish: &Wanted,
+        id: &ExternalId,
+        error: &ProviderError,
+    ) -> Result<Option<Rest>, ReconcileError> {
+        let Some(link) = self.link.clone() else {
+            return Ok(Some(Rest::Parked(Reason::ProviderNotReady)));
+        };
+        let (now, seed) = (self.ctx.clock.now(), seed(&self.name));
+        let mut refused = fault(error);
+        let read: Option<Result<Option<Remote>, ProviderError>> = match self.turn(Priority::Edit) {
+            Ok(permit) => {
+                let read = link.account.adapter().get(id).await;
+                permit.report(&read);
+                Some(read)
+            }
+            Err(_) => None,
+        };
+        match read {
+            Some(Ok(None)) => self.record.memory.read(&wish.key, None, now),
+            Some(Ok(Some(_))) => self
+                .record
+                .memory
+                .failed(&wish.key, Some(wish.digest), refused, now, seed),
+            Some(Err(_)) | None => {
+                refused.disposition = Disposition::Backoff;
+                self.record
+                    .memory
+                    .failed(&wish.key, Some(wish.digest), refused, now, seed);
+            }
+        }
+        Ok(None)
+    }
+
+    async fn delete(
+        &mut self,
+        key: Option<&RemoteKey>,
+        id: &ExternalId,
+    ) -> Result<Option<Rest>, ReconcileError> {
+        let Some(link) = self.link.clone() else {
+            return Ok(Some(Rest::Parked(Reason::ProviderNotReady)));
+        };
+        if let Some(rest) = self.brake(&link).await? {
+            return Ok(Some(rest));
+        }
+        let permit = match self.turn(Priority::Delete) {
+            Ok(permit) => permit,
+            Err(rest) => return Ok(Some(rest)),
+        };
+        self.check_leadership()?;
+        let result = link.account.adapter().delete(id).await;
+        permit.report(&result);
+        let (now, seed) = (self.ctx.clock.now(), seed(&self.name));
+        match result {
+            Ok(()) => {
+                link.count_deletion(now);
+                self.ctx.metrics.remote_deleted(link.type_);
+                tracing::info!(subscription = %self.name, %id, "deleted at the provider");
+                self.record.memory.deleted(key, id);
+            }
+            Err(error) => {
+                let single = RemoteKey::single();
+                self.record
+                    .memory
+                    .failed(key.unwrap_or(&single), None, fault(&error), now, seed);
+            }
+        }
+        Ok(None)
+    }
+
+    fn tell_note(&mut self, note: &Note) {
+        let Note::Forget(_, why) = note else { return };
+        match why {
+            Forgotten::Vanished if self.object.metadata.deletion_timestamp.is_none() => {
+                if let Some(link) = &self.link {
+                    self.ctx.metrics.remote_vanished(link.type_);
+                }
+                let note = "the subscription disappeared at the provider and is made anew";
+                self.tell(Kind::Warning, "Vanished", "Create", note.to_owned());
+            }
+            Forgotten::NotOurs => {
+                let note =
+                    "the subscription at the provider does not carry this object's marker; it is left alone";
+                self.tell(Kind::Warning, "NotOurs", "Delete", note.to_owned());
+            }
+            Forgotten::Vanished | Forgotten::NeverCreated | Forgotten::Released => {}
+        }
+    }
+
+    fn tell_update(&mut self, id: &ExternalId, fields: FieldSet, repair: bool) {
+        if repair {
+            if let Some(link) = &self.link {
+                self.ctx.metrics.drift_corrected(link.type_);
+            }
+            self.tell(
+                Kind::Warning,
+                "DriftCorrected",
+                "Update",
+                format!("somebody changed subscription {id}; repaired: {fields}"),
+            );
+        } else {
+            self.tell(
+                Kind::Normal,
+                "Updated",
+                "Update",
+                format!("changed subscription {id}: {fields}"),
+            );
+        }
+    }
+}

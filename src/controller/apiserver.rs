@@ -1,0 +1,136 @@
+//! Writes to the apiserver. All of them carry the resourceVersion they are based on, so that a stale copy is
+//! refused instead of acted on.
+
+use std::sync::Arc;
+
+use kube::api::{Patch, PatchParams};
+use serde_json::json;
+
+use super::context::Context;
+use crate::api::names::{FIELD_MANAGER, FINALIZER_REMOTE};
+use crate::api::v1alpha1::{WebhookSubscription, WebhookSubscriptionStatus};
+
+/// A write that did not work.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum WriteError {
+    /// Somebody changed the object: what the decision was based on is stale.
+    #[error("the object changed meanwhile")]
+    Conflict,
+    /// The object is gone.
+    #[error("the object is gone")]
+    Gone,
+    /// This process may not write now.
+    #[error("leadership is not held")]
+    NotLeader,
+    /// The patch could not be built.
+    #[error("cannot build the patch")]
+    Patch(#[source] serde_json::Error),
+    /// Anything else.
+    #[error("the apiserver did not accept the write")]
+    Kube(#[source] Box<kube::Error>),
+}
+
+impl WriteError {
+    pub(super) fn of(error: kube::Error) -> Self {
+        match &error {
+            kube::Error::Api(status) if status.code == 409 => Self::Conflict,
+            kube::Error::Api(status) if status.code == 404 => Self::Gone,
+            _ => Self::Kube(Box::new(error)),
+        }
+    }
+}
+
+/// A JSON Patch with the resourceVersion of `object` put first: the apiserver answers 409 when it is not current.
+pub(super) fn guarded(
+    version: Option<&str>,
+    operations: Vec<serde_json::Value>,
+) -> Result<Patch<()>, WriteError> {
+    let mut patch = vec![json!({"op": "replace", "path": "/metadata/resourceVersion", "value": version})];
+    patch.extend(operations);
+    serde_json::from_value(serde_json::Value::Array(patch))
+        .map(Patch::Json)
+        .map_err(WriteError::Patch)
+}
+
+/// The parameters of every write: our field manager.
+pub(super) fn params() -> PatchParams {
+    PatchParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    }
+}
+
+impl Context {
+    fn check_leadership(&self) -> Result<(), WriteError> {
+        if self.leadership.may_write(self.clock.now()) {
+            Ok(())
+        } else {
+            Err(WriteError::NotLeader)
+        }
+    }
+
+    /// Puts our finalizer on the object.
+    pub(super) async fn claim_finalizer(
+        &self,
+        object: &WebhookSubscription,
+    ) -> Result<Arc<WebhookSubscription>, WriteError> {
+        let add = if object.metadata.finalizers.as_ref().is_none_or(Vec::is_empty) {
+            json!({"op": "add", "path": "/metadata/finalizers", "value": [FINALIZER_REMOTE]})
+        } else {
+            json!({"op": "add", "path": "/metadata/finalizers/-", "value": FINALIZER_REMOTE})
+        };
+        self.patch(object, vec![add], None).await
+    }
+
+    /// Takes our finalizer off the object. An object that is gone already is what was wanted.
+    pub(super) async fn release_finalizer(&self, object: &WebhookSubscription) -> Result<(), WriteError> {
+        let finalizers = object.metadata.finalizers.as_deref().unwrap_or_default();
+        let Some(index) = finalizers
+            .iter()
+            .position(|finalizer| finalizer == FINALIZER_REMOTE)
+        else {
+            return Ok(());
+        };
+        let path = format!("/metadata/finalizers/{index}");
+        let operations = vec![
+            json!({"op": "test", "path": "/metadata/uid", "value": object.metadata.uid}),
+            json!({"op": "test", "path": path, "value": FINALIZER_REMOTE}),
+            json!({"op": "remove", "path": path}),
+        ];
+        match self.patch(object, operations, None).await {
+            Ok(_) | Err(WriteError::Gone) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Replaces the status.
+    pub(super) async fn write_status(
+        &self,
+        object: &WebhookSubscription,
+        status: &WebhookSubscriptionStatus,
+    ) -> Result<Arc<WebhookSubscription>, WriteError> {
+        let replace = json!({"op": "add", "path": "/status", "value": status});
+        self.patch(object, vec![replace], Some("status")).await
+    }
+
+    async fn patch(
+        &self,
+        object: &WebhookSubscription,
+        operations: Vec<serde_json::Value>,
+        subresource: Option<&str>,
+    ) -> Result<Arc<WebhookSubscription>, WriteError> {
+        self.check_leadership()?;
+        let metadata = &object.metadata;
+        let patch = guarded(metadata.resource_version.as_deref(), operations)?;
+        let (name, namespace) = (metadata.name.as_deref(), metadata.namespace.as_deref());
+        let api = self.subscriptions(namespace.unwrap_or_default());
+        let name = name.unwrap_or_default();
+        let written = match subresource {
+            Some(subresource) => api.patch_subresource(subresource, name, &params(), &patch).await,
+            None => api.patch(name, &params(), &patch).await,
+        };
+        let mut written = written.map_err(WriteError::of)?;
+        written.metadata.managed_fields = None;
+        Ok(Arc::new(written))
+    }
+}

@@ -1,0 +1,158 @@
+//! Holds every new LIST against what should be in it, before anybody acts on it.
+
+use operator_core::guard::token;
+use operator_core::names::{AccountId, ExternalId, ObjectName};
+use operator_core::plan::Restraint;
+use operator_core::remote::Snapshot;
+use operator_core::time::Moment;
+
+use super::context::{Context, Party, ProviderKey};
+use super::directory::{Assessment, Link};
+use super::reconcile::object_name;
+use crate::api::v1alpha1::WebhookSubscription;
+
+/// An id that an object's status holds.
+struct Known {
+    object: ObjectName,
+    id: ExternalId,
+    account: String,
+}
+
+impl Context {
+    /// Assesses a LIST for every provider that stands for the account, and wakes those whose picture changed.
+    pub(super) fn assess(&self, account: &AccountId, snapshot: &Snapshot) {
+        for (key, link) in self.directory.of_account(account) {
+            let assessment = self.assessment(&key, &link, snapshot);
+            if link.assess(assessment) {
+                self.triggers.wake(&Party::Provider(key));
+            }
+        }
+    }
+
+    fn assessment(&self, key: &ProviderKey, link: &Link, snapshot: &Snapshot) -> Assessment {
+        let known = self.known_ids(key);
+        let listed = |known: &&Known| snapshot.get(&known.id).is_some();
+        let managed = known.iter().filter(listed).count();
+        // Ids made or seen after the LIST began say nothing by their absence.
+        let missing: Vec<ExternalId> = known
+            .iter()
+            .filter(|known| snapshot.get(&known.id).is_none())
+            .filter(|known| !self.records.outdates(&known.object, &known.id, snapshot.begun()))
+            .map(|known| known.id.clone())
+            .collect();
+        let claims: Vec<&Known> = known.iter().filter(|known| !link.knows(&known.account)).collect();
+        let mut unproven = !claims.is_empty();
+        if claims.iter().any(listed_in(snapshot)) {
+            link.accept(claims.iter().map(|known| known.account.as_str()));
+            unproven = false;
+        }
+        let too_many = link.guard.too_many_vanished(missing.len(), known.len());
+        let trip = (unproven || too_many).then(|| token(&self.hash_key, &missing));
+        let released = trip.is_some() && trip == link.released;
+        if released && unproven {
+            link.accept(claims.iter().map(|known| known.account.as_str()));
+        }
+        let restraint = Restraint {
+            account_unproven: unproven && !released,
+            guard_vanished: too_many && !released,
+            guard_deletions: false,
+        };
+        let token = trip.filter(|_| !released);
+        Assessment {
+            restraint,
+            missing,
+            known: known.len(),
+            managed,
+            token,
+            remote: snapshot.len(),
+        }
+    }
+
+    /// The ids that the provider's objects hold, save for those on their way out.
+    fn known_ids(&self, key: &ProviderKey) -> Vec<Known> {
+        let mut known = Vec::new();
+        for object in self.stores.subscriptions.iter().flat_map(|store| store.state()) {
+            let Ok(object) = &object.0 else { continue };
+            let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+            let going = object.metadata.deletion_timestamp.is_some();
+            if !going && ProviderKey::of(&object.spec.provider_ref, namespace) == *key {
+                known.extend(ids(object));
+            }
+        }
+        known
+    }
+
+    /// Whether some object of the provider holds an id of an account that is not known to be this one: then the
+    /// first LIST has to prove that it is.
+    pub(super) fn has_claims(&self, key: &ProviderKey, link: &Link) -> bool {
+        self.known_ids(key)
+            .iter()
+            .any(|known| !link.knows(&known.account))
+    }
+}
+
+fn listed_in(snapshot: &Snapshot) -> impl Fn(&&Known) -> bool {
+    |known| snapshot.get(&known.id).is_some()
+}
+
+fn ids(object: &WebhookSubscription) -> Vec<Known> {
+    let Some(status) = &object.status else {
+        return Vec::new();
+    };
+    let Some(identity) = status
+        .identity
+        .as_ref()
+        .filter(|i| Some(&i.object_uid) == object.metadata.uid.as_ref())
+    else {
+        return Vec::new();
+    };
+    let name = object_name(&object.metadata);
+    let ids = status
+        .subscriptions
+        .iter()
+        .filter_map(|remote| ExternalId::parse(remote.external_id.as_deref()?).ok());
+    ids.map(|id| Known {
+        object: name.clone(),
+        id,
+        account: identity.account.clone(),
+    })
+    .collect()
+}
+
+impl Link {
+    /// Takes these accounts as the same one under an earlier credential or address.
+    fn accept<'a>(&self, accounts: impl Iterator<Item = &'a str>) {
+        let mut formerly = self
+            .formerly
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        for account in accounts {
+            if let Ok(id) = AccountId::parse(account)
+                && !formerly.contains(&id)
+                && id != *self.account.id()
+            {
+                formerly.push(id);
+            }
+        }
+        let surplus = formerly.len().saturating_sub(8);
+        formerly.drain(..surplus);
+    }
+
+    /// Whether one more deletion is within the guard's limit.
+    pub(super) fn may_delete(&self, now: Moment) -> bool {
+        let mut deletions = self
+            .deletions
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        deletions.allowed(&self.guard, now)
+    }
+
+    /// Counts a deletion.
+    pub(super) fn count_deletion(&self, now: Moment) {
+        let mut deletions = self
+            .deletions
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        deletions.record(&self.guard, now);
+    }
+}

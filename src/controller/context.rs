@@ -1,0 +1,129 @@
+//! What all reconciles share.
+
+use std::fmt;
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Api, Client};
+use operator_core::hash::HashKey;
+use operator_core::marker::Owner;
+use operator_core::names::{ClusterId, ObjectName, ObjectUid};
+
+use super::credentials::Accounts;
+use super::directory::Directory;
+use super::events::EventSink;
+use super::records::Records;
+use super::removal::CrdGuard;
+use super::triggers::{Index, SharedWaker, Triggers};
+use crate::api::v1alpha1::{
+    ClusterWebhookProvider, ProviderKind, ProviderRef, WebhookProvider, WebhookSubscription,
+};
+use crate::config::Config;
+use crate::leader::Leadership;
+use crate::metrics::Metrics;
+use crate::provider::account::Clock;
+
+/// Which provider object is meant.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum ProviderKey {
+    /// A `WebhookProvider`.
+    Namespaced(ObjectName),
+    /// A `ClusterWebhookProvider`.
+    Cluster(String),
+}
+
+impl ProviderKey {
+    /// The provider that a subscription of `namespace` refers to.
+    pub(super) fn of(reference: &ProviderRef, namespace: &str) -> Self {
+        match reference.kind.unwrap_or_default() {
+            ProviderKind::WebhookProvider => Self::Namespaced(ObjectName {
+                namespace: namespace.to_owned(),
+                name: reference.name.clone(),
+            }),
+            ProviderKind::ClusterWebhookProvider => Self::Cluster(reference.name.clone()),
+        }
+    }
+}
+
+impl fmt::Display for ProviderKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Namespaced(name) => write!(f, "WebhookProvider {name}"),
+            Self::Cluster(name) => write!(f, "ClusterWebhookProvider {name}"),
+        }
+    }
+}
+
+/// Who waits for an account.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Party {
+    /// A subscription object.
+    Subscription(ObjectName),
+    /// A provider object.
+    Provider(ProviderKey),
+}
+
+/// An account, as this controller waits for it.
+pub(super) type Account = crate::provider::account::Account<Party>;
+
+/// The objects that are watched.
+pub(super) struct Stores {
+    pub(super) subscriptions: Vec<Store<DeserializeGuard<WebhookSubscription>>>,
+    pub(super) providers: Vec<Store<DeserializeGuard<WebhookProvider>>>,
+    pub(super) cluster_providers: Option<Store<DeserializeGuard<ClusterWebhookProvider>>>,
+    /// Metadata of the Secrets that carry the label; no values, no annotations.
+    pub(super) secrets: Vec<Store<PartialObjectMeta<Secret>>>,
+    pub(super) namespaces: Option<Store<PartialObjectMeta<Namespace>>>,
+}
+
+/// What all reconciles share.
+pub(super) struct Context {
+    pub(super) client: Client,
+    pub(super) config: Arc<Config>,
+    pub(super) clock: Clock,
+    pub(super) hash_key: Arc<HashKey>,
+    pub(super) cluster_id: ClusterId,
+    pub(super) former_cluster_ids: Vec<ClusterId>,
+    pub(super) leadership: Leadership,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) stores: Stores,
+    pub(super) directory: Directory,
+    pub(super) accounts: Accounts,
+    pub(super) records: Records,
+    pub(super) index: Index,
+    pub(super) crd: CrdGuard,
+    pub(super) triggers: Triggers,
+    pub(super) waker: SharedWaker,
+    pub(super) events: EventSink,
+}
+
+impl Context {
+    /// The marker identity of an object.
+    pub(super) fn owner(&self, name: &ObjectName, uid: &ObjectUid) -> Owner {
+        Owner::new(&self.cluster_id, &self.former_cluster_ids, name, uid)
+    }
+
+    /// The subscriptions of a namespace.
+    pub(super) fn subscriptions(&self, namespace: &str) -> Api<WebhookSubscription> {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+
+    /// The metadata of a Secret that carries the operator's label.
+    pub(super) fn labelled_secret(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Option<Arc<PartialObjectMeta<Secret>>> {
+        let key = ObjectRef::<PartialObjectMeta<Secret>>::new(name).within(namespace);
+        self.stores.secrets.iter().find_map(|store| store.get(&key))
+    }
+
+    /// The labels of a namespace; `None` where namespaces are not watched or it does not exist.
+    pub(super) fn namespace_labels(&self, name: &str) -> Option<std::collections::BTreeMap<String, String>> {
+        let key = ObjectRef::<PartialObjectMeta<Namespace>>::new(name);
+        let namespace = self.stores.namespaces.as_ref()?.get(&key)?;
+        Some(namespace.metadata.labels.clone().unwrap_or_default())
+    }
+}

@@ -1,0 +1,254 @@
+//! From a provider's spec to the account that it stands for.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Api;
+use operator_core::budget::Limits;
+use operator_core::guard::GuardLimits;
+use operator_core::hash::Fingerprint;
+use operator_core::names::AccountId;
+use operator_core::reason::Reason;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::task::AbortHandle;
+
+use super::context::{Account, Context};
+use super::dereference::DereferenceError;
+use super::directory::Problem;
+use super::validate::{Invalid, SecretReference, Values};
+use crate::api::names::SecretUse;
+use crate::api::v1alpha1::{CredentialScheme, DixaApiVersion, ProviderType, WebhookProviderSpec};
+use crate::config::parse_duration;
+use crate::provider::dixa::{ApiVersion, Config as DixaConfig, Dixa, Scheme};
+use crate::provider::http::{Connection, Endpoint};
+use crate::provider::{Adapter, Shared};
+
+const CA_KEY: &str = "ca.crt";
+const DIXA_ENDPOINT: &str = "https://dev.dixa.io";
+
+/// An account and the task that hands out its turns; ends when the last provider lets go of it.
+#[derive(Debug)]
+pub(super) struct Driven {
+    pub(super) account: Arc<Account>,
+    task: AbortHandle,
+}
+
+impl Drop for Driven {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// The accounts that are in use, by everything that a connection depends on: two providers with the same
+/// address and credential share one budget and one LIST.
+#[derive(Debug, Default)]
+pub(super) struct Accounts(Mutex<HashMap<Fingerprint, Weak<Driven>>>);
+
+impl Accounts {
+    fn get_or_start(
+        &self,
+        connection: Fingerprint,
+        start: impl FnOnce() -> Result<Driven, Problem>,
+    ) -> Result<Arc<Driven>, Problem> {
+        let mut accounts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        accounts.retain(|_, account| account.strong_count() > 0);
+        if let Some(known) = accounts.get(&connection).and_then(Weak::upgrade) {
+            return Ok(known);
+        }
+        let driven = Arc::new(start()?);
+        accounts.insert(connection, Arc::downgrade(&driven));
+        Ok(driven)
+    }
+}
+
+/// What a provider object was read as.
+pub(super) struct Connected {
+    pub(super) driven: Arc<Driven>,
+    pub(super) interval: Duration,
+    pub(super) guard: GuardLimits,
+}
+
+fn problem(reason: Reason, message: impl Into<String>) -> Problem {
+    Problem {
+        reason,
+        message: message.into(),
+    }
+}
+
+impl From<Invalid> for Problem {
+    fn from(invalid: Invalid) -> Self {
+        Self {
+            reason: invalid.reason,
+            message: invalid.message,
+        }
+    }
+}
+
+impl Context {
+    /// Reads what a provider refers to and finds or starts its account. `namespace` is where its Secrets are.
+    ///
+    /// # Errors
+    /// The outer error: the apiserver. The inner one: somebody has to change something.
+    pub(super) async fn connect(
+        &self,
+        spec: &WebhookProviderSpec,
+        namespace: &str,
+    ) -> Result<Result<Connected, Problem>, DereferenceError> {
+        let credential = match self.credential(spec, namespace).await {
+            Ok(credential) => credential,
+            Err(DereferenceError::Invalid(invalid)) => return Ok(Err(invalid.into())),
+            Err(error) => return Err(error),
+        };
+        let ca_bundle = match self.ca_bundle(spec, namespace).await? {
+            Ok(ca_bundle) => ca_bundle,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        Ok(self.account(spec, &credential, ca_bundle))
+    }
+
+    async fn credential(
+        &self,
+        spec: &WebhookProviderSpec,
+        namespace: &str,
+    ) -> Result<SecretString, DereferenceError> {
+        let secret = &spec.credentials.secret_ref;
+        let reference = SecretReference {
+            name: secret.name.clone(),
+            purpose: SecretUse::Credentials.as_str(),
+            field: "spec.credentials",
+        };
+        let mut values = Values::new();
+        self.secret_values(
+            namespace,
+            &reference,
+            std::slice::from_ref(&secret.key),
+            &mut values,
+        )
+        .await?;
+        values
+            .remove(&(secret.name.clone(), secret.key.clone()))
+            .ok_or_else(|| {
+                let message = format!(
+                    "spec.credentials: Secret {} has no key {}; add it, or correct the reference",
+                    secret.name, secret.key
+                );
+                DereferenceError::Invalid(Invalid::new(Reason::SecretNotFound, message))
+            })
+    }
+
+    async fn ca_bundle(
+        &self,
+        spec: &WebhookProviderSpec,
+        namespace: &str,
+    ) -> Result<Result<Option<Vec<u8>>, Problem>, DereferenceError> {
+        let Some(reference) = &spec.ca_bundle_ref else {
+            return Ok(Ok(None));
+        };
+        let api = Api::<ConfigMap>::namespaced(self.client.clone(), namespace);
+        let found = api
+            .get_opt(&reference.name)
+            .await
+            .map_err(|error| DereferenceError::Kube(Box::new(error)))?;
+        let key = reference.key.as_deref().unwrap_or(CA_KEY);
+        let bundle = found.and_then(|found| found.data?.remove(key));
+        Ok(bundle.map(|bundle| Some(bundle.into_bytes())).ok_or_else(|| {
+            let message = format!("spec.caBundleRef: ConfigMap {} with key {key} does not exist; create it, or correct the reference", reference.name);
+            problem(Reason::CABundleInvalid, message)
+        }))
+    }
+
+    fn account(
+        &self,
+        spec: &WebhookProviderSpec,
+        credential: &SecretString,
+        ca_bundle: Option<Vec<u8>>,
+    ) -> Result<Connected, Problem> {
+        let text = spec.endpoint.as_deref().unwrap_or(DIXA_ENDPOINT);
+        let endpoint = Endpoint::parse(text, self.config.allow_insecure_http)
+            .map_err(|error| problem(Reason::InvalidSpec, format!("spec.endpoint: {error}")))?;
+        let type_ = spec.type_;
+        let identity = [type_.as_str(), endpoint.as_str(), credential.expose_secret()];
+        let identity = self.hash_key.fingerprint("account", identity.map(str::as_bytes));
+        let id = AccountId::parse(&format!("v1:{identity}"))
+            .map_err(|error| problem(Reason::InvalidSpec, format!("the account's id {error}")))?;
+        let version = spec
+            .dixa
+            .as_ref()
+            .and_then(|dixa| dixa.api_version)
+            .unwrap_or_default();
+        let scheme = spec.credentials.scheme;
+        let manner = format!("{version:?}/{scheme:?}");
+        let bundle = ca_bundle.as_deref().unwrap_or_default();
+        let connection = self
+            .hash_key
+            .fingerprint("connection", [identity.as_bytes(), manner.as_bytes(), bundle]);
+        let limits = limits(spec);
+        let driven = self.accounts.get_or_start(connection, || {
+            let config = DixaConfig {
+                connection: Connection {
+                    ca_bundle,
+                    observer: Some(self.metrics.observer(type_)),
+                    ..Connection::new(endpoint)
+                },
+                version: match version {
+                    DixaApiVersion::Beta => ApiVersion::Beta,
+                    DixaApiVersion::V1 => ApiVersion::V1,
+                },
+                scheme: match scheme {
+                    None | Some(CredentialScheme::Raw) => Scheme::Raw,
+                    Some(CredentialScheme::Bearer) => Scheme::Bearer,
+                },
+                credential: credential.clone(),
+            };
+            let shared = Shared {
+                hash_key: Arc::clone(&self.hash_key),
+            };
+            let adapter = Dixa::new(config, &shared)
+                .map_err(|error| problem(Reason::InvalidSpec, error.to_string()))?;
+            let account = Account::new(id, Adapter::Dixa(adapter), limits, self.clock, self.waker.clone());
+            let account = Arc::new(account);
+            let running = Arc::clone(&account);
+            let task = tokio::spawn(async move { running.run().await }).abort_handle();
+            Ok(Driven { account, task })
+        })?;
+        driven.account.set_limits(limits);
+        let interval = spec
+            .interval
+            .as_deref()
+            .and_then(|interval| parse_duration(interval).ok());
+        Ok(Connected {
+            driven,
+            interval: interval.unwrap_or(self.config.interval),
+            guard: guard(spec),
+        })
+    }
+}
+
+/// The limits of the spec, or those that keep well below what the vendor documents.
+fn limits(spec: &WebhookProviderSpec) -> Limits {
+    let (per_minute, burst, per_day) = match spec.type_ {
+        ProviderType::Dixa => (480, 3, 690_000),
+    };
+    let own = spec.rate_limit.clone().unwrap_or_default();
+    Limits {
+        per_minute: own.requests_per_minute.unwrap_or(per_minute),
+        burst: own.burst.unwrap_or(burst),
+        per_day: own.requests_per_day.unwrap_or(per_day),
+    }
+}
+
+fn guard(spec: &WebhookProviderSpec) -> GuardLimits {
+    let default = GuardLimits::default();
+    let Some(guard) = &spec.guard else { return default };
+    let window = guard
+        .window
+        .as_deref()
+        .and_then(|window| parse_duration(window).ok());
+    GuardLimits {
+        max_deletions: guard.max_deletions,
+        max_vanished: guard.max_vanished,
+        window: window.unwrap_or(default.window),
+    }
+}

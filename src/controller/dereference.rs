@@ -1,0 +1,114 @@
+//! Fetches what a spec refers to.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+use operator_core::reason::Reason;
+
+use super::context::Context;
+use super::validate::{Invalid, SecretReference, Values, secret_value};
+use crate::api::names::LABEL_USE;
+
+/// Why what a spec refers to could not be fetched.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DereferenceError {
+    /// Somebody has to change something.
+    #[error("{}", .0.message)]
+    Invalid(Invalid),
+    /// The apiserver did not answer as it should.
+    #[error("cannot read a Secret")]
+    Kube(#[source] Box<kube::Error>),
+}
+
+fn not_found(reference: &SecretReference) -> Invalid {
+    let (name, field) = (&reference.name, reference.field);
+    Invalid::new(
+        Reason::SecretNotFound,
+        format!("{field}: Secret {name} does not exist; create it, or correct the reference"),
+    )
+}
+
+fn released(
+    labels: Option<&BTreeMap<String, String>>,
+    namespace: &str,
+    reference: &SecretReference,
+) -> Result<(), Invalid> {
+    let (name, purpose, field) = (&reference.name, reference.purpose, reference.field);
+    if labels
+        .and_then(|labels| labels.get(LABEL_USE))
+        .is_some_and(|label| label == purpose)
+    {
+        return Ok(());
+    }
+    Err(Invalid::new(
+        Reason::SecretNotReleased,
+        format!(
+            "{field}: Secret {name} is not released for this use; its owner can do so with: \
+             kubectl label secret --namespace {namespace} {name} {LABEL_USE}={purpose}"
+        ),
+    ))
+}
+
+impl Context {
+    /// The version of a Secret that is released for the use that `reference` makes of it. No value is read.
+    ///
+    /// # Errors
+    /// [`DereferenceError::Invalid`] when it is missing or not released.
+    pub(super) async fn secret_version(
+        &self,
+        namespace: &str,
+        reference: &SecretReference,
+    ) -> Result<String, DereferenceError> {
+        let watched = self.labelled_secret(namespace, &reference.name);
+        let metadata = if let Some(watched) = watched {
+            watched.metadata.clone()
+        } else {
+            // Not in the watch: missing, without the label, or newer than the watch. Metadata tells which.
+            let api = Api::<Secret>::namespaced(self.client.clone(), namespace);
+            let found = api.get_metadata_opt(&reference.name).await;
+            let found = found.map_err(|error| DereferenceError::Kube(Box::new(error)))?;
+            found
+                .ok_or_else(|| DereferenceError::Invalid(not_found(reference)))?
+                .metadata
+        };
+        released(metadata.labels.as_ref(), namespace, reference).map_err(DereferenceError::Invalid)?;
+        Ok(metadata.resource_version.unwrap_or_default())
+    }
+
+    /// Reads the given keys of a released Secret. A key that is missing is left out; the caller knows whether that
+    /// matters.
+    ///
+    /// # Errors
+    /// [`DereferenceError`]; no message holds any part of a value.
+    pub(super) async fn secret_values(
+        &self,
+        namespace: &str,
+        reference: &SecretReference,
+        keys: &[String],
+        values: &mut Values,
+    ) -> Result<String, DereferenceError> {
+        self.secret_version(namespace, reference).await?;
+        let api = Api::<Secret>::namespaced(self.client.clone(), namespace);
+        let secret = api
+            .get_opt(&reference.name)
+            .await
+            .map_err(|error| DereferenceError::Kube(Box::new(error)))?;
+        let secret = secret.ok_or_else(|| DereferenceError::Invalid(not_found(reference)))?;
+        // The label once more, on the very object that the values come from.
+        released(secret.metadata.labels.as_ref(), namespace, reference).map_err(DereferenceError::Invalid)?;
+        let data = secret.data.unwrap_or_default();
+        for key in keys {
+            let Some(bytes) = data.get(key) else { continue };
+            let value = secret_value(&bytes.0).map_err(|fault| {
+                let message = format!(
+                    "{}: key {key} of Secret {} {fault}",
+                    reference.field, reference.name
+                );
+                DereferenceError::Invalid(Invalid::new(Reason::SecretInvalid, message))
+            })?;
+            values.insert((reference.name.clone(), key.clone()), value);
+        }
+        Ok(secret.metadata.resource_version.unwrap_or_default())
+    }
+}

@@ -1,0 +1,161 @@
+//! Which provider objects are usable, and the account that each of them stands for.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use operator_core::guard::{Deletions, GuardLimits};
+use operator_core::names::{AccountId, ExternalId};
+use operator_core::plan::Restraint;
+use operator_core::reason::Reason;
+
+use super::context::{Account, ProviderKey};
+use super::credentials::Driven;
+use crate::api::v1alpha1::ProviderType;
+
+/// Why a provider cannot be used for new work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Problem {
+    pub(super) reason: Reason,
+    pub(super) message: String,
+}
+
+/// What the newest LIST says about the provider's known ids.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Assessment {
+    pub(super) restraint: Restraint,
+    /// Known ids that the LIST lacks.
+    pub(super) missing: Vec<ExternalId>,
+    /// How many ids are known.
+    pub(super) known: usize,
+    /// Known ids that the LIST holds.
+    pub(super) managed: usize,
+    /// Everything that the LIST holds.
+    pub(super) remote: usize,
+    /// The token of a trip.
+    pub(super) token: Option<String>,
+}
+
+/// A provider object that was reconciled at least once with a working credential.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) type_: ProviderType,
+    pub(super) account: Arc<Account>,
+    /// Keeps the account's task alive.
+    pub(super) driven: Arc<Driven>,
+    /// Accounts that are known to be the same one.
+    pub(super) formerly: RwLock<Vec<AccountId>>,
+    pub(super) interval: Duration,
+    pub(super) guard: GuardLimits,
+    /// The token that a person released the guard with.
+    pub(super) released: Option<String>,
+    pub(super) assessment: RwLock<Assessment>,
+    pub(super) deletions: std::sync::Mutex<Deletions>,
+}
+
+impl Link {
+    /// The newest assessment.
+    pub(super) fn assessment(&self) -> Assessment {
+        self.assessment
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// What is forbidden at the moment.
+    pub(super) fn restraint(&self) -> Restraint {
+        self.assessment
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .restraint
+    }
+
+    /// Replaces the assessment; tells whether it changed.
+    pub(super) fn assess(&self, assessment: Assessment) -> bool {
+        let mut current = self.assessment.write().unwrap_or_else(PoisonError::into_inner);
+        let changed = *current != assessment;
+        *current = assessment;
+        changed
+    }
+
+    /// Whether ids that were recorded under `account` may be this account's.
+    pub(super) fn knows(&self, account: &str) -> bool {
+        self.account.id().as_str() == account
+            || self
+                .formerly
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .iter()
+                .any(|id| id.as_str() == account)
+    }
+}
+
+/// What is known of a provider object.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Listed {
+    /// The account; kept when the credential goes, for deletions.
+    pub(super) link: Option<Arc<Link>>,
+    /// Why it cannot be used for new work.
+    pub(super) problem: Option<Problem>,
+    /// To which namespaces it is lent; `None` = its own only.
+    pub(super) lent: Option<super::provider::Lent>,
+}
+
+/// All provider objects.
+#[derive(Debug, Default)]
+pub(super) struct Directory(RwLock<HashMap<ProviderKey, Listed>>);
+
+impl Directory {
+    /// What is known of a provider; `None` before its first reconcile.
+    pub(super) fn get(&self, key: &ProviderKey) -> Option<Listed> {
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(key)
+            .cloned()
+    }
+
+    /// Lists a provider.
+    pub(super) fn set(&self, key: &ProviderKey, listed: Listed) {
+        self.0
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(key.clone(), listed);
+    }
+
+    /// Forgets a provider that is gone.
+    pub(super) fn remove(&self, key: &ProviderKey) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+
+    /// The providers that stand for an account.
+    pub(super) fn of_account(&self, account: &AccountId) -> Vec<(ProviderKey, Arc<Link>)> {
+        let directory = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let links = directory
+            .iter()
+            .filter_map(|(key, listed)| Some((key.clone(), Arc::clone(listed.link.as_ref()?))));
+        links.filter(|(_, link)| link.account.id() == account).collect()
+    }
+
+    /// The providers that are lent by a rule.
+    pub(super) fn lent(&self) -> Vec<ProviderKey> {
+        let directory = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        directory
+            .iter()
+            .filter(|(_, listed)| listed.lent.is_some())
+            .map(|(key, _)| key.clone())
+            .collect()
+    }
+
+    /// All accounts, each once.
+    pub(super) fn accounts(&self) -> Vec<Arc<Account>> {
+        let directory = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let mut accounts: Vec<_> = directory
+            .values()
+            .filter_map(|listed| Some(Arc::clone(&listed.link.as_ref()?.account)))
+            .collect();
+        accounts.sort_by(|a, b| a.id().cmp(b.id()));
+        accounts.dedup_by(|a, b| Arc::ptr_eq(a, b));
+        accounts
+    }
+}

@@ -1,0 +1,27 @@
+//! The shell: watches objects, asks the core what to do, does it and writes down what came of it.
+//!
+//! [`reconcile`] is the driver and reads like a table of contents. [`triggers`] turns changes of Secrets,
+//! ConfigMaps, Namespaces, providers and accounts into work for the objects that depend on them; [`context`]
+//! holds what all reconciles share; [`records`] what is remembered of each object between two of them.
+
+mod act;
+mod apiserver;
+mod assess;
+mod context;
+mod credentials;
+mod deliveries;
+mod dereference;
+mod directory;
+mod events;
+mod provider;
+mod publish;
+mod reconcile;
+mod records;
+mod removal;
+mod run;
+mod signing;
+mod status;
+mod triggers;
+mod validate;
+
+pub use run::{RunError, Setup, run};

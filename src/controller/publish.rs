@@ -1,0 +1,444 @@
+//! Writes down what came of a pass: one status write that changes everything at once, or none at all.
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::Resource;
+use kube::core::error_boundary::InvalidObject;
+use kube::runtime::controller::Action as Requeue;
+use operator_core::delivery::{Overall, overall};
+use operator_core::plan::{KeyState, Settled};
+use operator_core::reason::Reason;
+use operator_core::verdict::{self, Context as VerdictContext, Phase, Truth, Verdict};
+use serde_json::json;
+
+use super::apiserver::{WriteError, guarded, params};
+use super::context::Context;
+use super::events::{Kind, News};
+use super::reconcile::{GRACE, Pass, ReconcileError, requested_value};
+use super::status::{self, Report, set_condition};
+use crate::api::v1alpha1 as api;
+use crate::api::v1alpha1::{WebhookSubscription, WebhookSubscriptionStatus};
+use crate::config::parse_duration;
+
+/// Failures in a row before an event counts as failing, where the spec does not say.
+pub(super) const FAILURE_THRESHOLD: u32 = 5;
+
+impl Pass<'_> {
+    /// Publishes a phase. Nothing is written when nothing but time has changed.
+    pub(super) async fn publish(&mut self, phase: &Phase) -> Result<(), ReconcileError> {
+        let context = self.verdict_context(phase);
+        let verdict = verdict::verdict(phase, &context);
+        let mut status = self.status(phase, &verdict);
+        let now = Timestamp::now();
+        let generation = self.generation();
+        let mut set = |type_: &str, condition: Option<&verdict::Condition>| {
+            set_condition(&mut status.conditions, type_, condition, generation, now);
+        };
+        set("Ready", Some(&verdict.ready));
+        if let Some(accepted) = &verdict.accepted {
+            set("Accepted", Some(accepted));
+        }
+        if let Some(synced) = &verdict.synced {
+            set("Synced", Some(synced));
+        }
+        set("Reconciling", verdict.reconciling.as_ref());
+        set("Stalled", verdict.stalled.as_ref());
+        set("Suspended", None);
+        let delivery = self.delivery_condition();
+        set("DeliveryHealthy", Some(&delivery));
+        let published = self.published_condition(phase);
+        set("SecretPublished", published.as_ref());
+        if verdict.in_sync {
+            status.last_synced_generation = Some(generation);
+        }
+        self.tell_transitions(&verdict, &delivery);
+        self.write_if_changed(status).await
+    }
+
+    /// A suspended object keeps its conditions; only `Suspended` is added.
+    pub(super) async fn publish_suspended(&mut self) -> Result<(), ReconcileError> {
+        let (now, generation) = (Timestamp::now(), self.generation());
+        let mut status = self.before();
+        status.observed_generation = Some(generation);
+        let suspended = verdict::Condition::new(
+            Truth::True,
+            Reason::SuspendedBySpec,
+            "spec.suspend is true: nothing is sent for this object",
+        );
+        if status
+            .conditions
+            .iter()
+            .all(|condition| condition.type_ != "Ready")
+        {
+            let ready = verdict::Condition {
+                truth: Truth::Unknown,
+                ..suspended.clone()
+            };
+            set_condition(&mut status.conditions, "Ready", Some(&ready), generation, now);
+        }
+        set_condition(&mut status.conditions, "Reconciling", None, generation, now);
+        set_condition(
+            &mut status.conditions,
+            "Suspended",
+            Some(&suspended),
+            generation,
+            now,
+        );
+        self.write_if_changed(status).await
+    }
+
+    pub(super) fn generation(&self) -> i64 {
+        self.object.metadata.generation.unwrap_or(0)
+    }
+
+    fn before(&self) -> WebhookSubscriptionStatus {
+        self.object.status.clone().unwrap_or_default()
+    }
+
+    fn verdict_context(&mut self, phase: &Phase) -> VerdictContext {
+        let now = self.ctx.clock.now();
+        if is_failing(phase) {
+            let since = *self.record.failing_since.get_or_insert(now);
+            let due = since.after(GRACE);
+            if due > now {
+                self.wake_at(due);
+            }
+        } else {
+            self.record.failing_since = None;
+        }
+        let synced = self
+            .object
+            .status
+            .as_ref()
+            .and_then(|status| status.last_synced_generation);
+        VerdictContext {
+            synced_before: synced == Some(self.generation()),
+            ever_synced: synced.is_some(),
+            failing_for: self
+                .record
+                .failing_since
+                .map(|since| now.since(since))
+                .unwrap_or_default(),
+            grace: GRACE,
+        }
+    }
+
+    fn status(&mut self, phase: &Phase, verdict: &Verdict) -> WebhookSubscriptionStatus {
+        let before = self.before();
+        let settled = match phase {
+            Phase::Settled(settled) | Phase::Deleting(settled) => Some(settled),
+            _ => None,
+        };
+        let key = &self.ctx.hash_key;
+        let desired = self
+            .record
+            .resolved
+            .as_ref()
+            .map_or(0, |resolved| resolved.wanted.len());
+        let enabled = self.object.spec.enabled.unwrap_or(true);
+        let generation = self.generation();
+        let report = Report {
+            memory: &self.record.memory,
+            settled,
+            desired,
+            enabled,
+            generation,
+            key,
+            before: &before,
+        };
+        let parked =
+            matches!(phase, Phase::Parked(_) | Phase::Failed(..)) && !before.subscriptions.is_empty();
+        let subscriptions = status::subscriptions(&report);
+        let mut status = WebhookSubscriptionStatus {
+            observed_generation: Some(generation),
+            subscription_count: if settled.is_some() || before.subscription_count.is_none() {
+                Some(status::count(&report))
+            } else {
+                before.subscription_count.clone()
+            },
+            pending_operations: status::pending_operations(&report, Timestamp::now()),
+            effective: self.effective(),
+            identity: self.identity(&before),
+            last_handled_reconcile_at: self.handled(phase, verdict, &before),
+            subscriptions: if parked && subscriptions.is_empty() {
+                before.subscriptions.clone()
+            } else {
+                subscriptions
+            },
+            ..before
+        };
+        if std::mem::take(&mut self.record.deliveries.notable) {
+            status.delivery = Some(status::delivery(&self.record.deliveries.health, Timestamp::now()));
+        }
+        status
+    }
+
+    /// Whose ids these are. Kept as it is where nothing of the provider is known, so that ids are never claimed for
+    /// an account that they were not seen in.
+    fn identity(&self, before: &WebhookSubscriptionStatus) -> Option<api::Identity> {
+        let link = self.link.as_ref().filter(|_| !self.account_unproven);
+        let (Some(link), false) = (link, self.record.memory.entries.is_empty()) else {
+            return before.identity.clone();
+        };
+        let known = before
+            .identity
+            .as_ref()
+            .filter(|identity| link.knows(&identity.account));
+        Some(api::Identity {
+            object_uid: self.object.metadata.uid.clone().unwrap_or_default(),
+            cluster_id: self.ctx.cluster_id.to_string(),
+            account: known.map_or_else(
+                || link.account.id().to_string(),
+                |identity| identity.account.clone(),
+            ),
+        })
+    }
+
+    fn effective(&self) -> Option<api::EffectiveSettings> {
+        let before = self
+            .object
+            .status
+            .as_ref()
+            .and_then(|status| status.effective.clone());
+        let (Some(link), Some(resolved)) = (&self.link, &self.record.resolved) else {
+            return before;
+        };
+        let spec = &self.object.spec;
+        Some(api::EffectiveSettings {
+            destination_host: Some(resolved.host.clone()),
+            interval: Some(
+                spec.interval
+                    .clone()
+                    .unwrap_or_else(|| crate::config::format_duration(link.interval)),
+            ),
+            deletion_policy: Some(match spec.mode {
+                Some(api::ManagementMode::Observe) => api::DeletionPolicy::Orphan,
+                Some(api::ManagementMode::Manage) | None => {
+                    spec.deletion_policy.unwrap_or(api::DeletionPolicy::Delete)
+                }
+            }),
+        })
+    }
+
+    /// A request is answered by a verdict that rests on a LIST which began after it was seen.
+    fn handled(
+        &mut self,
+        phase: &Phase,
+        verdict: &Verdict,
+        before: &WebhookSubscriptionStatus,
+    ) -> Option<String> {
+        let handled = before.last_handled_reconcile_at.clone();
+        let Some(at) = self.requested() else {
+            return handled;
+        };
+        let looked = self
+            .link
+            .as_ref()
+            .and_then(|link| link.account.snapshot())
+            .is_some_and(|s| s.begun() > at);
+        let at_rest = matches!(phase, Phase::Settled(_)) || verdict.stalled.is_some();
+        if at_rest && (looked || verdict.stalled.is_some()) {
+            return requested_value(&self.object).cloned();
+        }
+        handled
+    }
+
+    fn monitored(&self) -> bool {
+        let interval = self
+            .object
+            .spec
+            .delivery
+            .as_ref()
+            .and_then(|delivery| delivery.interval.as_deref());
+        interval
+            .and_then(|interval| parse_duration(interval).ok())
+            .is_none_or(|interval| !interval.is_zero())
+    }
+
+    fn delivery_condition(&self) -> verdict::Condition {
+        let health = &self.record.deliveries.health;
+        let threshold = self.failure_threshold();
+        let failing = health
+            .iter()
+            .filter(|(_, health)| health.failed_observations >= threshold);
+        let failing: Vec<String> = failing
+            .map(|((_, event), health)| match health.result.code {
+                Some(code) => format!("{event} ({code})"),
+                None => format!("{event} (no answer)"),
+            })
+            .collect();
+        let state = if self.monitored() {
+            overall(health, threshold)
+        } else {
+            Overall::Unknown
+        };
+        verdict::delivery_condition(state, self.monitored(), &failing)
+    }
+
+    pub(super) fn failure_threshold(&self) -> u32 {
+        let delivery = self.object.spec.delivery.as_ref();
+        delivery
+            .and_then(|delivery| delivery.failure_threshold)
+            .unwrap_or(FAILURE_THRESHOLD)
+    }
+
+    /// Whether the provider's key is in its Secret; absent where that was not asked for.
+    fn published_condition(&self, phase: &Phase) -> Option<verdict::Condition> {
+        self.object.spec.signing.as_ref()?;
+        let settled = match phase {
+            Phase::Settled(settled) => settled.keys.values().find_map(|state| match state {
+                KeyState::Stalled(reason @ (Reason::SecretExists | Reason::KeyNotShown), message) => {
+                    Some(verdict::Condition::new(Truth::False, *reason, message.as_str()))
+                }
+                _ => None,
+            }),
+            _ => None,
+        };
+        Some(settled.unwrap_or_else(|| match &self.record.published {
+            Some(_) => verdict::Condition::new(Truth::True, Reason::KeyPublished, ""),
+            None => verdict::Condition::new(
+                Truth::Unknown,
+                Reason::Progressing,
+                "the key is published once the subscription exists",
+            ),
+        }))
+    }
+
+    /// Events for what changed since the last status, and for nothing else: so they do not repeat.
+    fn tell_transitions(&self, verdict: &Verdict, delivery: &verdict::Condition) {
+        let known = |type_: &str| {
+            let conditions = self
+                .object
+                .status
+                .as_ref()
+                .map(|status| status.conditions.as_slice());
+            conditions
+                .unwrap_or_default()
+                .iter()
+                .find(|condition| condition.type_ == type_)
+        };
+        if let Some(stalled) = &verdict.stalled
+            && known("Stalled").is_none_or(|known| known.reason != stalled.reason.as_str())
+        {
+            self.tell(
+                Kind::Warning,
+                stalled.reason.as_str(),
+                "Reconcile",
+                stalled.message.clone(),
+            );
+        }
+        if delivery.truth == Truth::False
+            && known("DeliveryHealthy").is_none_or(|known| known.status != "False")
+        {
+            self.tell(
+                Kind::Warning,
+                delivery.reason.as_str(),
+                "Observe",
+                delivery.message.clone(),
+            );
+        }
+        if delivery.truth == Truth::True
+            && known("DeliveryHealthy").is_some_and(|known| known.status == "False")
+        {
+            self.tell(
+                Kind::Normal,
+                delivery.reason.as_str(),
+                "Observe",
+                "deliveries arrive again".to_owned(),
+            );
+        }
+    }
+
+    async fn write_if_changed(&mut self, status: WebhookSubscriptionStatus) -> Result<(), ReconcileError> {
+        if self.object.status.as_ref() == Some(&status) {
+            return Ok(());
+        }
+        let object = self.ctx.write_status(&self.object, &status).await?;
+        self.record.wrote(object.clone());
+        self.object = object;
+        Ok(())
+    }
+
+    /// One Event about this object, and a line in the log.
+    pub(super) fn tell(&self, kind: Kind, reason: &'static str, action: &'static str, note: String) {
+        tracing::info!(subscription = %self.name, reason, note = %note, "event");
+        self.ctx.events.publish(News {
+            about: self.object.object_ref(&()),
+            kind,
+            reason,
+            action,
+            note,
+        });
+    }
+}
+
+/// Whether the phase counts towards the grace period.
+fn is_failing(phase: &Phase) -> bool {
+    let failing = |state: &KeyState| {
+        matches!(
+            state,
+            KeyState::Failing(..) | KeyState::Waiting(Reason::RemoteMissing | Reason::CreateOutcomeUnknown)
+        )
+    };
+    match phase {
+        Phase::Failed(..) | Phase::Blocked(..) => true,
+        Phase::Settled(Settled { keys, .. }) => keys.values().any(failing),
+        Phase::Rejected(..) | Phase::Parked(_) | Phase::Deleting(_) | Phase::DeletionBlocked(_) => false,
+    }
+}
+
+impl Context {
+    /// An object that this version cannot read is said so on the object itself; the others go on.
+    pub(super) async fn report_unreadable(&self, invalid: &InvalidObject) -> Result<Requeue, ReconcileError> {
+        let metadata = &invalid.metadata;
+        let name = super::reconcile::object_name(metadata);
+        let version = metadata.resource_version.clone();
+        if !self
+            .records
+            .first_unreadable(&name, metadata.generation.unwrap_or(0))
+        {
+            return Ok(Requeue::await_change());
+        }
+        // serde's text can quote what it did not understand; a spec holds no secrets but may hold anything.
+        tracing::warn!(subscription = %name, "this object cannot be read by this version of the operator");
+        let message = "this version of the operator cannot read the object: a field has a value of an unknown kind; \
+                       compare it with `kubectl explain webhooksubscription.spec`";
+        let generation = metadata.generation.unwrap_or(0);
+        let time = Timestamp::now().to_string();
+        let condition = |type_: &str, status: &str| {
+            json!({"type": type_, "status": status, "reason": Reason::InvalidSpec.as_str(), "message": message,
+                   "observedGeneration": generation, "lastTransitionTime": time})
+        };
+        let conditions = json!([condition("Ready", "False"), condition("Stalled", "True")]);
+        let operations = vec![
+            json!({"op": "add", "path": "/status/observedGeneration", "value": generation}),
+            json!({"op": "add", "path": "/status/conditions", "value": conditions}),
+        ];
+        let patch = guarded(version.as_deref(), operations)?;
+        let api = kube::Api::<kube::api::DynamicObject>::namespaced_with(
+            self.client.clone(),
+            &name.namespace,
+            &kube::api::ApiResource::erase::<WebhookSubscription>(&()),
+        );
+        api.patch_subresource("status", &name.name, &params(), &patch)
+            .await
+            .map_err(WriteError::of)?;
+        let about = ObjectReference {
+            api_version: Some(WebhookSubscription::api_version(&()).into_owned()),
+            kind: Some(WebhookSubscription::kind(&()).into_owned()),
+            namespace: metadata.namespace.clone(),
+            name: metadata.name.clone(),
+            uid: metadata.uid.clone(),
+            ..ObjectReference::default()
+        };
+        let note = message.to_owned();
+        self.events.publish(News {
+            about,
+            kind: Kind::Warning,
+            reason: "InvalidSpec",
+            action: "Reconcile",
+            note,
+        });
+        Ok(Requeue::await_change())
+    }
+}

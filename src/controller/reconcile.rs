@@ -1,0 +1,636 @@
+//! The driver of one subscription: dereference → validate → look / decide / act, again and again → publish.
+
+use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+use kube::core::DeserializeGuard;
+use kube::runtime::controller::Action as Requeue;
+use kube::{Resource, ResourceExt};
+use operator_core::budget::Priority;
+use operator_core::marker::Owner;
+use operator_core::memory::Wanted;
+use operator_core::names::{ObjectName, ObjectUid, RemoteKey};
+use operator_core::plan::{
+    Action, Adoption, Intent, KeyState, Restraint, Settled, Situation, Timing, next_action,
+};
+use operator_core::reason::Reason;
+use operator_core::retry::backoff;
+use operator_core::settings::Settings;
+use operator_core::time::Moment;
+use operator_core::verdict::Phase;
+
+use super::apiserver::WriteError;
+use super::context::{Context, Party, ProviderKey};
+use super::dereference::DereferenceError;
+use super::directory::Link;
+use super::records::{Record, Resolved};
+use super::status;
+use super::triggers::Target;
+use super::validate::{self, Invalid, Surroundings, Values};
+use crate::api::names::{ANNOTATION_FLUX_REQUESTED_AT, ANNOTATION_RECONCILE_REQUESTED_AT, FINALIZER_REMOTE};
+use crate::api::v1alpha1 as api;
+use crate::api::v1alpha1::WebhookSubscription;
+use crate::config::parse_duration;
+use crate::metrics::{Kind, ReconcileOutcome};
+use crate::provider::account::{Look, Trouble};
+
+/// The most actions of one pass: far above what any object needs, so that a mistake cannot spin.
+const ACTIONS_MAX: usize = 512;
+/// How long before an object that waits for an event looks by itself: events can be missed.
+const SAFETY_NET: Duration = Duration::from_secs(300);
+/// How long a failure is kept out of `Ready`, and how long progress may take.
+pub(super) const GRACE: Duration = Duration::from_secs(300);
+
+/// A reconcile that has to be tried again soon.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReconcileError {
+    /// The apiserver.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// A read of what the spec refers to.
+    #[error(transparent)]
+    Dereference(#[from] DereferenceError),
+    /// A bug. It costs this object its turn, and no other.
+    #[error("the reconcile panicked")]
+    Panicked,
+}
+
+/// Why a pass came to rest.
+#[derive(Debug)]
+pub(super) enum Rest {
+    /// The plan has nothing to do now.
+    Settled(Settled),
+    /// The object waits for its turn; it will be woken.
+    Parked(Reason),
+    /// The account does not work.
+    Trouble(Trouble),
+    /// Our finalizer is off.
+    Released,
+}
+
+/// One pass over one object.
+pub(super) struct Pass<'a> {
+    pub(super) ctx: &'a Context,
+    pub(super) name: ObjectName,
+    pub(super) owner: Owner,
+    /// The newest state of the object that this process knows.
+    pub(super) object: Arc<WebhookSubscription>,
+    pub(super) record: Record,
+    pub(super) link: Option<Arc<Link>>,
+    /// The wish with its secrets, once an effect needs it.
+    pub(super) settings: Option<Vec<(RemoteKey, Settings)>>,
+    pub(super) account_unproven: bool,
+    /// When to look again.
+    pub(super) wake: Option<Moment>,
+}
+
+/// Reconciles one object. A panic is turned into an error of this object.
+pub(super) async fn reconcile(
+    watched: Arc<DeserializeGuard<WebhookSubscription>>,
+    ctx: Arc<Context>,
+) -> Result<Requeue, ReconcileError> {
+    let started = Instant::now();
+    let result = AssertUnwindSafe(attempt(&watched, &ctx)).catch_unwind().await;
+    let result = result.unwrap_or(Err(ReconcileError::Panicked));
+    let outcome = match &result {
+        Ok(_) => ReconcileOutcome::Settled,
+        Err(ReconcileError::Panicked) => ReconcileOutcome::Panicked,
+        Err(_) => ReconcileOutcome::Retrying,
+    };
+    ctx.metrics
+        .reconciled(Kind::Subscription, outcome, started.elapsed());
+    result
+}
+
+/// The delay after a failed reconcile. Conflicts are ordinary and over as soon as the watch has caught up.
+pub(super) fn retry(
+    object: &DeserializeGuard<WebhookSubscription>,
+    error: &ReconcileError,
+    ctx: &Context,
+) -> Requeue {
+    if matches!(error, ReconcileError::Write(WriteError::Conflict)) {
+        return Requeue::requeue(Duration::from_millis(200));
+    }
+    let name = object_name(object.meta());
+    let failures = ctx
+        .records
+        .peek(&name, |record| record.apiserver_failures)
+        .unwrap_or(1);
+    tracing::warn!(subscription = %name, failures, error = error as &dyn std::error::Error, "reconcile failed");
+    Requeue::requeue(backoff(failures, seed(&name)))
+}
+
+pub(super) fn object_name(metadata: &kube::core::ObjectMeta) -> ObjectName {
+    ObjectName {
+        namespace: metadata.namespace.clone().unwrap_or_default(),
+        name: metadata.name.clone().unwrap_or_default(),
+    }
+}
+
+/// A number that differs between objects and stays the same for one: spreads what would bunch.
+pub(super) fn seed(name: &ObjectName) -> u64 {
+    let bytes = name.namespace.bytes().chain([b'/']).chain(name.name.bytes());
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+async fn attempt(
+    watched: &DeserializeGuard<WebhookSubscription>,
+    ctx: &Context,
+) -> Result<Requeue, ReconcileError> {
+    let object = match &watched.0 {
+        Ok(object) => object,
+        Err(invalid) => return ctx.report_unreadable(invalid).await,
+    };
+    let Some(mut pass) = Pass::begin(ctx, object) else {
+        return Ok(Requeue::await_change());
+    };
+    let result = pass.run().await;
+    pass.record.apiserver_failures = match &result {
+        Ok(_) | Err(ReconcileError::Write(WriteError::Conflict | WriteError::Gone)) => 0,
+        Err(_) => pass.record.apiserver_failures.saturating_add(1),
+    };
+    match result {
+        Ok(Some(requeue)) => {
+            ctx.records.put(&pass.name, pass.record);
+            Ok(requeue)
+        }
+        // Gone: nothing of it is kept.
+        Ok(None) | Err(ReconcileError::Write(WriteError::Gone)) => {
+            pass.leave();
+            Ok(Requeue::await_change())
+        }
+        Err(error) => {
+            ctx.records.put(&pass.name, pass.record);
+            Err(error)
+        }
+    }
+}
+
+impl<'a> Pass<'a> {
+    fn begin(ctx: &'a Context, watched: &WebhookSubscription) -> Option<Self> {
+        let name = object_name(&watched.metadata);
+        let uid = ObjectUid::parse(watched.metadata.uid.as_deref()?).ok()?;
+        let watched = Arc::new(watched.clone());
+        let mut record = ctx
+            .records
+            .take(&name)
+            .filter(|record| record.uid.as_ref() == Some(&uid));
+        let record = record.take().unwrap_or_else(|| ctx.first_sight(&watched, &uid));
+        let owner = ctx.owner(&name, &uid);
+        let mut pass = Self {
+            ctx,
+            name,
+            owner,
+            object: Arc::clone(&watched),
+            record,
+            link: None,
+            settings: None,
+            account_unproven: false,
+            wake: None,
+        };
+        pass.object = pass.record.newest(&watched);
+        pass.record.memory.finalizer = pass
+            .object
+            .finalizers()
+            .iter()
+            .any(|finalizer| finalizer == FINALIZER_REMOTE);
+        Some(pass)
+    }
+
+    /// `None`: the object is gone, or about to be, and nothing of it has to be kept.
+    async fn run(&mut self) -> Result<Option<Requeue>, ReconcileError> {
+        if self.object.metadata.deletion_timestamp.is_some() {
+            return self.remove().await;
+        }
+        if self.object.spec.suspend == Some(true) {
+            self.publish_suspended().await?;
+            return Ok(Some(Requeue::await_change()));
+        }
+        let phase = match self.keep().await {
+            Ok(Some(phase)) => phase,
+            // The provider has not been looked at since the start: its first reconcile wakes this object.
+            Ok(None) => return Ok(Some(Requeue::requeue(SAFETY_NET))),
+            Err(ReconcileError::Dereference(DereferenceError::Invalid(invalid))) => phase_of(invalid),
+            Err(error) => return Err(error),
+        };
+        self.publish(&phase).await?;
+        Ok(Some(self.requeue()))
+    }
+
+    async fn keep(&mut self) -> Result<Option<Phase>, ReconcileError> {
+        let link = match self.provider() {
+            Some(Ok(link)) => link,
+            Some(Err(invalid)) => return Ok(Some(phase_of(invalid))),
+            None => return Ok(None),
+        };
+        self.use_link(&link);
+        let resolved = self.resolve(&link).await?;
+        self.warn_of_unknown_events();
+        let spec = &self.object.spec;
+        let adoption = validate::adoption(spec.adoption.as_ref()).map_err(DereferenceError::Invalid)?;
+        let wish = Wish {
+            wanted: resolved.wanted,
+            adoption,
+            observe: spec.mode == Some(api::ManagementMode::Observe),
+            correct_drift: spec.drift_policy != Some(api::DriftPolicy::Report),
+        };
+        let rest = self.drive_wish(&wish).await?;
+        Ok(Some(match rest {
+            Rest::Settled(mut settled) => self.after_settling(&link, &wish, &mut settled).await?,
+            Rest::Parked(reason) => Phase::Parked(reason),
+            Rest::Trouble(trouble) => Phase::Failed(trouble.reason, trouble.message),
+            Rest::Released => Phase::Settled(Settled::default()),
+        }))
+    }
+
+    /// What is only done for an object that has come to rest: publish the provider's key, poll deliveries, and
+    /// see to the next comparison.
+    async fn after_settling(
+        &mut self,
+        link: &Link,
+        wish: &Wish,
+        settled: &mut Settled,
+    ) -> Result<Phase, ReconcileError> {
+        self.wake = [self.wake, settled.wake].into_iter().flatten().min();
+        self.publish_signing_key(link, wish.observe, settled).await?;
+        let in_sync = settled
+            .keys
+            .values()
+            .all(|state| matches!(state, KeyState::InSync { .. } | KeyState::Drifted(..)));
+        if in_sync {
+            self.poll_deliveries(link).await;
+        }
+        if let Some(trouble) = self.schedule_comparison(link) {
+            return Ok(Phase::Failed(trouble.reason, trouble.message));
+        }
+        Ok(Phase::Settled(std::mem::take(settled)))
+    }
+
+    /// Asks for the LIST that the next comparison needs, when it is due: one that all objects of the account share.
+    fn schedule_comparison(&mut self, link: &Link) -> Option<Trouble> {
+        let (now, party) = (self.ctx.clock.now(), Party::Subscription(self.name.clone()));
+        let requested = self.requested();
+        let own = self
+            .object
+            .spec
+            .interval
+            .as_deref()
+            .and_then(|interval| parse_duration(interval).ok());
+        let interval = own.unwrap_or(link.interval);
+        let begun = link.account.snapshot().map(|snapshot| snapshot.begun());
+        let after = match (requested, begun) {
+            (Some(at), begun) if begun.is_none_or(|begun| begun <= at) => Some(at),
+            _ if interval.is_zero() => return None,
+            (_, Some(begun)) if begun.after(interval) > now => {
+                self.wake_at(begun.after(interval));
+                return None;
+            }
+            (_, Some(_)) => Some(now.before(interval)),
+            (_, None) => None,
+        };
+        match link.account.look(&party, after, Priority::Drift) {
+            // A newer one came in between: look at it at once.
+            Look::Here(_) => self.wake_at(now),
+            Look::Later => {}
+            Look::Trouble(trouble) => return Some(trouble),
+        }
+        None
+    }
+
+    /// When the annotation that asks for a comparison was first seen with its present value, if that has not been
+    /// answered yet.
+    pub(super) fn requested(&mut self) -> Option<Moment> {
+        let value = requested_value(&self.object)?;
+        let handled = self
+            .object
+            .status
+            .as_ref()
+            .and_then(|status| status.last_handled_reconcile_at.as_ref());
+        if handled == Some(value) {
+            return None;
+        }
+        let value = value.clone();
+        let now = self.ctx.clock.now();
+        let known = self.record.requested.take().filter(|(known, _)| *known == value);
+        let (value, at) = known.unwrap_or((value, now));
+        self.record.requested = Some((value, at));
+        Some(at)
+    }
+
+    pub(super) fn wake_at(&mut self, moment: Moment) {
+        self.wake = Some(self.wake.map_or(moment, |wake| wake.min(moment)));
+    }
+
+    fn requeue(&self) -> Requeue {
+        let now = self.ctx.clock.now();
+        let delay = self.wake.map_or(SAFETY_NET, |wake| wake.since(now));
+        Requeue::requeue(delay.max(Duration::from_millis(10)))
+    }
+
+    /// The provider that the spec refers to; `None` while it has not been looked at.
+    fn provider(&self) -> Option<Result<Arc<Link>, Invalid>> {
+        let key = ProviderKey::of(&self.object.spec.provider_ref, &self.name.namespace);
+        self.depends(&key, BTreeSet::new());
+        let Some(listed) = self.ctx.directory.get(&key) else {
+            if self.ctx.provider_exists(&key) {
+                return None;
+            }
+            let message =
+                format!("spec.providerRef: {key} does not exist; create it, or correct the reference");
+            return Some(Err(Invalid::new(Reason::ProviderNotFound, message)));
+        };
+        if let Some(lent) = &listed.lent
+            && !lent.to(
+                &self.name.namespace,
+                self.ctx.namespace_labels(&self.name.namespace).as_ref(),
+            )
+        {
+            let message = format!(
+                "spec.providerRef: {key} is not lent to namespace {}; its owner can add it to spec.allowedNamespaces",
+                self.name.namespace
+            );
+            return Some(Err(Invalid::new(Reason::NamespaceNotAllowed, message)));
+        }
+        if let Some(problem) = &listed.problem {
+            let message = format!("{key}: {}: {}", problem.reason, problem.message);
+            return Some(Err(Invalid::new(Reason::ProviderNotReady, message)));
+        }
+        listed.link.map(Ok)
+    }
+
+    /// Records what a change of should wake this object.
+    pub(super) fn depends(&self, provider: &ProviderKey, secrets: BTreeSet<String>) {
+        let namespace = &self.name.namespace;
+        let secrets = secrets.into_iter().map(|name| {
+            Target::Secret(ObjectName {
+                namespace: namespace.clone(),
+                name,
+            })
+        });
+        let targets = secrets.chain([Target::Provider(provider.clone())]).collect();
+        let party = Party::Subscription(self.name.clone());
+        if self.ctx.index.depends(&party, targets) {
+            // The provider's finalizer depends on whether anybody refers to it.
+            self.ctx.triggers.wake(&Party::Provider(provider.clone()));
+        }
+    }
+
+    /// From here on, this account is spoken to.
+    pub(super) fn use_link(&mut self, link: &Arc<Link>) {
+        let account = self
+            .object
+            .status
+            .as_ref()
+            .and_then(|status| status.identity.as_ref());
+        self.account_unproven = account.is_some_and(|identity| !link.knows(&identity.account));
+        self.link = Some(Arc::clone(link));
+    }
+
+    /// The wish, from what was resolved before while nothing that it depends on has changed.
+    async fn resolve(&mut self, link: &Link) -> Result<Resolved, DereferenceError> {
+        let spec = &self.object.spec;
+        let references = validate::references(spec);
+        let published = spec
+            .signing
+            .as_ref()
+            .map(|signing| signing.publish_provider_key.secret_name.clone());
+        let names = references
+            .iter()
+            .map(|(reference, _)| reference.name.clone())
+            .chain(published);
+        let key = ProviderKey::of(&spec.provider_ref, &self.name.namespace);
+        self.depends(&key, names.collect());
+        let generation = self.object.metadata.generation.unwrap_or(0);
+        let mut secrets = Vec::with_capacity(references.len());
+        for (reference, _) in &references {
+            let version = self.ctx.secret_version(&self.name.namespace, reference).await?;
+            secrets.push((reference.name.clone(), version));
+        }
+        if let Some(known) = &self.record.resolved
+            && known.generation == generation
+            && known.secrets == secrets
+        {
+            return Ok(known.clone());
+        }
+        self.load_settings(link).await?;
+        self.record.resolved.clone().ok_or_else(|| {
+            DereferenceError::Invalid(Invalid::new(Reason::InvalidSpec, "the spec asks for nothing"))
+        })
+    }
+
+    /// Reads the Secrets and makes the complete wish of them.
+    pub(super) async fn load_settings(&mut self, link: &Link) -> Result<(), DereferenceError> {
+        let spec = &self.object.spec;
+        let (mut values, mut secrets) = (Values::new(), Vec::new());
+        for (reference, keys) in validate::references(spec) {
+            let version = self
+                .ctx
+                .secret_values(&self.name.namespace, &reference, &keys, &mut values)
+                .await?;
+            secrets.push((reference.name, version));
+        }
+        let around = Surroundings {
+            name: &self.name,
+            owner: &self.owner,
+            capabilities: link.account.adapter().capabilities(),
+            allow_insecure_http: self.ctx.config.allow_insecure_http,
+            values: &values,
+        };
+        let settings = validate::validate(spec, &around).map_err(DereferenceError::Invalid)?;
+        let key = &self.ctx.hash_key;
+        let wanted = settings.iter().map(|(remote_key, settings)| {
+            let view = settings.view(key);
+            let events = settings.events.iter().cloned().collect();
+            Wanted {
+                key: remote_key.clone(),
+                view,
+                digest: view.digest(key),
+                events,
+            }
+        });
+        self.record.resolved = Some(Resolved {
+            generation: self.object.metadata.generation.unwrap_or(0),
+            secrets,
+            wanted: wanted.collect(),
+            host: settings
+                .first()
+                .map(|(_, settings)| settings.url.host().to_owned())
+                .unwrap_or_default(),
+        });
+        self.settings = Some(settings);
+        Ok(())
+    }
+
+    async fn drive_wish(&mut self, wish: &Wish) -> Result<Rest, ReconcileError> {
+        let Wish {
+            wanted,
+            adoption,
+            observe,
+            correct_drift,
+        } = wish;
+        let (observe, correct_drift) = (*observe, *correct_drift);
+        self.drive(Intent::Keep {
+            wanted,
+            adoption,
+            observe,
+            correct_drift,
+        })
+        .await
+    }
+
+    /// Decide, act, and again, until there is nothing to do or something to wait for.
+    pub(super) async fn drive(&mut self, intent: Intent<'_>) -> Result<Rest, ReconcileError> {
+        for _ in 0..ACTIONS_MAX {
+            let snapshot = self.link.as_ref().and_then(|link| link.account.snapshot());
+            let situation = Situation {
+                now: self.ctx.clock.now(),
+                intent,
+                owner: &self.owner,
+                memory: &self.record.memory,
+                snapshot: snapshot.as_deref(),
+                restraint: self.restraint(),
+                timing: Timing {
+                    settle: self.ctx.config.settle_time,
+                    ..Timing::default()
+                },
+            };
+            let action = next_action(&situation);
+            tracing::debug!(subscription = %self.name, ?action, "decided");
+            if let Action::Settle(settled) = action {
+                return Ok(Rest::Settled(settled));
+            }
+            if let Some(rest) = self.act(action, intent).await? {
+                return Ok(rest);
+            }
+        }
+        tracing::error!(subscription = %self.name, "the plan does not come to rest");
+        Ok(Rest::Parked(Reason::Progressing))
+    }
+
+    fn restraint(&self) -> Restraint {
+        let mut restraint = self
+            .link
+            .as_ref()
+            .map(|link| link.restraint())
+            .unwrap_or_default();
+        restraint.account_unproven |= self.account_unproven;
+        restraint
+    }
+
+    /// Unknown events are sent all the same, since the sets are open; a typing error should still be noticed.
+    fn warn_of_unknown_events(&mut self) {
+        let generation = self.generation();
+        if self
+            .record
+            .warned_events
+            .is_some_and(|warned| warned >= generation)
+        {
+            return;
+        }
+        // Said once a generation: an object that was in sync with this generation has been told already.
+        let told = self
+            .object
+            .status
+            .as_ref()
+            .and_then(|status| status.last_synced_generation)
+            == Some(generation);
+        self.record.warned_events = Some(generation);
+        let known = crate::provider::dixa::KNOWN_EVENTS;
+        let unknown = self
+            .object
+            .spec
+            .events
+            .iter()
+            .filter(|event| !known.contains(&event.as_str()));
+        let unknown: Vec<&str> = unknown.map(String::as_str).collect();
+        if !told && !unknown.is_empty() {
+            let note = format!(
+                "spec.events: not among the events known to this version, and sent as they are: {}",
+                unknown.join(", ")
+            );
+            self.tell(super::events::Kind::Warning, "UnknownEvents", "Validate", note);
+        }
+    }
+
+    /// The object is gone: nothing waits for it any more.
+    fn leave(&self) {
+        self.ctx.forget(&self.name);
+    }
+}
+
+/// What is wanted, with what the plan needs to know about it.
+pub(super) struct Wish {
+    pub(super) wanted: Vec<Wanted>,
+    pub(super) adoption: Adoption,
+    pub(super) observe: bool,
+    pub(super) correct_drift: bool,
+}
+
+/// What may come by itself is waited for; what somebody has to change stalls.
+fn phase_of(invalid: Invalid) -> Phase {
+    match invalid.reason {
+        Reason::SecretNotFound | Reason::ProviderNotFound | Reason::ProviderNotReady => {
+            Phase::Blocked(invalid.reason, invalid.message)
+        }
+        reason => Phase::Rejected(reason, invalid.message),
+    }
+}
+
+/// The value of the annotation that asks for a comparison; Flux's spelling wins.
+pub(super) fn requested_value(object: &WebhookSubscription) -> Option<&String> {
+    let annotations = object.metadata.annotations.as_ref()?;
+    annotations
+        .get(ANNOTATION_FLUX_REQUESTED_AT)
+        .or_else(|| annotations.get(ANNOTATION_RECONCILE_REQUESTED_AT))
+}
+
+impl Context {
+    /// The record of an object that this process has not seen before, from its status.
+    fn first_sight(&self, object: &WebhookSubscription, uid: &ObjectUid) -> Record {
+        let now = self.clock.now();
+        let status = object.status.as_ref();
+        let ours = |identity: &api::Identity| {
+            let clusters = self.former_cluster_ids.iter().chain([&self.cluster_id]);
+            identity.object_uid == uid.as_str()
+                && clusters.map(|id| id.as_str()).any(|id| id == identity.cluster_id)
+        };
+        let mut record = Record {
+            uid: Some(uid.clone()),
+            ..Record::default()
+        };
+        record.memory = status::restore(status, ours, &self.hash_key, now);
+        record.deliveries.health = status::restore_health(status.and_then(|status| status.delivery.as_ref()));
+        // An outage that began before a restart does not begin anew with it.
+        let conditions = status
+            .map(|status| status.conditions.as_slice())
+            .unwrap_or_default();
+        let failing = conditions
+            .iter()
+            .find(|condition| condition.type_ == "Synced" && condition.status == "False");
+        record.failing_since = failing.map(|condition| {
+            let elapsed = jiff::Timestamp::now().duration_since(condition.last_transition_time.0);
+            now.before(elapsed.unsigned_abs())
+        });
+        record
+    }
+
+    /// Drops everything that is kept for an object.
+    pub(super) fn forget(&self, name: &ObjectName) {
+        self.records.take(name);
+        let party = Party::Subscription(name.clone());
+        for target in self.index.forget(&party) {
+            if let Target::Provider(key) = target {
+                self.triggers.wake(&Party::Provider(key));
+            }
+        }
+        self.directory
+            .accounts()
+            .iter()
+            .for_each(|account| account.leave(&party));
+    }
+}

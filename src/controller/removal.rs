@@ -1,0 +1,264 @@
+//! The way out: what an object owns at the provider goes first, then our finalizer.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Namespace, ObjectReference};
+use kube::Api;
+use kube::runtime::controller::Action as Requeue;
+use operator_core::names::ExternalId;
+use operator_core::plan::{Intent, KeyState};
+use operator_core::reason::Reason;
+use operator_core::time::Moment;
+use operator_core::verdict::Phase;
+
+use super::context::{Context, ProviderKey};
+use super::directory::Link;
+use super::events::{Kind, News};
+use super::reconcile::{Pass, ReconcileError, Rest};
+use crate::api::names::{ANNOTATION_FORCE_ORPHAN, FINALIZER_REMOTE};
+use crate::api::v1alpha1 as api;
+use crate::config::parse_duration;
+
+const GRACE: Duration = Duration::from_secs(600);
+/// How often a deletion that is blocked is looked at again by itself.
+const BLOCKED_RETRY: Duration = Duration::from_secs(30);
+const CRD_CHECKED_FOR: Duration = Duration::from_secs(1);
+
+impl Pass<'_> {
+    /// `None`: the object is gone.
+    pub(super) async fn remove(&mut self) -> Result<Option<Requeue>, ReconcileError> {
+        if !self.record.memory.finalizer {
+            return Ok(None);
+        }
+        let spec = &self.object.spec;
+        let orphan = spec.deletion_policy == Some(api::DeletionPolicy::Orphan)
+            || spec.mode == Some(api::ManagementMode::Observe);
+        let never_sent = self
+            .object
+            .status
+            .as_ref()
+            .is_none_or(|status| status.identity.is_none());
+        if orphan || (never_sent && self.record.memory.entries.is_empty()) {
+            return self
+                .finish(Intent::Remove {
+                    orphan: true,
+                    let_go: false,
+                })
+                .await;
+        }
+        let key = ProviderKey::of(&spec.provider_ref, &self.name.namespace);
+        self.depends(&key, BTreeSet::new());
+        let listed = self.ctx.directory.get(&key);
+        let Some(link) = listed.as_ref().and_then(|listed| listed.link.clone()) else {
+            if listed.is_none() && self.ctx.provider_exists(&key) {
+                return Ok(Some(Requeue::requeue(BLOCKED_RETRY)));
+            }
+            let why = match listed.and_then(|listed| listed.problem) {
+                Some(problem) => format!("{key}: {}", problem.message),
+                None => format!("{key} does not exist"),
+            };
+            return self.blocked(&why, true).await;
+        };
+        self.use_link(&link);
+        match self
+            .drive(Intent::Remove {
+                orphan: false,
+                let_go: false,
+            })
+            .await?
+        {
+            Rest::Released => Ok(None),
+            Rest::Settled(settled) => {
+                if let Some(why) = settled.keys.values().find_map(stalled) {
+                    return self.blocked(&why, false).await;
+                }
+                let wake = settled.wake;
+                self.publish(&Phase::Deleting(settled)).await?;
+                Ok(Some(self.again(wake)))
+            }
+            // Its turn will come, and soon: not worth a write.
+            Rest::Parked(_) => Ok(Some(Requeue::requeue(BLOCKED_RETRY))),
+            Rest::Trouble(trouble) => {
+                let credential = matches!(trouble.reason, Reason::Unauthenticated | Reason::Forbidden);
+                self.blocked(&format!("{key}: {}", trouble.message), credential)
+                    .await
+            }
+        }
+    }
+
+    fn again(&self, wake: Option<Moment>) -> Requeue {
+        let now = self.ctx.clock.now();
+        let delay = wake
+            .map_or(BLOCKED_RETRY, |wake| wake.since(now))
+            .max(Duration::from_millis(10));
+        Requeue::requeue(delay)
+    }
+
+    async fn finish(&mut self, intent: Intent<'_>) -> Result<Option<Requeue>, ReconcileError> {
+        match self.drive(intent).await? {
+            Rest::Released => Ok(None),
+            _ => Ok(Some(Requeue::requeue(BLOCKED_RETRY))),
+        }
+    }
+
+    /// The remote side cannot be deleted now. In a namespace that is going away (when there is no credential and
+    /// never will be), or when the user says so, the object is let go after the grace period.
+    async fn blocked(&mut self, why: &str, no_credential: bool) -> Result<Option<Requeue>, ReconcileError> {
+        let annotations = self.object.metadata.annotations.as_ref();
+        let forced = annotations
+            .and_then(|a| a.get(ANNOTATION_FORCE_ORPHAN))
+            .is_some_and(|value| value == "true");
+        let grace = self.object.spec.deletion_grace_period.as_deref();
+        let grace = grace
+            .and_then(|grace| parse_duration(grace).ok())
+            .unwrap_or(GRACE);
+        let since = self
+            .object
+            .metadata
+            .deletion_timestamp
+            .as_ref()
+            .map_or(Timestamp::now(), |time| time.0);
+        let elapsed = Timestamp::now().duration_since(since);
+        let over = elapsed.is_positive() && elapsed.unsigned_abs() >= grace;
+        let may_go = forced || (no_credential && self.namespace_is_terminating().await?);
+        if over && may_go {
+            return self
+                .finish(Intent::Remove {
+                    orphan: false,
+                    let_go: true,
+                })
+                .await;
+        }
+        let out = if may_go {
+            format!(
+                "the object is let go, and what it has at the provider left behind, {} after its deletion",
+                humane(grace)
+            )
+        } else {
+            format!(
+                "put back what is missing, or let the object go with: kubectl annotate webhooksubscription --namespace {} {} {ANNOTATION_FORCE_ORPHAN}=true",
+                self.name.namespace, self.name.name
+            )
+        };
+        self.publish(&Phase::DeletionBlocked(format!("{why}; {out}")))
+            .await?;
+        let left = grace.saturating_sub(elapsed.unsigned_abs());
+        let delay = if may_go && !over {
+            left.min(BLOCKED_RETRY)
+        } else {
+            BLOCKED_RETRY
+        };
+        Ok(Some(Requeue::requeue(delay.max(Duration::from_millis(100)))))
+    }
+
+    async fn namespace_is_terminating(&self) -> Result<bool, ReconcileError> {
+        let api = Api::<Namespace>::all(self.ctx.client.clone());
+        match api.get_metadata_opt(&self.name.namespace).await {
+            Ok(found) => Ok(found.is_none_or(|namespace| namespace.metadata.deletion_timestamp.is_some())),
+            Err(kube::Error::Api(status)) if status.code == 403 => Ok(false),
+            Err(error) => Err(super::apiserver::WriteError::of(error).into()),
+        }
+    }
+
+    /// Takes the finalizer off; what stays at the provider is recorded where somebody will find it.
+    pub(super) async fn release(&mut self, orphaned: &[ExternalId]) -> Result<Rest, ReconcileError> {
+        self.ctx.release_finalizer(&self.object).await?;
+        tracing::info!(subscription = %self.name, finalizer = FINALIZER_REMOTE, "released");
+        for id in orphaned {
+            self.ctx.metrics.orphaned();
+            let note = format!(
+                "subscription {id} of WebhookSubscription {} was left behind at the provider",
+                self.name
+            );
+            tracing::warn!(subscription = %self.name, %id, "left behind at the provider");
+            self.tell(Kind::Warning, "Orphaned", "Delete", note.clone());
+            // The object and perhaps its namespace are going: the operator's own namespace keeps the record.
+            let about = ObjectReference {
+                api_version: Some("v1".to_owned()),
+                kind: Some("Pod".to_owned()),
+                name: Some(
+                    self.ctx
+                        .config
+                        .pod_name
+                        .clone()
+                        .unwrap_or_else(|| "webhook-operator".to_owned()),
+                ),
+                namespace: Some(self.ctx.config.operator_namespace.clone()),
+                ..ObjectReference::default()
+            };
+            self.ctx.events.publish(News {
+                about,
+                kind: Kind::Warning,
+                reason: "Orphaned",
+                action: "Delete",
+                note,
+            });
+        }
+        Ok(Rest::Released)
+    }
+
+    /// Stops a deletion that looks like part of an accident.
+    pub(super) async fn brake(&self, link: &Link) -> Result<Option<Rest>, ReconcileError> {
+        if link.may_delete(self.ctx.clock.now()) && !self.ctx.crd_is_going().await {
+            return Ok(None);
+        }
+        let message = "deletions are stopped by the guard: too many at once, or the CRD itself is being deleted; \
+                       see the provider object";
+        let state = KeyState::Stalled(Reason::Guarded, message.to_owned());
+        let keys = self
+            .record
+            .memory
+            .entries
+            .keys()
+            .map(|key| (key.clone(), state.clone()))
+            .collect();
+        Ok(Some(Rest::Settled(operator_core::plan::Settled {
+            keys,
+            ..operator_core::plan::Settled::default()
+        })))
+    }
+}
+
+/// Remembers for a moment whether the CRD is being deleted, so that a thousand deletions ask once a second.
+#[derive(Debug, Default)]
+pub(super) struct CrdGuard(Mutex<Option<(Moment, bool)>>);
+
+impl Context {
+    /// Whether the CRD itself is on its way out: then every object is being deleted, and nobody meant each of them.
+    /// When that cannot be found out, nothing is deleted yet.
+    async fn crd_is_going(&self) -> bool {
+        let now = self.clock.now();
+        let known = *self.crd.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, going)) = known.filter(|(at, _)| now.since(*at) < CRD_CHECKED_FOR) {
+            return going;
+        }
+        let going = match crate::cluster::crd_terminating(&self.client).await {
+            Ok(going) => going,
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot tell whether the CRD is being deleted"
+                );
+                return true;
+            }
+        };
+        *self.crd.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, going));
+        going
+    }
+}
+
+fn stalled(state: &KeyState) -> Option<String> {
+    match state {
+        KeyState::Stalled(_, message) => Some(message.clone()),
+        KeyState::InSync { .. } | KeyState::Drifted(..) | KeyState::Waiting(_) | KeyState::Failing(..) => {
+            None
+        }
+    }
+}
+
+fn humane(duration: Duration) -> String {
+    crate::config::format_duration(duration)
+}

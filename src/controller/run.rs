@@ -1,0 +1,486 @@
+//! Starts the watches and the controllers, and ends when one of them does.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::hash::Hash;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures::{FutureExt, Stream, StreamExt};
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::runtime::controller::{Action as Requeue, Config as ControllerConfig, Error as ControllerError};
+use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::watcher::{self, Event};
+use kube::runtime::{WatchStreamExt, applier};
+use kube::{Api, Client, Resource, ResourceExt};
+use operator_core::hash::HashKey;
+use operator_core::names::{ClusterId, ObjectName};
+use serde::de::DeserializeOwned;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::context::{Context, ProviderKey, Stores};
+use super::credentials::Accounts;
+use super::directory::Directory;
+use super::events::EventSink;
+use super::provider;
+use super::reconcile::{self, ReconcileError};
+use super::records::Records;
+use super::triggers::{Index, Target, Triggers, Waker};
+use crate::api::names::LABEL_USE;
+use crate::api::v1alpha1::{ClusterWebhookProvider, WebhookProvider, WebhookSubscription};
+use crate::config::Config;
+use crate::leader::Leadership;
+use crate::metrics::Metrics;
+use crate::provider::account::Clock;
+use crate::server::Readiness;
+
+/// Load balancers cut quiet connections after four minutes; a watch ends before that by itself.
+const WATCH_SECONDS: u32 = 200;
+
+/// What the controllers are started with.
+pub struct Setup {
+    /// The apiserver.
+    pub client: Client,
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// The key of all fingerprints.
+    pub hash_key: Arc<HashKey>,
+    /// Which cluster this is.
+    pub cluster_id: ClusterId,
+    /// Clusters that this one replaces.
+    pub former_cluster_ids: Vec<ClusterId>,
+    /// Where things are counted.
+    pub metrics: Arc<Metrics>,
+    /// What `/readyz` and `/livez` go by.
+    pub readiness: Arc<Readiness>,
+    /// Who may write.
+    pub leadership: Leadership,
+    /// Ends everything.
+    pub shutdown: CancellationToken,
+}
+
+/// Why the controllers ended.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A watch or a controller ended although nobody asked it to.
+    #[error("{0} ended unexpectedly")]
+    Ended(&'static str),
+    /// A task panicked.
+    #[error("a task of the controllers panicked")]
+    Panicked(#[source] tokio::task::JoinError),
+}
+
+type Queue = UnboundedReceiver<ObjectName>;
+type Namespaces = Vec<Option<String>>;
+
+/// What every watch needs.
+#[derive(Clone)]
+struct Watching {
+    client: Client,
+    readiness: Arc<Readiness>,
+    shutdown: CancellationToken,
+}
+
+/// Runs until `setup.shutdown` is cancelled and what was begun is finished.
+///
+/// # Errors
+/// [`RunError`], when something ends that must not: the process should end too, and be started anew.
+pub async fn run(setup: Setup) -> Result<(), RunError> {
+    let namespaces: Namespaces = if setup.config.watch_namespaces.is_empty() {
+        vec![None]
+    } else {
+        setup.config.watch_namespaces.iter().cloned().map(Some).collect()
+    };
+    let cluster_wide = !setup.config.is_namespaced();
+    let (triggers, queues) = channels(&namespaces, cluster_wide);
+    let watching = Watching {
+        client: setup.client.clone(),
+        readiness: Arc::clone(&setup.readiness),
+        shutdown: setup.shutdown.clone(),
+    };
+    let pod = setup
+        .config
+        .pod_name
+        .clone()
+        .unwrap_or_else(|| "webhook-operator".to_owned());
+    let (events, write_events) = EventSink::new(setup.client.clone(), pod, Arc::clone(&setup.metrics));
+    let mut writers = Writers::default();
+    let stores = writers.stores(&namespaces, cluster_wide);
+    let waker = Arc::new(Waker {
+        triggers: triggers.clone(),
+        ..Waker::default()
+    });
+    let context = Arc::new(Context {
+        client: setup.client,
+        clock: Clock::start(),
+        hash_key: setup.hash_key,
+        cluster_id: setup.cluster_id,
+        former_cluster_ids: setup.former_cluster_ids,
+        leadership: setup.leadership,
+        metrics: setup.metrics,
+        stores,
+        directory: Directory::default(),
+        accounts: Accounts::default(),
+        records: Records::default(),
+        index: Index::default(),
+        crd: super::removal::CrdGuard::default(),
+        triggers,
+        waker: Arc::clone(&waker),
+        events,
+        config: setup.config,
+    });
+    let _ = waker.context.set(Arc::downgrade(&context));
+
+    let mut tasks = JoinSet::new();
+    writers.watch(&mut tasks, &watching, &context);
+    start_controllers(&mut tasks, queues, &context, &setup.shutdown);
+    let events_task = tokio::spawn(write_events);
+    let result = supervise(&mut tasks, &setup.shutdown).await;
+    events_task.abort();
+    result
+}
+
+/// Waits for the end of all tasks. The first that ends on its own ends everything: half a controller that looks
+/// alive is worse than none.
+async fn supervise(tasks: &mut JoinSet<&'static str>, shutdown: &CancellationToken) -> Result<(), RunError> {
+    while let Some(ended) = tasks.join_next().await {
+        let name = ended.map_err(RunError::Panicked)?;
+        if !shutdown.is_cancelled() {
+            return Err(RunError::Ended(name));
+        }
+    }
+    Ok(())
+}
+
+struct Queues {
+    subscriptions: Vec<Queue>,
+    providers: Vec<Queue>,
+    cluster_providers: Option<Queue>,
+}
+
+fn channels(namespaces: &Namespaces, cluster_wide: bool) -> (Triggers, Queues) {
+    let many = || -> (BTreeMap<Option<String>, UnboundedSender<ObjectName>>, Vec<Queue>) {
+        let pairs = namespaces.iter().map(|namespace| {
+            let (sender, receiver) = unbounded_channel();
+            ((namespace.clone(), sender), receiver)
+        });
+        pairs.unzip()
+    };
+    let (subscriptions, subscription_queues) = many();
+    let (providers, provider_queues) = many();
+    let (cluster, cluster_queue) = if cluster_wide {
+        let (sender, receiver) = unbounded_channel();
+        (Some(sender), Some(receiver))
+    } else {
+        (None, None)
+    };
+    let triggers = Triggers {
+        subscriptions,
+        providers,
+        cluster_providers: cluster,
+    };
+    (
+        triggers,
+        Queues {
+            subscriptions: subscription_queues,
+            providers: provider_queues,
+            cluster_providers: cluster_queue,
+        },
+    )
+}
+
+type Writer<K> = reflector::store::Writer<K>;
+
+/// The writing ends of the stores, until their watches are started.
+#[derive(Default)]
+struct Writers {
+    subscriptions: Vec<(Option<String>, Writer<DeserializeGuard<WebhookSubscription>>)>,
+    providers: Vec<(Option<String>, Writer<DeserializeGuard<WebhookProvider>>)>,
+    cluster_providers: Option<Writer<DeserializeGuard<ClusterWebhookProvider>>>,
+    secrets: Vec<(Option<String>, Writer<PartialObjectMeta<Secret>>)>,
+    namespaces: Option<Writer<PartialObjectMeta<Namespace>>>,
+}
+
+fn stores<K>(namespaces: &Namespaces, writers: &mut Vec<(Option<String>, Writer<K>)>) -> Vec<Store<K>>
+where
+    K: Resource<DynamicType = ()> + Clone + 'static,
+{
+    let open = namespaces.iter().map(|namespace| {
+        let (store, writer) = reflector::store();
+        writers.push((namespace.clone(), writer));
+        store
+    });
+    open.collect()
+}
+
+fn store<K: Resource<DynamicType = ()> + Clone + 'static>(writer: &mut Option<Writer<K>>) -> Store<K> {
+    let (store, open) = reflector::store();
+    *writer = Some(open);
+    store
+}
+
+impl Writers {
+    fn stores(&mut self, namespaces: &Namespaces, cluster_wide: bool) -> Stores {
+        Stores {
+            subscriptions: stores(namespaces, &mut self.subscriptions),
+            providers: stores(namespaces, &mut self.providers),
+            cluster_providers: cluster_wide.then(|| store(&mut self.cluster_providers)),
+            secrets: stores(namespaces, &mut self.secrets),
+            namespaces: cluster_wide.then(|| store(&mut self.namespaces)),
+        }
+    }
+
+    fn watch(self, tasks: &mut JoinSet<&'static str>, watching: &Watching, ctx: &Arc<Context>) {
+        for (namespace, writer) in self.subscriptions {
+            let (api, ctx) = (watching.api(namespace.as_deref()), Arc::clone(ctx));
+            let stream = watching.stream("subscriptions watch", api, writer, watcher_config());
+            let change = move |event| std::future::ready(changed_subscription(&ctx, &event));
+            tasks.spawn(stream.for_each(change).map(|()| "the subscriptions watch"));
+        }
+        for (namespace, writer) in self.providers {
+            let (api, ctx) = (watching.api(namespace.as_deref()), Arc::clone(ctx));
+            let stream = watching.stream("providers watch", api, writer, watcher_config());
+            let change = move |event: Change<DeserializeGuard<WebhookProvider>>| {
+                let key = ProviderKey::Namespaced(reconcile::object_name(event.object.meta()));
+                std::future::ready(changed_provider(&ctx, key, event.deleted))
+            };
+            tasks.spawn(stream.for_each(change).map(|()| "the providers watch"));
+        }
+        if let Some(writer) = self.cluster_providers {
+            let ctx = Arc::clone(ctx);
+            let api = Api::all(watching.client.clone());
+            let stream = watching.stream("cluster providers watch", api, writer, watcher_config());
+            let change = move |event: Change<DeserializeGuard<ClusterWebhookProvider>>| {
+                let key = ProviderKey::Cluster(event.object.name_any());
+                std::future::ready(changed_provider(&ctx, key, event.deleted))
+            };
+            tasks.spawn(stream.for_each(change).map(|()| "the cluster providers watch"));
+        }
+        for (namespace, writer) in self.secrets {
+            let (api, ctx) = (watching.api(namespace.as_deref()), Arc::clone(ctx));
+            let stream = watching.stream("secrets watch", api, writer, watcher_config().labels(LABEL_USE));
+            let change = move |event: Change<PartialObjectMeta<Secret>>| {
+                ctx.wake_dependents(&Target::Secret(reconcile::object_name(event.object.meta())));
+                std::future::ready(())
+            };
+            tasks.spawn(stream.for_each(change).map(|()| "the secrets watch"));
+        }
+        if let Some(writer) = self.namespaces {
+            let ctx = Arc::clone(ctx);
+            let api = Api::all(watching.client.clone());
+            let stream = watching.stream("namespaces watch", api, writer, watcher_config());
+            let change = move |_: Change<PartialObjectMeta<Namespace>>| {
+                ctx.wake_lent();
+                std::future::ready(())
+            };
+            tasks.spawn(stream.for_each(change).map(|()| "the namespaces watch"));
+        }
+    }
+}
+
+fn watcher_config() -> watcher::Config {
+    watcher::Config::default().timeout(WATCH_SECONDS)
+}
+
+/// An object that was touched.
+struct Change<K> {
+    object: K,
+    deleted: bool,
+}
+
+impl Watching {
+    fn api<K>(&self, namespace: Option<&str>) -> Api<K>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        match namespace {
+            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
+            None => Api::all(self.client.clone()),
+        }
+    }
+
+    /// One watch with a backoff of its own. What is not needed is dropped before it is stored: managed fields, and
+    /// the annotation in which `kubectl apply` leaves the plain values of a Secret.
+    fn stream<K>(
+        &self,
+        gate: &'static str,
+        api: Api<K>,
+        writer: Writer<K>,
+        config: watcher::Config,
+    ) -> impl Stream<Item = Change<K>> + Send + 'static
+    where
+        K: Resource<DynamicType = ()> + Clone + DeserializeOwned + fmt::Debug + Send + Sync + 'static,
+    {
+        self.readiness.require(gate);
+        let readiness = Arc::clone(&self.readiness);
+        let pulse = move |event: &watcher::Result<Event<K>>| {
+            readiness.pulse(gate, Instant::now());
+            match event {
+                Ok(Event::InitDone) => readiness.open(gate),
+                Ok(_) => {}
+                Err(error) => tracing::warn!(
+                    watch = gate,
+                    error = error as &dyn std::error::Error,
+                    "watch interrupted"
+                ),
+            }
+        };
+        watcher::watcher(api, config)
+            .default_backoff()
+            .inspect(pulse)
+            .modify(prune)
+            .reflect(writer)
+            .filter_map(|event| {
+                std::future::ready(match event {
+                    Ok(Event::Apply(object) | Event::InitApply(object)) => Some(Change {
+                        object,
+                        deleted: false,
+                    }),
+                    Ok(Event::Delete(object)) => Some(Change {
+                        object,
+                        deleted: true,
+                    }),
+                    Ok(Event::Init | Event::InitDone) | Err(_) => None,
+                })
+            })
+            .take_until(self.shutdown.clone().cancelled_owned())
+    }
+}
+
+/// The annotations that are looked at are ours and Flux's; all others may hold anything.
+fn prune<K: Resource>(object: &mut K) {
+    let metadata = object.meta_mut();
+    metadata.managed_fields = None;
+    if let Some(annotations) = &mut metadata.annotations {
+        annotations.retain(|name, _| {
+            name.starts_with(concat!("webhook-operator.io", "/"))
+                || name == crate::api::names::ANNOTATION_FLUX_REQUESTED_AT
+        });
+    }
+}
+
+fn changed_subscription(ctx: &Arc<Context>, change: &Change<DeserializeGuard<WebhookSubscription>>) {
+    let name = reconcile::object_name(change.object.meta());
+    if change.deleted {
+        ctx.forget(&name);
+    } else {
+        ctx.triggers.wake(&super::context::Party::Subscription(name));
+    }
+}
+
+fn changed_provider(ctx: &Arc<Context>, key: ProviderKey, deleted: bool) {
+    if deleted {
+        ctx.forget_provider(&key);
+    } else {
+        ctx.triggers.wake(&super::context::Party::Provider(key));
+    }
+}
+
+fn start_controllers(
+    tasks: &mut JoinSet<&'static str>,
+    queues: Queues,
+    ctx: &Arc<Context>,
+    shutdown: &CancellationToken,
+) {
+    let concurrency = ctx.config.concurrency;
+    for (queue, store) in queues
+        .subscriptions
+        .into_iter()
+        .zip(ctx.stores.subscriptions.clone())
+    {
+        let controller = control(
+            queue,
+            store,
+            Arc::clone(ctx),
+            shutdown.clone(),
+            concurrency,
+            reconcile::reconcile,
+            reconcile::retry,
+        );
+        tasks.spawn(controller.map(|()| "the subscriptions controller"));
+    }
+    for (queue, store) in queues.providers.into_iter().zip(ctx.stores.providers.clone()) {
+        let controller = control(
+            queue,
+            store,
+            Arc::clone(ctx),
+            shutdown.clone(),
+            8,
+            provider::reconcile,
+            provider::retry,
+        );
+        tasks.spawn(controller.map(|()| "the providers controller"));
+    }
+    if let (Some(queue), Some(store)) = (queues.cluster_providers, ctx.stores.cluster_providers.clone()) {
+        let controller = control(
+            queue,
+            store,
+            Arc::clone(ctx),
+            shutdown.clone(),
+            8,
+            provider::reconcile_cluster,
+            provider::retry,
+        );
+        tasks.spawn(controller.map(|()| "the cluster providers controller"));
+    }
+}
+
+/// kube's controller engine over our own queue: one reconcile an object at a time, a bounded number at once, each
+/// on a task of its own, so that a panic ends nothing but that turn. Ends when shutdown was asked for and what was
+/// begun is done.
+async fn control<K, F>(
+    queue: Queue,
+    store: Store<K>,
+    ctx: Arc<Context>,
+    shutdown: CancellationToken,
+    concurrency: u16,
+    reconcile: impl Fn(Arc<K>, Arc<Context>) -> F + Send + 'static,
+    retry: impl Fn(&K, &ReconcileError, &Context) -> Requeue + Send + 'static,
+) where
+    K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
+    F: Future<Output = Result<Requeue, ReconcileError>> + Send + 'static,
+{
+    let requests = futures::stream::unfold(queue, |mut queue| async {
+        queue.recv().await.map(|name| (name, queue))
+    });
+    let requests = requests
+        .map(|name| Ok::<_, Infallible>(reference::<K>(&name)))
+        .take_until(shutdown.cancelled_owned());
+    let spawn = move |object: Arc<K>,
+                      ctx: Arc<Context>|
+          -> Pin<Box<dyn Future<Output = Result<Requeue, ReconcileError>> + Send>> {
+        let turn = tokio::spawn(reconcile(object, ctx));
+        Box::pin(async move { turn.await.unwrap_or(Err(ReconcileError::Panicked)) })
+    };
+    let policy = move |object: Arc<K>, error: &ReconcileError, ctx: Arc<Context>| retry(&object, error, &ctx);
+    let config = ControllerConfig::default().concurrency(concurrency);
+    applier(spawn, policy, ctx, store, requests, config)
+        .for_each(|result| {
+            // Errors were logged by the retry policy; an object that is gone needs nothing.
+            if let Err(ControllerError::RunnerError(error)) = result {
+                tracing::error!(%error, "the controller engine failed");
+            }
+            std::future::ready(())
+        })
+        .await;
+}
+
+fn reference<K: Resource<DynamicType = ()>>(name: &ObjectName) -> ObjectRef<K>
+where
+    K: Resource,
+    (): Eq + Hash,
+{
+    let reference = ObjectRef::new(&name.name);
+    if name.namespace.is_empty() {
+        reference
+    } else {
+        reference.within(&name.namespace)
+    }
+}

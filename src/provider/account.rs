@@ -1,0 +1,444 @@
+//! One account at a provider: its budget, and the LIST that all of its objects share.
+//!
+//! Nobody waits inside: who may not send now, or needs a newer LIST, is registered and is woken through
+//! [`Wake`] when its turn has come. A creation storm therefore holds no workers and makes at most one LIST a
+//! second.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use operator_core::budget::{Budget, Limits, Priority};
+use operator_core::names::AccountId;
+use operator_core::reason::Reason;
+use operator_core::remote::Snapshot;
+use operator_core::retry::Disposition;
+use operator_core::time::Moment;
+use tokio::sync::Notify;
+
+use super::{Adapter, ProviderError};
+
+/// The shortest time between the beginnings of two LISTs of an account.
+const LIST_GAP: Duration = Duration::from_secs(1);
+
+/// The process's monotonic clock.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock(tokio::time::Instant);
+
+impl Clock {
+    /// A clock that starts now. One per process: moments of two clocks must not be compared.
+    pub fn start() -> Self {
+        Self(tokio::time::Instant::now())
+    }
+
+    /// Now.
+    pub fn now(&self) -> Moment {
+        Moment::from_millis(u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    async fn sleep_until(&self, moment: Moment) {
+        tokio::time::sleep_until(self.0 + Duration::from_millis(moment.as_millis())).await;
+    }
+}
+
+/// Who is told that its turn has come, or that a LIST is there.
+pub trait Wake<P>: Send + Sync {
+    /// `party` should look again.
+    fn wake(&self, party: &P);
+
+    /// A complete LIST is there; called before anybody sees it, so that the brakes can be applied.
+    fn inspect(&self, account: &AccountId, snapshot: &Snapshot);
+}
+
+/// Why the account does not work at the moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// What went wrong.
+    pub reason: Reason,
+    /// Text for users.
+    pub message: String,
+}
+
+/// The answer to "may I send?".
+#[derive(Debug)]
+pub enum Turn<'a, P: Party> {
+    /// Yes: one request.
+    Now(Permit<'a, P>),
+    /// Not yet; the party will be woken.
+    Later,
+    /// Not while this lasts; the party will be woken when it may be over.
+    Trouble(Trouble),
+}
+
+/// The answer to "is there a LIST newer than …?".
+#[derive(Debug)]
+pub enum Look {
+    /// Yes.
+    Here(Arc<Snapshot>),
+    /// Not yet; the party will be woken.
+    Later,
+    /// The LIST fails; the party will be woken when one succeeds.
+    Trouble(Trouble),
+}
+
+/// What can wait for an account: cheap to clone, comparable.
+pub trait Party: Clone + Eq + Hash + fmt::Debug + Send + Sync + 'static {}
+impl<T: Clone + Eq + Hash + fmt::Debug + Send + Sync + 'static> Party for T {}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Who<P> {
+    List,
+    Party(P),
+}
+
+struct State<P> {
+    budget: Budget<Who<P>>,
+    snapshot: Option<Arc<Snapshot>>,
+    /// Who needs a LIST that begins after a moment (any, where it is `None`), and how urgently.
+    lookers: HashMap<P, (Option<Moment>, Priority)>,
+    list_begun: Option<Moment>,
+    listing: bool,
+    trouble: Option<Trouble>,
+}
+
+/// One account.
+pub struct Account<P: Party> {
+    id: AccountId,
+    adapter: Adapter,
+    clock: Clock,
+    waker: Arc<dyn Wake<P>>,
+    state: Mutex<State<P>>,
+    changed: Notify,
+}
+
+impl<P: Party> fmt::Debug for Account<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The right to send one request. Its outcome must be reported; a permit that is dropped counts as used.
+#[derive(Debug)]
+pub struct Permit<'a, P: Party> {
+    account: &'a Account<P>,
+    who: Who<P>,
+    reported: bool,
+}
+
+impl<P: Party> Permit<'_, P> {
+    /// Reports how the request went.
+    pub fn report<T>(mut self, result: &Result<T, ProviderError>) {
+        self.reported = true;
+        self.account.report(&self.who, result.as_ref().err());
+    }
+}
+
+impl<P: Party> Drop for Permit<'_, P> {
+    fn drop(&mut self) {
+        if !self.reported {
+            self.account.lock().budget.withdraw(&self.who);
+            self.account.changed.notify_one();
+        }
+    }
+}
+
+impl<P: Party> Account<P> {
+    /// An account that has not been spoken to. [`Self::run`] must be driven for anybody to be woken.
+    pub fn new(
+        id: AccountId,
+        adapter: Adapter,
+        limits: Limits,
+        clock: Clock,
+        waker: Arc<dyn Wake<P>>,
+    ) -> Self {
+        let state = State {
+            budget: Budget::new(limits, clock.now()),
+            snapshot: None,
+            lookers: HashMap::new(),
+            list_begun: None,
+            listing: false,
+            trouble: None,
+        };
+        Self {
+            id,
+            adapter,
+            clock,
+            waker,
+            state: Mutex::new(state),
+            changed: Notify::new(),
+        }
+    }
+
+    /// Which account it is.
+    pub fn id(&self) -> &AccountId {
+        &self.id
+    }
+
+    /// How to speak to it; every call needs a [`Permit`].
+    pub fn adapter(&self) -> &Adapter {
+        &self.adapter
+    }
+
+    /// Changes the limits.
+    pub fn set_limits(&self, limits: Limits) {
+        self.lock().budget.set_limits(limits, self.clock.now());
+        self.changed.notify_one();
+    }
+
+    /// The newest complete LIST.
+    pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.lock().snapshot.clone()
+    }
+
+    /// What is wrong with the account.
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.lock().trouble.clone()
+    }
+
+    /// Whether the provider asked for a pause.
+    pub fn is_paused(&self) -> bool {
+        self.lock().budget.is_paused(self.clock.now())
+    }
+
+    /// How many requests wait.
+    pub fn waiting(&self) -> usize {
+        self.lock().budget.waiting()
+    }
+
+    /// Asks to send one request.
+    pub fn turn(&self, party: &P, priority: Priority) -> Turn<'_, P> {
+        let who = Who::Party(party.clone());
+        let mut state = self.lock();
+        if state.budget.request(&who, priority, self.clock.now()) {
+            return Turn::Now(Permit {
+                account: self,
+                who,
+                reported: false,
+            });
+        }
+        let trouble = state.trouble.clone();
+        drop(state);
+        self.changed.notify_one();
+        trouble.map_or(Turn::Later, Turn::Trouble)
+    }
+
+    /// Asks for a LIST that began after `after` (any at all, where it is `None`).
+    pub fn look(&self, party: &P, after: Option<Moment>, priority: Priority) -> Look {
+        let mut state = self.lock();
+        if let Some(snapshot) = state.snapshot.as_ref().filter(|snapshot| newer(snapshot, after)) {
+            let snapshot = Arc::clone(snapshot);
+            state.lookers.remove(party);
+            return Look::Here(snapshot);
+        }
+        let entry = state.lookers.entry(party.clone()).or_insert((after, priority));
+        *entry = (entry.0.max(after), entry.1.min(priority));
+        let trouble = state.trouble.clone();
+        drop(state);
+        self.changed.notify_one();
+        trouble.map_or(Look::Later, Look::Trouble)
+    }
+
+    /// `party` is gone: it waits for nothing any more.
+    pub fn leave(&self, party: &P) {
+        let mut state = self.lock();
+        state.lookers.remove(party);
+        state.budget.withdraw(&Who::Party(party.clone()));
+    }
+
+    /// Hands out turns and LISTs until the future is dropped.
+    pub async fn run(&self) {
+        let mut list = std::pin::pin!(None);
+        loop {
+            let (granted, wake, start) = self.advance();
+            granted.iter().for_each(|party| self.waker.wake(party));
+            if let Some(begun) = start {
+                list.set(Some(self.list(begun)));
+            }
+            tokio::select! {
+                () = self.changed.notified() => {}
+                () = sleep_until(self.clock, wake) => {}
+                () = async { match list.as_mut().as_pin_mut() { Some(list) => list.await, None => std::future::pending().await } } => {
+                    list.set(None);
+                }
+            }
+        }
+    }
+
+    /// Who may go, when to look again, and whether a LIST begins now.
+    fn advance(&self) -> (Vec<P>, Option<Moment>, Option<Moment>) {
+        let now = self.clock.now();
+        let mut state = self.lock();
+        let mut wake = None;
+        let mut start = None;
+        if let Some(priority) = state
+            .lookers
+            .values()
+            .map(|(_, priority)| *priority)
+            .min()
+            .filter(|_| !state.listing)
+        {
+            let earliest = state.list_begun.map_or(now, |begun| begun.after(LIST_GAP));
+            if earliest > now {
+                wake = Some(earliest);
+            } else if state.budget.request(&Who::List, priority, now) {
+                start = Some(now);
+            }
+        }
+        let mut granted = Vec::new();
+        for who in state.budget.advance(now) {
+            match who {
+                Who::Party(party) => granted.push(party),
+                // While a list runs, the grant is for its next page, which asks for it by itself.
+                Who::List if !state.listing && state.budget.request(&Who::List, Priority::Edit, now) => {
+                    start = Some(now);
+                }
+                Who::List => {}
+            }
+        }
+        if start.is_some() {
+            state.listing = true;
+            state.list_begun = start;
+        }
+        let wake = [wake, state.budget.next_wake(now)].into_iter().flatten().min();
+        (granted, wake, start)
+    }
+
+    async fn list(&self, begun: Moment) {
+        let result = self.list_pages(begun).await;
+        let woken = {
+            let snapshot = result
+                .as_ref()
+                .ok()
+                .inspect(|snapshot| self.waker.inspect(&self.id, snapshot));
+            let mut state = self.lock();
+            state.listing = false;
+            match snapshot {
+                Some(snapshot) => {
+                    state.snapshot = Some(Arc::clone(snapshot));
+                    let served: Vec<P> = state
+                        .lookers
+                        .iter()
+                        .filter(|(_, (after, _))| newer(snapshot, *after))
+                        .map(|(party, _)| party.clone())
+                        .collect();
+                    for party in &served {
+                        state.lookers.remove(party);
+                    }
+                    served
+                }
+                // They stay registered, and look again to learn what is wrong.
+                None => state.lookers.keys().cloned().collect(),
+            }
+        };
+        woken.iter().for_each(|party| self.waker.wake(party));
+    }
+
+    /// All pages, of which the first has its permit already.
+    async fn list_pages(&self, begun: Moment) -> Result<Arc<Snapshot>, ()> {
+        let mut remotes = Vec::new();
+        let mut cursor = None;
+        loop {
+            let page = self.adapter.list(cursor.as_ref()).await;
+            self.report(&Who::List, page.as_ref().err());
+            let page = page.map_err(|error| {
+                tracing::warn!(account = %self.id, reason = error.reason(), "the LIST of an account failed");
+            })?;
+            remotes.extend(page.remotes);
+            let Some(next) = page.next else { break };
+            cursor = Some(next);
+            self.next_page().await;
+        }
+        Ok(Arc::new(Snapshot::new(begun, remotes)))
+    }
+
+    /// Waits for the budget between two pages. The list runs on the account's own task, so nobody's worker waits.
+    async fn next_page(&self) {
+        loop {
+            let now = self.clock.now();
+            let wake = {
+                let mut state = self.lock();
+                if state.budget.request(&Who::List, Priority::Edit, now) {
+                    return;
+                }
+                state.budget.next_wake(now).unwrap_or_else(|| now.after(LIST_GAP))
+            };
+            self.clock
+                .sleep_until(wake.max(now.after(Duration::from_millis(1))))
+                .await;
+        }
+    }
+
+    fn report(&self, who: &Who<P>, error: Option<&ProviderError>) {
+        let now = self.clock.now();
+        let mut state = self.lock();
+        match error {
+            None => {
+                state.budget.succeeded(who);
+                state.trouble = None;
+            }
+            Some(error) if concerns_account(error) => {
+                let reason = Reason::parse(error.reason()).unwrap_or(Reason::ProviderUnavailable);
+                state.trouble = Some(Trouble {
+                    reason,
+                    message: error.message(),
+                });
+                let refused = matches!(
+                    error,
+                    ProviderError::Unauthenticated | ProviderError::Forbidden { .. }
+                );
+                match error.disposition() {
+                    Disposition::After(delay) if refused => state.budget.refused(who, delay, now),
+                    Disposition::After(delay) => state.budget.pause(who, delay, now),
+                    Disposition::Backoff | Disposition::WaitForChange => {
+                        state.budget.failed(who, now, seed(&self.id));
+                    }
+                }
+            }
+            // The provider answered; what it said concerns one object.
+            Some(_) => state.budget.succeeded(who),
+        }
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<P>> {
+        // Every change below a lock is complete before it can panic, so a poisoned state is a usable one.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn newer(snapshot: &Snapshot, after: Option<Moment>) -> bool {
+    after.is_none_or(|after| snapshot.begun() > after)
+}
+
+fn concerns_account(error: &ProviderError) -> bool {
+    matches!(
+        error,
+        ProviderError::Unreachable { .. }
+            | ProviderError::TlsInvalid { .. }
+            | ProviderError::Interrupted { .. }
+            | ProviderError::DeadlineExceeded { .. }
+            | ProviderError::Throttled { .. }
+            | ProviderError::Unauthenticated
+            | ProviderError::Forbidden { .. }
+            | ProviderError::Unavailable { .. }
+            | ProviderError::Redirected { .. }
+    )
+}
+
+fn seed(id: &AccountId) -> u64 {
+    id.as_str()
+        .bytes()
+        .fold(0, |seed, byte| seed.rotate_left(7) ^ u64::from(byte))
+}
+
+async fn sleep_until(clock: Clock, wake: Option<Moment>) {
+    match wake {
+        Some(wake) => clock.sleep_until(wake).await,
+        None => std::future::pending().await,
+    }
+}
