@@ -27,7 +27,7 @@ use crate::view::FieldSet;
 /// How many repairs in a row are made before drift is only reported, for [`BREAKER_REST`].
 pub const BREAKER: u32 = 5;
 /// How long a tripped breaker rests before the next repair.
-pub const BREAKER_REST: Duration = Duration::from_secs(3600);
+pub const BREAKER_REST: Duration = Duration::from_hours(1);
 
 /// Which remote subscriptions may be taken over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -229,8 +229,7 @@ fn is_stale(s: &Situation<'_>, snapshot: &Snapshot) -> bool {
 pub fn next_action(s: &Situation<'_>) -> Action {
     match s.intent {
         Intent::Keep { wanted, observe, .. } => keep::Keep::decide(s, wanted, observe),
-        Intent::Remove { orphan: true, .. } => remove::release(s),
-        Intent::Remove { let_go: true, .. } => remove::release(s),
+        Intent::Remove { orphan, let_go } if orphan || let_go => remove::release(s),
         Intent::Remove { .. } => remove::remove(s),
     }
 }
