@@ -76,3 +76,32 @@ fn one_line(error: &dyn Error) -> String {
     }
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Step {
+        text: &'static str,
+        source: Option<Box<Self>>,
+    }
+
+    fn step(text: &'static str, source: Option<Step>) -> Step {
+        Step {
+            text,
+            source: source.map(Box::new),
+        }
+    }
+
+    #[test]
+    fn an_error_is_told_with_its_causes_on_one_line_and_nothing_twice() {
+        let error = step(
+            "cannot start",
+            Some(step("refused: no\n right", Some(step("no\n right", None)))),
+        );
+        assert_eq!(one_line(&error), "cannot start: refused: no right");
+        assert_eq!(one_line(&step("alone", None)), "alone");
+    }
+}

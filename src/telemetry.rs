@@ -1,5 +1,6 @@
 //! Log lines: their form, and which are written.
 
+use std::io::IsTerminal;
 use std::panic::PanicHookInfo;
 
 use tracing_subscriber::EnvFilter;
@@ -56,7 +57,7 @@ pub fn start(format: LogFormat) -> Result<(), TelemetryError> {
     let registry = tracing_subscriber::registry().with(filter);
     match format {
         LogFormat::Json => registry.with(json(std::io::stdout)).try_init(),
-        LogFormat::Text => registry.with(tracing_subscriber::fmt::layer()).try_init(),
+        LogFormat::Text => registry.with(text()).try_init(),
     }
     .map_err(|source| TelemetryError::Start { source })?;
     std::panic::set_hook(Box::new(log_panic));
@@ -75,6 +76,14 @@ where
         .with_current_span(true)
         .with_span_list(false)
         .with_writer(writer)
+}
+
+/// The layer that writes plain lines, in colours where somebody looks at them.
+fn text<S>() -> impl tracing_subscriber::Layer<S>
+where
+    S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
+{
+    tracing_subscriber::fmt::layer().with_ansi(std::io::stdout().is_terminal())
 }
 
 /// What `RUST_LOG` says, `info` where it says nothing; [`QUIET`] libraries from `warn` on unless it names them.

@@ -47,7 +47,7 @@ pub enum ClientError {
 /// A client of the cluster that `KUBECONFIG` names, else of `~/.kube/config`, else of the one around.
 ///
 /// It repeats nothing on its own: a POST that took effect and was answered 504 must not be sent again. Answers to
-/// watches are told to `readiness` as pulses. No request is sent yet.
+/// watches are told to `readiness`. No request is sent yet.
 ///
 /// # Errors
 /// [`ClientError`].
@@ -141,7 +141,7 @@ where
         Box::pin(async move {
             let answer = answer.await?;
             if let Some(watch) = watch.filter(|_| answer.status().is_success()) {
-                readiness.pulse(&watch, Instant::now());
+                readiness.watch_answered(&watch, Instant::now());
             }
             Ok(answer)
         })

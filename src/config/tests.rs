@@ -163,6 +163,14 @@ fn what_is_no_duration_is_refused() {
     }
 }
 
+#[test]
+fn durations_are_written_with_whole_units_from_the_largest_down() {
+    for text in ["0s", "10m", "1h30m", "75ms", "1m15s", "25h"] {
+        assert_eq!(format_duration(parse_duration(text).unwrap()), text);
+    }
+    assert_eq!(format_duration(Duration::from_secs(75)), "1m15s");
+}
+
 proptest! {
     #[test]
     fn any_text_is_read_or_refused_without_a_panic(text in any::<String>()) {
@@ -177,6 +185,12 @@ proptest! {
     #[test]
     fn every_text_of_the_documented_form_is_a_duration(text in "([0-9]{1,4}(\\.[0-9]{1,12})?(ms|s|m|h)){1,4}") {
         prop_assert!(parse_duration(&text).is_ok(), "{}", text);
+    }
+
+    #[test]
+    fn what_is_written_is_read_back_the_same(millis in 0_u64..10_000_000_000) {
+        let duration = Duration::from_millis(millis);
+        prop_assert_eq!(parse_duration(&format_duration(duration)), Ok(duration));
     }
 
     #[test]

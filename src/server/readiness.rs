@@ -53,8 +53,11 @@ impl Readiness {
         self.state().gates.values().all(Option::is_none)
     }
 
-    /// A watch was answered at `at`. From its first pulse on it is expected to go on; see [`Self::stale_watches`].
-    pub fn pulse(&self, watch: &str, at: Instant) {
+    /// A watch was answered at `at`. From then on it is expected to be renewed; see [`Self::stale_watches`].
+    ///
+    /// [`cluster::connect`](crate::cluster::connect) tells it of every watch that its client sends. Events are no
+    /// substitute: where nothing changes a healthy watch has none, and its renewal is not one.
+    pub(crate) fn watch_answered(&self, watch: &str, at: Instant) {
         let mut state = self.state();
         if let Some(last) = state.pulses.get_mut(watch) {
             *last = at;
@@ -62,6 +65,10 @@ impl Readiness {
             state.pulses.insert(watch.to_owned(), at);
         }
     }
+
+    /// Does nothing.
+    #[deprecated(note = "remove the call: the client tells of answered watches; a quiet watch has no events")]
+    pub fn pulse(&self, _watch: &str, _at: Instant) {}
 
     /// The watches that were last answered more than `limit` before `now`, with how long ago that was.
     pub fn stale_watches(&self, now: Instant, limit: Duration) -> Vec<(String, Duration)> {
@@ -144,9 +151,9 @@ mod tests {
         let readiness = Readiness::new();
         let start = Instant::now();
         let limit = Duration::from_mins(10);
-        readiness.pulse("secrets", start);
-        readiness.pulse("webhooksubscriptions", start);
-        readiness.pulse("webhooksubscriptions", start + Duration::from_mins(9));
+        readiness.watch_answered("secrets", start);
+        readiness.watch_answered("webhooksubscriptions", start);
+        readiness.watch_answered("webhooksubscriptions", start + Duration::from_mins(9));
         assert!(readiness.stale_watches(start + limit, limit).is_empty());
         let stale = readiness.stale_watches(start + Duration::from_mins(11), limit);
         assert_eq!(stale, [("secrets".to_owned(), Duration::from_mins(11))]);

@@ -38,13 +38,13 @@ async fn readyz_is_503_with_what_is_missing_and_then_200() {
 async fn livez_fails_for_a_dead_watch_and_does_not_ask_about_readiness() {
     let readiness = Arc::new(Readiness::new());
     readiness.require("crds");
-    readiness.pulse("webhooksubscriptions", Instant::now());
+    readiness.watch_answered("webhooksubscriptions", Instant::now());
     let (status, _, text) = ask(&readiness, "/livez").await;
     assert_eq!((status, text.as_str()), (StatusCode::OK, "ok\n"));
     let Some(long_ago) = Instant::now().checked_sub(WATCH_STALE_AFTER + Duration::from_secs(1)) else {
         return; // The machine has not been up for that long.
     };
-    readiness.pulse("secrets", long_ago);
+    readiness.watch_answered("secrets", long_ago);
     let (status, _, text) = ask(&readiness, "/livez").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(text.starts_with("watch of secrets: last answered 60"), "{text}");
