@@ -216,18 +216,18 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
 
 /// Writes a duration as [`parse_duration`] reads it, with whole units from the largest down: `1h30m`, `10m`, `0s`.
 pub fn format_duration(duration: Duration) -> String {
-    let (seconds, millis) = (duration.as_secs(), duration.subsec_millis());
+    let seconds = duration.as_secs();
     let units = [
         (seconds / 3600, "h"),
         (seconds / 60 % 60, "m"),
         (seconds % 60, "s"),
-        (u64::from(millis), "ms"),
+        (u64::from(duration.subsec_millis()), "ms"),
     ];
-    let text: String = units
-        .iter()
-        .filter(|(number, _)| *number > 0)
-        .map(|(number, unit)| format!("{number}{unit}"))
-        .collect();
+    let mut text = String::new();
+    for (number, unit) in units.into_iter().filter(|(number, _)| *number > 0) {
+        text.push_str(&number.to_string());
+        text.push_str(unit);
+    }
     if text.is_empty() { "0s".to_owned() } else { text }
 }
 

@@ -54,7 +54,7 @@ pub(super) struct Record {
     /// A read that waits for a LIST shared with others: one that begins after this.
     pub(super) awaited_list: Option<Moment>,
     /// The object as our own last write returned it, while the watch may still be behind.
-    written: Option<Arc<WebhookSubscription>>,
+    pub(super) written: Option<Arc<WebhookSubscription>>,
 }
 
 impl Record {
