@@ -1,6 +1,7 @@
 //! A tiny world in which [`crate::plan::next_action`] has to hold its promises whatever happens: lost replies,
 //! crashes between any two steps, LISTs that lag, people who edit at both ends.
 
+mod driver;
 mod provider;
 mod schedule;
 mod world;

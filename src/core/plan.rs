@@ -84,7 +84,7 @@ pub struct Timing {
     pub settle: Duration,
     /// How long after it was first missed an id is asked for by itself.
     pub confirm: Duration,
-    /// The oldest read that may authorise a change or a deletion.
+    /// The oldest read that may authorise a change or a deletion. Longer than a LIST takes.
     pub fresh: Duration,
 }
 
@@ -138,7 +138,8 @@ pub enum Action {
     RecordIntent(Vec<RemoteKey>),
     /// Have a LIST that begins after this moment (any at all, where it is `None`).
     Look(Option<Moment>),
-    /// Read one id.
+    /// Read one id. A LIST that begins now will do where it shows our marker; before a marker is written, only
+    /// a read of the id itself does ([`crate::memory::Memory::read`]).
     Read(RemoteKey, ExternalId),
     /// Create.
     Create(RemoteKey),
@@ -342,3 +343,6 @@ fn held_back(s: &Situation<'_>, entry: &Entry, wish: Option<&Wanted>) -> Option<
         Some(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,7 @@ pub struct Schedule {
 }
 
 /// What the user wrote.
+#[expect(clippy::struct_excessive_bools, reason = "as in the spec that users write")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spec {
     /// Which of three keys are wanted, as a bit set.

@@ -1,0 +1,323 @@
+//! Performs what was decided, as the controller does, and holds every effect against the rules.
+
+use crate::marker::Ownership;
+use crate::memory::{Certainty, Fault, Hold, Memory, Wanted};
+use crate::names::{ExternalId, RemoteKey};
+use crate::plan::{Action, AdoptionPolicy, Timing};
+use crate::reason::Reason;
+use crate::retry::Disposition;
+use crate::time::Moment;
+use crate::view::{Field, FieldSet, View};
+
+use super::provider::{Held, Maker};
+use super::schedule::Mishap;
+use super::world::{Round, World};
+
+const SEED: u64 = 11;
+
+impl World {
+    pub fn perform(&mut self, action: Action, wanted: &[Wanted], mishap: Mishap) -> Round {
+        let carried_out = !matches!(mishap, Mishap::RefusedBefore | Mishap::RefusedForGood);
+        let known = carried_out && mishap != Mishap::ReplyLost;
+        let wish = |key: &RemoteKey| wanted.iter().find(|wish| wish.key == *key);
+        match action {
+            Action::ClaimFinalizer => {
+                self.object.finalizer |= carried_out;
+                self.memory.finalizer |= known;
+            }
+            Action::RecordIntent(keys) => {
+                let mut memory = self.memory.clone();
+                let wishes: Vec<_> = keys.iter().filter_map(wish).collect();
+                memory.intend(&wishes, self.now);
+                if carried_out {
+                    self.store(&memory);
+                }
+                if known {
+                    self.memory = memory;
+                } else {
+                    self.memory.intend_failed(&keys);
+                }
+            }
+            Action::Look(after) => {
+                self.wait(1);
+                let begun = self.now;
+                let late_enough = after.is_none_or(|after| begun > after);
+                self.require(late_enough, || format!("a LIST can begin after {after:?}"));
+                if known {
+                    self.snapshot = Some(self.provider.list(begun));
+                }
+                self.wait(300);
+            }
+            Action::Read(key, id) => {
+                let seen = self.provider.get(&id).map(Held::show);
+                if known {
+                    self.memory.read(&key, seen, self.now);
+                } else {
+                    self.fail(&key, wish(&key), mishap);
+                }
+            }
+            Action::Create(key) => {
+                let wish = wish(&key);
+                self.require(wish.is_some(), || format!("{key} is created and not wanted"));
+                if let Some(wish) = wish {
+                    self.create(wish, mishap);
+                }
+            }
+            Action::Adopt { key, id, stamp } => self.adopt(&key, &id, stamp, wish(&key), mishap),
+            Action::Update {
+                key,
+                id,
+                fields,
+                repair,
+            } => {
+                let wish = wish(&key);
+                self.require(wish.is_some(), || format!("{key} is updated and not wanted"));
+                if let Some(wish) = wish {
+                    self.update(wish, &id, fields, repair, mishap);
+                }
+            }
+            Action::Delete(key, id) => {
+                self.check_delete(key.as_ref(), &id);
+                if carried_out {
+                    self.provider.delete(&id);
+                }
+                if known {
+                    self.memory.deleted(key.as_ref(), &id);
+                } else {
+                    let key = key.unwrap_or_else(RemoteKey::single);
+                    self.fail(&key, None, mishap);
+                }
+            }
+            Action::Note(note) => self.memory.note(&note, wanted, self.now),
+            Action::ReleaseFinalizer { orphaned } => {
+                self.orphaned |= self.object.spec.observe;
+                let explained = orphaned.is_empty() || self.object.spec.observe;
+                self.require(explained, || format!("{orphaned:?} orphaned unasked"));
+                self.object.finalizer &= !carried_out;
+                self.memory.finalizer &= !known;
+                self.object.gone = self.object.deleting && !self.object.finalizer;
+            }
+            Action::Settle(settled) => {
+                if carried_out {
+                    let memory = self.memory.clone();
+                    self.store(&memory);
+                }
+                if settled.gone {
+                    self.require(self.object.deleting, || "gone without deletion".into());
+                    self.object.gone = true;
+                    return Round::Over;
+                }
+                return Round::Settled(settled);
+            }
+        }
+        self.wait(100);
+        Round::Acted
+    }
+
+    /// Writes status, if that changes it.
+    fn store(&mut self, memory: &Memory) {
+        let durable = memory.clone().after_restart(Moment::default());
+        if self.object.status != durable {
+            self.object.status = durable;
+            self.object.status_writes += 1;
+        }
+    }
+
+    fn fail(&mut self, key: &RemoteKey, wish: Option<&Wanted>, mishap: Mishap) {
+        self.memory
+            .failed(key, wish.map(|wish| wish.digest), fault(mishap), self.now, SEED);
+    }
+
+    fn create(&mut self, wish: &Wanted, mishap: Mishap) {
+        let key = &wish.key;
+        let stored = self
+            .object
+            .status
+            .entries
+            .get(key)
+            .and_then(|e| e.pending.clone());
+        let said = stored.is_some_and(|pending| pending.target.applied == Some(wish.digest));
+        self.require(said, || {
+            format!("{key} is created and status does not say what is sent")
+        });
+        let finalizer = self.object.finalizer;
+        self.require(finalizer, || format!("{key} is created without finalizer"));
+        let looked = match self
+            .memory
+            .entries
+            .get(key)
+            .and_then(|e| e.pending.as_ref())
+            .map(|p| p.certainty)
+        {
+            Some(Certainty::NotSent { opened }) => self.snapshot.as_ref().is_some_and(|s| s.begun() > opened),
+            _ => false,
+        };
+        self.require(looked, || format!("{key} is created without a look"));
+        self.require_may_write("create");
+        let by_id = self.object.spec.policy == AdoptionPolicy::ById;
+        self.require(!by_id, || format!("{key} is created under policy ByID"));
+        if matches!(mishap, Mishap::RefusedBefore | Mishap::RefusedForGood) {
+            self.memory.create_failed(wish, fault(mishap), self.now, SEED);
+            return;
+        }
+        let name = if mishap == Mishap::MarkerCut {
+            "cut".into()
+        } else {
+            self.name(key)
+        };
+        let remote = self.provider.create(wish, name, self.now);
+        let mut alive = self.provider.held.iter().filter(|held| {
+            held.maker == Maker::Controller(key.clone())
+                && held
+                    .marker()
+                    .is_some_and(|m| self.owner.ownership(key, &m) == Ownership::Ours)
+        });
+        let single = (alive.next(), alive.next()).1.is_none();
+        self.require(single, || {
+            format!("a second remote subscription was made for {key}")
+        });
+        if mishap == Mishap::ReplyLost {
+            self.memory.create_failed(wish, fault(mishap), self.now, SEED);
+        } else {
+            let marked = remote.marker.is_some();
+            self.memory.created(wish, remote, marked, self.now);
+        }
+    }
+
+    fn adopt(
+        &mut self,
+        key: &RemoteKey,
+        id: &ExternalId,
+        stamp: bool,
+        wish: Option<&Wanted>,
+        mishap: Mishap,
+    ) {
+        let carried_out = !matches!(mishap, Mishap::RefusedBefore | Mishap::RefusedForGood);
+        if stamp {
+            self.require_may_write("stamp");
+            self.check_stamp(key, id);
+        }
+        let held_twice = self
+            .memory
+            .entries
+            .iter()
+            .any(|(k, e)| k != key && e.id.as_ref() == Some(id));
+        self.require(!held_twice, || format!("{id} is held by two keys"));
+        let remote = if stamp && carried_out {
+            let name = self.name(key);
+            self.provider
+                .update(id, FieldSet::EMPTY, &View::default(), Some(name))
+        } else {
+            self.provider.get(id).map(Held::show)
+        };
+        let digest = wish.map(|wish| wish.digest);
+        match remote {
+            Some(remote) if carried_out && mishap != Mishap::ReplyLost => {
+                let entry = self.memory.entries.get(key);
+                let sent_by_entry = !stamp
+                    && entry
+                        .and_then(|e| e.pending.as_ref())
+                        .is_some_and(|p| matches!(p.certainty, Certainty::Unknown { .. }));
+                let hold = if self.object.spec.observe {
+                    Hold::Observed
+                } else {
+                    Hold::Adopted
+                };
+                self.memory.adopted(key, hold, sent_by_entry, remote, self.now);
+            }
+            Some(_) => self.memory.failed(key, digest, fault(mishap), self.now, SEED),
+            None => self.memory.deleted(None, id),
+        }
+    }
+
+    fn update(&mut self, wish: &Wanted, id: &ExternalId, fields: FieldSet, repair: bool, mishap: Mishap) {
+        self.require_may_write("update");
+        self.check_marked(&wish.key, id, "updated");
+        if matches!(mishap, Mishap::RefusedBefore | Mishap::RefusedForGood) {
+            return self.fail(&wish.key, Some(wish), mishap);
+        }
+        let name = fields.contains(Field::Name).then(|| self.name(&wish.key));
+        let remote = self.provider.update(id, fields, &wish.view, name);
+        match remote {
+            _ if mishap == Mishap::ReplyLost => self.fail(&wish.key, Some(wish), mishap),
+            Some(remote) => self.memory.updated(wish, fields, remote, repair, self.now),
+            None => self.memory.read(&wish.key, None, self.now),
+        }
+    }
+
+    fn require_may_write(&mut self, what: &str) {
+        let observe = self.object.spec.observe;
+        self.require(!observe, || format!("a {what} while only observing"));
+        let finalizer = self.object.finalizer;
+        self.require(finalizer, || format!("a {what} without finalizer"));
+    }
+
+    /// The marker is ours, or a hand took it off so lately that a fresh read could not know.
+    fn check_marked(&mut self, key: &RemoteKey, id: &ExternalId, what: &str) {
+        let Some(held) = self.provider.get(id) else { return };
+        let ours = held
+            .marker()
+            .is_some_and(|marker| self.owner.ownership(key, &marker) == Ownership::Ours);
+        let lately = held
+            .stripped
+            .is_some_and(|at| self.now.since(at) <= Timing::default().fresh);
+        self.require(ours || lately, || format!("{id} is {what} and not marked"));
+    }
+
+    fn check_delete(&mut self, key: Option<&RemoteKey>, id: &ExternalId) {
+        let discard = key
+            .and_then(|key| self.memory.entries.get(key))
+            .is_some_and(|entry| entry.discard.as_ref() == Some(id));
+        if discard {
+            let created_by_us = self.provider.get(id).is_none_or(|held| held.maker != Maker::Hand);
+            self.require(created_by_us, || {
+                format!("{id} is discarded and was not made by us")
+            });
+            return;
+        }
+        let observe = self.object.spec.observe;
+        self.require(!observe, || format!("{id} is deleted while only observing"));
+        let Some(held) = self.provider.get(id) else { return };
+        let ours = held.marker().is_some_and(|marker| self.owner.wrote(&marker));
+        let lately = held
+            .stripped
+            .is_some_and(|at| self.now.since(at) <= Timing::default().fresh);
+        self.require(ours || lately, || format!("{id} is deleted and not marked"));
+    }
+
+    /// Only adoption that was asked for writes on what is not marked.
+    fn check_stamp(&mut self, key: &RemoteKey, id: &ExternalId) {
+        let Some(held) = self.provider.get(id) else { return };
+        let spec = &self.object.spec;
+        let asked = match spec.policy {
+            AdoptionPolicy::ById => self.imports.contains(id),
+            AdoptionPolicy::IfMatches => true,
+            AdoptionPolicy::IfOwned | AdoptionPolicy::Never => false,
+        };
+        let allowed = match held.marker().map(|m| self.owner.ownership(key, &m)) {
+            None => asked,
+            Some(Ownership::Ours | Ownership::Former) => true,
+            Some(Ownership::OtherCluster | Ownership::Foreign) => false,
+        };
+        self.require(allowed, || format!("{id} is taken over unasked"));
+    }
+}
+
+fn fault(mishap: Mishap) -> Fault {
+    let lost = mishap == Mishap::ReplyLost;
+    let for_good = mishap == Mishap::RefusedForGood;
+    Fault {
+        reason: if for_good {
+            Reason::RefusedByProvider
+        } else {
+            Reason::ProviderUnavailable
+        },
+        message: format!("{mishap:?}"),
+        disposition: if for_good {
+            Disposition::WaitForChange
+        } else {
+            Disposition::Backoff
+        },
+        may_have_taken_effect: lost,
+    }
+}

@@ -1,0 +1,346 @@
+//! A remote subscription whose id we hold: is it there, is it ours, does it look as wanted?
+
+use super::*;
+use crate::memory::{Fault, Forgotten};
+use crate::retry::Disposition;
+
+/// Holds `r1`, which a LIST of this moment shows as wanted, save for what `change` does to it.
+fn listed_as(change: impl FnOnce(&mut Remote)) -> Case {
+    let case = Case::new().entry(held());
+    let mut remote = case.ours("r1");
+    change(&mut remote);
+    case.listed(at(NOW), [remote])
+}
+
+fn drifted() -> Case {
+    listed_as(|remote| remote.view.set(Field::Url, is("drift")))
+}
+
+#[test]
+fn what_is_as_wanted_is_in_sync() {
+    assert_eq!(listed_as(|_| {}).state(), IN_SYNC);
+}
+
+#[test]
+fn without_any_list_one_is_had() {
+    assert_eq!(Case::new().entry(held()).action(), Action::Look(None));
+}
+
+#[test]
+fn a_read_that_is_newer_than_the_list_counts() {
+    let case = drifted();
+    let seen = saw(case.ours("r1"), at(NOW));
+    assert_eq!(case.entry(Entry { seen, ..held() }).state(), IN_SYNC);
+    let case = Case::new();
+    let seen = saw(case.ours("r1"), at(NOW - 500));
+    assert_eq!(case.entry(Entry { seen, ..held() }).state(), IN_SYNC);
+}
+
+#[test]
+fn a_list_that_is_newer_than_the_read_counts() {
+    let case = drifted();
+    let seen = saw(case.ours("r1"), at(NOW - 1));
+    let case = case.entry(Entry { seen, ..held() });
+    assert_eq!(case.action(), update("r1", &[Field::Url], true));
+}
+
+#[test]
+fn drift_is_repaired() {
+    assert_eq!(drifted().action(), update("r1", &[Field::Url], true));
+}
+
+#[test]
+fn a_change_of_the_wish_is_sent_and_is_no_repair() {
+    let case = listed_as(|_| {}).bend(|case| case.wanted = vec![edited("k")]);
+    assert_eq!(case.action(), update("r1", &[Field::Url], false));
+}
+
+#[test]
+fn a_change_of_the_wish_that_is_there_already_is_only_noted() {
+    let case = listed_as(|remote| remote.view.set(Field::Url, is("new url")));
+    let mut case = case.bend(|case| case.wanted = vec![edited("k")]);
+    assert_eq!(case.action(), Action::Note(Note::Applied(key("k"))));
+    case.effect();
+    assert_eq!(case.state(), IN_SYNC);
+}
+
+#[test]
+fn a_write_needs_a_fresh_read() {
+    let case = drifted().bend(|case| case.now = at(NOW + 11));
+    assert_eq!(case.action(), read("r1"));
+}
+
+#[test]
+fn under_report_drift_is_left_and_edits_are_sent() {
+    let case = drifted().bend(|case| case.correct_drift = false);
+    let drift = KeyState::Drifted(FieldSet::of(&[Field::Url]), Reason::DriftDetected);
+    assert_eq!(case.state(), drift);
+    let case = case.bend(|case| case.wanted = vec![edited("k")]);
+    assert_eq!(case.action(), update("r1", &[Field::Url], false));
+}
+
+#[test]
+fn after_many_repairs_in_a_row_drift_is_only_reported_for_a_while() {
+    let tripped = |repairs, last| {
+        drifted().entry(Entry {
+            repairs: (repairs, last),
+            ..held()
+        })
+    };
+    let case = tripped(BREAKER, at(NOW));
+    assert_eq!(
+        case.state(),
+        KeyState::Drifted(FieldSet::of(&[Field::Url]), Reason::DriftRepeats)
+    );
+    assert_eq!(case.settled().wake, Some(at(NOW).after(BREAKER_REST)));
+    let repair = update("r1", &[Field::Url], true);
+    assert_eq!(tripped(BREAKER - 1, at(NOW)).action(), repair);
+    let edit = tripped(BREAKER, at(NOW)).bend(|case| case.wanted = vec![edited("k")]);
+    assert_eq!(edit.action(), update("r1", &[Field::Url], false));
+    let rested = tripped(BREAKER, Moment::default()).bend(|case| {
+        let remote = with(case.ours("r1"), Field::Url, is("drift"));
+        case.now = at(3600);
+        case.snapshot = Some(Snapshot::new(at(3600), [remote]));
+    });
+    assert_eq!(rested.action(), repair);
+}
+
+#[test]
+fn repairs_count_in_a_row_until_one_holds_for_long() {
+    let mut case = drifted();
+    let repair = |case: &mut Case, seconds| {
+        let remote = case.ours("r1");
+        let url = FieldSet::of(&[Field::Url]);
+        case.memory.updated(&wish("k"), url, remote, true, at(seconds));
+        case.memory.entries[&key("k")].repairs.0
+    };
+    assert_eq!([repair(&mut case, 1), repair(&mut case, 2)], [1, 2]);
+    assert_eq!(repair(&mut case, 2 + 7200), 1);
+}
+
+#[test]
+fn hidden_fields_are_sent_when_they_were_last_sent_otherwise() {
+    let mut headers = wish("k");
+    headers.view.set(Field::Headers, is("new headers"));
+    headers.digest = digest("new headers");
+    let case = listed_as(|_| {}).bend(|case| case.wanted = vec![headers]);
+    assert_eq!(case.action(), update("r1", &[Field::Headers], false));
+}
+
+#[test]
+fn hidden_fields_are_sent_once_when_nobody_knows_what_was_sent() {
+    let unknown = Entry {
+        sent: None,
+        applied: None,
+        ..held()
+    };
+    let mut case = listed_as(|_| {}).entry(unknown);
+    assert_eq!(case.action(), update("r1", &[Field::Headers], false));
+    let (headers, remote) = (FieldSet::of(&[Field::Headers]), case.ours("r1"));
+    case.memory.updated(&wish("k"), headers, remote, false, case.now);
+    assert_eq!(case.state(), IN_SYNC);
+}
+
+#[test]
+fn after_a_lost_reply_it_is_read_and_hidden_fields_are_sent_again() {
+    let mut case = listed_as(|_| {});
+    let lost = Fault {
+        reason: Reason::ProviderUnreachable,
+        message: "no answer".into(),
+        disposition: Disposition::Backoff,
+        may_have_taken_effect: true,
+    };
+    case.memory
+        .failed(&key("k"), Some(digest("an edit")), lost, case.now, 1);
+    assert_eq!(case.action(), read("r1"));
+    case.now = at(NOW + 1);
+    let remote = case.ours("r1");
+    case.memory.read(&key("k"), Some(remote), case.now);
+    assert_eq!(case.effect(), update("r1", &[Field::Headers], true));
+}
+
+#[test]
+fn a_hidden_field_that_is_removed_is_sent_once_and_said_to_be_unverifiable() {
+    let mut bare = wish("k");
+    bare.view.set(Field::Headers, Part::Absent);
+    bare.digest = digest("bare");
+    let mut case = listed_as(|_| {}).bend(|case| case.wanted = vec![bare.clone()]);
+    assert_eq!(case.action(), update("r1", &[Field::Headers], false));
+    let (headers, remote) = (FieldSet::of(&[Field::Headers]), case.ours("r1"));
+    case.memory.updated(&bare, headers, remote, false, case.now);
+    let unverifiable = headers;
+    let state = KeyState::InSync {
+        not_kept: FieldSet::EMPTY,
+        unverifiable,
+    };
+    assert_eq!(case.state(), state);
+}
+
+#[test]
+fn a_field_that_the_provider_did_not_clear_is_said_and_not_sent_again() {
+    let filtered = |case: &Case| with(case.ours("r1"), Field::Filters, is("filter"));
+    let mut case = listed_as(|remote| remote.view.set(Field::Filters, is("filter")));
+    let fields = FieldSet::of(&[Field::Filters]);
+    assert_eq!(case.action(), update("r1", &[Field::Filters], true));
+    let remote = filtered(&case);
+    case.memory.updated(&wish("k"), fields, remote, true, case.now);
+    let state = KeyState::InSync {
+        not_kept: fields,
+        unverifiable: FieldSet::EMPTY,
+    };
+    assert_eq!(case.state(), state);
+    case.wanted = vec![edited("k")];
+    assert_eq!(case.action(), update("r1", &[Field::Url, Field::Filters], false));
+}
+
+#[test]
+fn what_vanishes_from_a_list_is_noted_then_confirmed_then_forgotten_then_made_anew() {
+    let mut case = Case::new().entry(held()).listed(at(NOW), []);
+    assert_eq!(case.action(), Action::Note(Note::Missing(key("k"))));
+    case.effect();
+    assert_eq!(case.state(), KeyState::Waiting(Reason::RemoteMissing));
+    assert_eq!(case.settled().wake, Some(at(NOW + 10)));
+    case.now = at(NOW + 10);
+    assert_eq!(case.action(), read("r1"));
+    case.memory.read(&key("k"), None, case.now);
+    assert_eq!(case.action(), forget(Forgotten::Vanished));
+    assert_eq!(case.effect(), Action::RecordIntent(vec![key("k")]));
+    assert!(case.memory.gone.contains(&id("r1")));
+}
+
+#[test]
+fn what_only_a_list_lacked_is_kept() {
+    let mut case = Case::new().entry(held()).listed(at(NOW), []);
+    case.effect();
+    let remote = case.ours("r1");
+    case.memory.read(&key("k"), Some(remote), at(NOW + 10));
+    case.now = at(NOW + 10);
+    assert_eq!(case.state(), IN_SYNC);
+}
+
+#[test]
+fn what_a_later_list_shows_again_is_not_gone() {
+    let absent = Entry {
+        absent_at: Some(at(NOW - 1)),
+        ..held()
+    };
+    let case = listed_as(|_| {}).entry(absent.clone());
+    assert_eq!(case.state(), IN_SYNC);
+    let older = case.ours("r1");
+    let case = Case::new().entry(absent).listed(at(NOW - 1), [older]);
+    assert_eq!(case.action(), forget(Forgotten::Vanished));
+}
+
+#[test]
+fn nothing_is_forgotten_while_the_account_is_unproven_or_the_guard_is_tripped_or_for_an_observer() {
+    let gone = || {
+        Case::new().entry(Entry {
+            absent_at: Some(at(NOW)),
+            ..held()
+        })
+    };
+    let unproven = gone().bend(|case| case.restraint.account_unproven = true);
+    assert_eq!(unproven.stall(), Reason::AccountChanged);
+    let guarded = gone().bend(|case| case.restraint.guard_vanished = true);
+    assert_eq!(guarded.stall(), Reason::Guarded);
+    let observed = gone().bend(|case| case.observe = true);
+    assert_eq!(observed.stall(), Reason::RemoteMissing);
+}
+
+#[test]
+fn a_lost_marker_stalls_until_it_is_back_or_the_id_is_named() {
+    let case = || listed_as(|remote| remote.marker = None);
+    assert_eq!(case().stall(), Reason::MarkerMissing);
+    let invited = [
+        case().policy(AdoptionPolicy::ById, &["r1"]),
+        case().policy(AdoptionPolicy::IfMatches, &[]),
+    ];
+    for case in invited {
+        assert_eq!(case.action(), read("r1"));
+        let seen = saw(shown("r1", &wish("k"), None), at(NOW));
+        let case = case.entry(Entry { seen, ..held() });
+        assert_eq!(case.action(), adopt("r1", true));
+    }
+}
+
+#[test]
+fn only_our_marker_authorises_a_change() {
+    let mut other = wish("k");
+    other.key = key("l");
+    let cases = [
+        (
+            Reason::OwnedByOtherCluster,
+            owner_of("c2", "u1").marker(&key("k")),
+        ),
+        (Reason::ForeignMarker, owner_of("c1", "u1").marker(&key("l"))),
+    ];
+    for (reason, marker) in cases {
+        let case = drifted();
+        let mut remote = with(case.ours("r1"), Field::Url, is("drift"));
+        remote.marker = Some(marker);
+        assert_eq!(case.listed(at(NOW), [remote]).stall(), reason);
+    }
+}
+
+#[test]
+fn the_marker_of_a_former_object_is_written_anew_before_anything_else() {
+    let marker = owner_of("c1", "u0").marker(&key("k"));
+    let case = listed_as(|remote| {
+        remote.marker = Some(marker);
+        remote.view.set(Field::Url, is("drift"));
+    });
+    assert_eq!(case.action(), read("r1"));
+    let mut remote = with(case.ours("r1"), Field::Url, is("drift"));
+    remote.marker = Some(marker);
+    let case = case.entry(Entry {
+        seen: saw(remote, at(NOW)),
+        ..held()
+    });
+    assert_eq!(case.action(), adopt("r1", true));
+}
+
+#[test]
+fn who_only_observes_says_what_differs_and_never_writes() {
+    let observe = |case: Case| case.bend(|case| (case.observe, case.memory.finalizer) = (true, false));
+    let drift = KeyState::Drifted(FieldSet::of(&[Field::Url]), Reason::DriftDetected);
+    assert_eq!(observe(drifted()).state(), drift);
+    let edit = observe(listed_as(|_| {})).bend(|case| case.wanted = vec![edited("k")]);
+    assert_eq!(edit.state(), drift);
+    let renamed = listed_as(|remote| remote.view.set(Field::Name, is("any"))).bend(|case| {
+        case.wanted[0].view.set(Field::Name, is("ours"));
+    });
+    assert_eq!(observe(renamed).state(), IN_SYNC);
+    let unmarked = listed_as(|remote| remote.marker = None);
+    assert_eq!(observe(unmarked).state(), IN_SYNC);
+}
+
+#[test]
+fn who_no_longer_only_observes_claims_the_finalizer_and_the_remote() {
+    let observed = Entry {
+        hold: OBSERVED,
+        applied: None,
+        sent: None,
+        ..held()
+    };
+    let case = listed_as(|_| {}).entry(observed);
+    let case = case.bend(|case| case.memory.finalizer = false);
+    assert_eq!(case.action(), Action::ClaimFinalizer);
+    let mut case = case.bend(|case| case.memory.finalizer = true);
+    assert_eq!(case.action(), adopt("r1", false));
+    let remote = case.ours("r1");
+    case.memory
+        .adopted(&key("k"), Hold::Adopted, false, remote, case.now);
+    assert_eq!(case.action(), update("r1", &[Field::Headers], false));
+}
+
+#[test]
+fn a_failure_that_is_over_is_forgotten_once_all_is_as_wanted() {
+    let failed = Entry {
+        failure: failure(Some(wish("k").digest), Some(at(NOW))),
+        ..held()
+    };
+    let mut case = listed_as(|_| {}).entry(failed);
+    assert_eq!(case.action(), Action::Note(Note::Applied(key("k"))));
+    case.effect();
+    assert_eq!(case.memory.entries[&key("k")].failure, None);
+}
