@@ -45,7 +45,6 @@ pub struct Metrics {
     remote_deleted: Family<ByProvider, Counter>,
     remote_vanished: Family<ByProvider, Counter>,
     orphans: Counter,
-    budget_waiting: Family<ByProvider, Gauge>,
     list_ages: Arc<ListAges>,
     delivery_polls: Family<ByPoll, Counter>,
     events_dropped: Counter,
@@ -75,7 +74,6 @@ impl Metrics {
             remote_deleted: Family::default(),
             remote_vanished: Family::default(),
             orphans: Counter::default(),
-            budget_waiting: Family::default(),
             list_ages: Arc::default(),
             delivery_polls: Family::default(),
             events_dropped: Counter::default(),
@@ -99,11 +97,6 @@ impl Metrics {
             "provider_request_duration_seconds",
             "Time from the first step of a request to the last byte of its answer",
             self.provider_request_duration.clone(),
-        );
-        r.register(
-            "budget_waiting",
-            "Requests that wait for the budget of their account",
-            self.budget_waiting.clone(),
         );
         r.register_collector(Box::new(Arc::clone(&self.list_ages)));
         r.register(
@@ -239,14 +232,6 @@ impl Metrics {
         self.orphans.inc();
     }
 
-    /// A request waits for its account's budget for as long as the returned value lives.
-    #[must_use = "the wait ends when this is dropped"]
-    pub fn budget_wait(&self, provider: ProviderType) -> BudgetWait {
-        let gauge = self.budget_waiting.get_or_create_owned(&ByProvider { provider });
-        gauge.inc();
-        BudgetWait(gauge)
-    }
-
     /// An account was listed completely just now. `account` tells accounts of one type apart.
     pub fn list_completed(&self, provider: ProviderType, account: u64) {
         self.list_ages.completed((provider, account), Instant::now());
@@ -282,16 +267,6 @@ impl Metrics {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
         Ok(text)
-    }
-}
-
-/// One request that waits for its account's budget; the wait ends when this is dropped.
-#[derive(Debug)]
-pub struct BudgetWait(Gauge);
-
-impl Drop for BudgetWait {
-    fn drop(&mut self) {
-        self.0.dec();
     }
 }
 

@@ -22,6 +22,7 @@ impl Context {
     /// Assesses a LIST for every provider that stands for the account, and wakes those whose picture changed.
     pub(super) fn assess(&self, account: &AccountId, snapshot: &Snapshot) {
         for (key, link) in self.directory.of_account(account) {
+            self.metrics.list_completed(link.type_, link.driven.number());
             let assessment = self.assessment(&key, &link, snapshot);
             if link.assess(assessment) {
                 self.triggers.wake(&Party::Provider(key));

@@ -21,6 +21,7 @@ use super::validate::{Invalid, SecretReference, Values};
 use crate::api::names::SecretUse;
 use crate::api::v1alpha1::{CredentialScheme, DixaApiVersion, ProviderType, WebhookProviderSpec};
 use crate::config::parse_duration;
+use crate::metrics::Metrics;
 use crate::provider::dixa::{ApiVersion, Config as DixaConfig, Dixa, Scheme};
 use crate::provider::http::{Connection, Endpoint};
 use crate::provider::{Adapter, Shared};
@@ -32,12 +33,23 @@ const DIXA_ENDPOINT: &str = "https://dev.dixa.io";
 #[derive(Debug)]
 pub(super) struct Driven {
     pub(super) account: Arc<Account>,
+    type_: ProviderType,
+    number: u64,
+    metrics: Arc<Metrics>,
     task: AbortHandle,
+}
+
+impl Driven {
+    /// Tells accounts apart in metrics.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
 }
 
 impl Drop for Driven {
     fn drop(&mut self) {
         self.task.abort();
+        self.metrics.account_forgotten(self.type_, self.number);
     }
 }
 
@@ -211,7 +223,14 @@ impl Context {
             let account = Arc::new(account);
             let running = Arc::clone(&account);
             let task = tokio::spawn(async move { running.run().await }).abort_handle();
-            Ok(Driven { account, task })
+            let metrics = Arc::clone(&self.metrics);
+            Ok(Driven {
+                account,
+                type_,
+                number: connection.short(),
+                metrics,
+                task,
+            })
         })?;
         driven.account.set_limits(limits);
         let interval = spec

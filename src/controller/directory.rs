@@ -98,7 +98,7 @@ pub(super) struct Listed {
     /// Why it cannot be used for new work.
     pub(super) problem: Option<Problem>,
     /// To which namespaces it is lent; `None` = its own only.
-    pub(super) lent: Option<super::provider::Lent>,
+    pub(super) lent: Option<super::lent::Lent>,
 }
 
 /// All provider objects.

@@ -7,21 +7,27 @@
 mod act;
 mod apiserver;
 mod assess;
+mod comparison;
 mod context;
 mod credentials;
 mod deliveries;
 mod dereference;
 mod directory;
 mod events;
+mod lent;
 mod provider;
+mod provider_status;
 mod publish;
 mod reconcile;
 mod records;
 mod removal;
+mod resolve;
 mod run;
 mod signing;
 mod status;
 mod triggers;
+mod unreadable;
 mod validate;
+mod watches;
 
 pub use run::{RunError, Setup, run};

@@ -1,33 +1,31 @@
 //! The driver of one provider object: credential → account → LIST → status.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector, ObjectMeta, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{ApiResource, DynamicObject};
-use kube::core::{DeserializeGuard, Selector, SelectorExt};
+use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action as Requeue;
 use kube::{Api, Resource};
 use operator_core::budget::Priority;
 use operator_core::names::ObjectName;
 use operator_core::plan::{Restraint, Settled};
 use operator_core::reason::Reason;
-use operator_core::verdict::{self, Context as VerdictContext, Phase, Truth};
+use operator_core::verdict::Phase;
 use serde_json::json;
 
 use super::apiserver::{WriteError, guarded, params};
 use super::context::{Context, Party, ProviderKey};
 use super::directory::{Assessment, Link, Listed, Problem};
-use super::reconcile::{GRACE, ReconcileError};
-use super::status::set_condition;
+use super::lent::Lent;
+use super::provider_status;
+use super::reconcile::ReconcileError;
 use super::triggers::Target;
 use crate::api::names::{
     ANNOTATION_FLUX_REQUESTED_AT, ANNOTATION_GUARD_RELEASE, ANNOTATION_RECONCILE_REQUESTED_AT,
     FINALIZER_IN_USE,
 };
-use crate::api::v1alpha1 as api;
 use crate::api::v1alpha1::{
     ClusterWebhookProvider, WebhookProvider, WebhookProviderSpec, WebhookProviderStatus,
 };
@@ -37,56 +35,13 @@ use crate::provider::account::{Look, Trouble};
 /// How often a provider that refers to a ConfigMap, or that has a problem, is read again by itself.
 const REREAD: Duration = Duration::from_secs(60);
 
-/// To which namespaces a cluster-wide provider is lent.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Lent {
-    names: Vec<String>,
-    selector: Option<Selector>,
-}
-
-impl Lent {
-    fn new(allowed: Option<&api::AllowedNamespaces>) -> Self {
-        let names = allowed.map(|allowed| allowed.names.clone()).unwrap_or_default();
-        let selector = allowed
-            .and_then(|allowed| allowed.selector.clone())
-            .filter(says_something);
-        // A selector that cannot be read allows nobody.
-        Self {
-            names,
-            selector: selector.and_then(|selector| Selector::try_from(selector).ok()),
-        }
-    }
-
-    /// Whether `namespace`, which has these labels, may use the provider. Absent lists allow nobody.
-    pub(super) fn to(&self, namespace: &str, labels: Option<&BTreeMap<String, String>>) -> bool {
-        let none = BTreeMap::new();
-        self.names.iter().any(|name| name == namespace)
-            || self
-                .selector
-                .as_ref()
-                .is_some_and(|selector| selector.matches(labels.unwrap_or(&none)))
-    }
-}
-
-/// An empty selector matches everything in Kubernetes; here it must not be the result of a forgotten value.
-fn says_something(selector: &LabelSelector) -> bool {
-    selector
-        .match_labels
-        .as_ref()
-        .is_some_and(|labels| !labels.is_empty())
-        || selector
-            .match_expressions
-            .as_ref()
-            .is_some_and(|expressions| !expressions.is_empty())
-}
-
 /// A provider object of either kind.
-struct Subject {
-    key: ProviderKey,
-    metadata: ObjectMeta,
-    spec: WebhookProviderSpec,
-    status: WebhookProviderStatus,
-    lent: Option<Lent>,
+pub(super) struct Subject {
+    pub(super) key: ProviderKey,
+    pub(super) metadata: ObjectMeta,
+    pub(super) spec: WebhookProviderSpec,
+    pub(super) status: WebhookProviderStatus,
+    pub(super) lent: Option<Lent>,
     /// Where its Secrets and ConfigMaps are.
     namespace: String,
     resource: ApiResource,
@@ -188,7 +143,7 @@ async fn attempt(subject: &Subject, ctx: &Context) -> Result<Requeue, ReconcileE
         ctx.wake_dependents(&Target::Provider(subject.key.clone()));
     }
     let (phase, wake) = look(subject, ctx, &listed);
-    publish(subject, ctx, &listed, &phase).await?;
+    provider_status::publish(subject, ctx, &listed, &phase).await?;
     Ok(Requeue::requeue(wake))
 }
 
@@ -231,11 +186,11 @@ async fn keep_finalizer(subject: &Subject, ctx: &Context, in_use: bool) -> Resul
 }
 
 impl Subject {
-    fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         self.metadata.name.as_deref().unwrap_or_default()
     }
 
-    fn api(&self, ctx: &Context) -> Api<DynamicObject> {
+    pub(super) fn api(&self, ctx: &Context) -> Api<DynamicObject> {
         match &self.key {
             ProviderKey::Namespaced(name) => {
                 Api::namespaced_with(ctx.client.clone(), &name.namespace, &self.resource)
@@ -248,7 +203,7 @@ impl Subject {
         self.metadata.annotations.as_ref()?.get(name)
     }
 
-    fn requested(&self) -> Option<&String> {
+    pub(super) fn requested(&self) -> Option<&String> {
         self.annotation(ANNOTATION_FLUX_REQUESTED_AT)
             .or_else(|| self.annotation(ANNOTATION_RECONCILE_REQUESTED_AT))
     }
@@ -403,206 +358,11 @@ fn guarded_phase(subject: &Subject, assessment: &Assessment, token: &str) -> Pha
     Phase::Rejected(reason, message)
 }
 
-async fn publish(
-    subject: &Subject,
-    ctx: &Context,
-    listed: &Listed,
-    phase: &Phase,
-) -> Result<(), ReconcileError> {
-    let generation = subject.metadata.generation.unwrap_or(0);
-    let before = &subject.status;
-    let ready = before
-        .conditions
-        .iter()
-        .find(|condition| condition.type_ == "Ready");
-    let was_ready = ready.is_some_and(|ready| ready.status == "True");
-    let now = Timestamp::now();
-    let context = VerdictContext {
-        synced_before: was_ready && before.observed_generation == Some(generation),
-        ever_synced: before.account.is_some(),
-        failing_for: failing_for(&before.conditions, now),
-        grace: GRACE,
-    };
-    let mut verdict = verdict::verdict(phase, &context);
-    if verdict.ready.truth == Truth::True {
-        verdict.ready = verdict::Condition::new(
-            Truth::True,
-            Reason::Connected,
-            "the provider answers and the credential works",
-        );
-    }
-    let mut status = before.clone();
-    status.observed_generation = Some(generation);
-    let trouble = listed.link.as_ref().and_then(|link| link.account.trouble());
-    let conditions = &mut status.conditions;
-    let mut set = |type_, condition: Option<&verdict::Condition>| {
-        set_condition(conditions, type_, condition, generation, now)
-    };
-    set("Ready", Some(&verdict.ready));
-    set("Reconciling", verdict.reconciling.as_ref());
-    set("Stalled", verdict.stalled.as_ref());
-    set("Authenticated", Some(&authenticated(listed, trouble.as_ref())));
-    let throttled = trouble
-        .as_ref()
-        .filter(|trouble| trouble.reason == Reason::Throttled);
-    set(
-        "Throttled",
-        throttled
-            .map(|trouble| verdict::Condition::new(Truth::True, trouble.reason, trouble.message.as_str()))
-            .as_ref(),
-    );
-    let assessment = listed
-        .link
-        .as_ref()
-        .map(|link| link.assessment())
-        .unwrap_or_default();
-    let tripped = assessment.token.is_some();
-    set("Guarded", verdict.stalled.clone().filter(|_| tripped).as_ref());
-    status.guard = assessment
-        .token
-        .as_ref()
-        .map(|token| guard_status(token, &assessment, before, now));
-    if let Some(link) = listed.link.as_ref().filter(|_| listed.problem.is_none()) {
-        fill_in(&mut status, subject, link, &assessment);
-    }
-    if status == *before {
-        return Ok(());
-    }
-    let operations = vec![json!({"op": "add", "path": "/status", "value": status})];
-    let patch = guarded(subject.metadata.resource_version.as_deref(), operations)?;
-    subject
-        .api(ctx)
-        .patch_subresource("status", subject.name(), &params(), &patch)
-        .await
-        .map_err(WriteError::of)?;
-    Ok(())
-}
-
-/// What only a LIST can tell.
-fn fill_in(status: &mut WebhookProviderStatus, subject: &Subject, link: &Link, assessment: &Assessment) {
-    status.capabilities = link
-        .account
-        .adapter()
-        .capabilities()
-        .listed
-        .iter()
-        .map(|&name| name.to_owned())
-        .collect();
-    let Some(snapshot) = link.account.snapshot() else {
-        return;
-    };
-    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    let remote = count(snapshot.len());
-    let managed = count(assessment.managed).min(remote);
-    status.subscriptions = Some(api::RemoteCount {
-        remote,
-        managed,
-        unmanaged: remote - managed,
-    });
-    if !assessment.restraint.account_unproven {
-        let formerly = link.formerly.read().unwrap_or_else(PoisonError::into_inner);
-        status.account = Some(api::AccountStatus {
-            current: Some(link.account.id().to_string()),
-            formerly: formerly.iter().map(ToString::to_string).collect(),
-        });
-    }
-    let looked = snapshot.begun();
-    if let Some(requested) = subject.requested()
-        && looked.as_millis() > 0
-    {
-        status.last_handled_reconcile_at = Some(requested.clone());
-    }
-}
-
-fn guard_status(
-    token: &str,
-    assessment: &Assessment,
-    before: &WebhookProviderStatus,
-    now: Timestamp,
-) -> api::GuardStatus {
-    let since = before
-        .guard
-        .as_ref()
-        .filter(|guard| guard.token == token)
-        .and_then(|guard| guard.since.clone());
-    let reason = if assessment.restraint.account_unproven {
-        Reason::AccountChanged
-    } else {
-        Reason::Guarded
-    };
-    api::GuardStatus {
-        token: token.to_owned(),
-        reason: reason.to_string(),
-        since: Some(since.unwrap_or(Time(now))),
-    }
-}
-
-fn authenticated(listed: &Listed, trouble: Option<&Trouble>) -> verdict::Condition {
-    if let Some(trouble) = trouble.filter(|t| matches!(t.reason, Reason::Unauthenticated | Reason::Forbidden))
-    {
-        return verdict::Condition::new(Truth::False, trouble.reason, trouble.message.as_str());
-    }
-    let looked = listed.problem.is_none()
-        && listed
-            .link
-            .as_ref()
-            .is_some_and(|link| link.account.snapshot().is_some());
-    if looked {
-        return verdict::Condition::new(Truth::True, Reason::Connected, "");
-    }
-    verdict::Condition::new(Truth::Unknown, Reason::NotChecked, "")
-}
-
-/// How long the provider has not been Ready, by its own condition: that survives a restart.
-fn failing_for(conditions: &[Condition], now: Timestamp) -> Duration {
-    let failing = conditions
-        .iter()
-        .find(|condition| condition.type_ == "Ready" && condition.status == "False");
-    failing
-        .map(|condition| {
-            now.duration_since(condition.last_transition_time.0)
-                .unsigned_abs()
-        })
-        .unwrap_or_default()
-}
-
 impl Context {
     /// A provider object is gone.
     pub(super) fn forget_provider(&self, key: &ProviderKey) {
         self.directory.remove(key);
         self.index.forget(&Party::Provider(key.clone()));
         self.wake_dependents(&Target::Provider(key.clone()));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn allowed(names: &[&str], labels: &[(&str, &str)]) -> api::AllowedNamespaces {
-        let match_labels = labels
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect();
-        api::AllowedNamespaces {
-            names: names.iter().map(|&name| name.to_owned()).collect(),
-            selector: Some(LabelSelector {
-                match_labels: Some(match_labels),
-                match_expressions: None,
-            }),
-        }
-    }
-
-    #[test]
-    fn a_provider_is_lent_by_name_or_label_and_to_nobody_by_default() {
-        let team = BTreeMap::from([("team".to_owned(), "a".to_owned())]);
-        let lent = Lent::new(Some(&allowed(&["x"], &[("team", "a")])));
-        assert!(lent.to("x", None) && lent.to("y", Some(&team)));
-        assert!(!lent.to("y", None));
-        assert!(!Lent::new(None).to("x", Some(&team)));
-        assert!(
-            !Lent::new(Some(&allowed(&[], &[]))).to("x", Some(&team)),
-            "an empty selector lends to nobody"
-        );
     }
 }

@@ -1,23 +1,18 @@
 //! Writes down what came of a pass: one status write that changes everything at once, or none at all.
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Resource;
-use kube::core::error_boundary::InvalidObject;
-use kube::runtime::controller::Action as Requeue;
 use operator_core::delivery::{Overall, overall};
 use operator_core::plan::{KeyState, Settled};
 use operator_core::reason::Reason;
 use operator_core::verdict::{self, Context as VerdictContext, Phase, Truth, Verdict};
-use serde_json::json;
 
-use super::apiserver::{WriteError, guarded, params};
-use super::context::Context;
+use super::comparison::requested_value;
 use super::events::{Kind, News};
-use super::reconcile::{GRACE, Pass, ReconcileError, requested_value};
+use super::reconcile::{GRACE, Pass, ReconcileError};
 use super::status::{self, Report, set_condition};
 use crate::api::v1alpha1 as api;
-use crate::api::v1alpha1::{WebhookSubscription, WebhookSubscriptionStatus};
+use crate::api::v1alpha1::WebhookSubscriptionStatus;
 use crate::config::parse_duration;
 
 /// Failures in a row before an event counts as failing, where the spec does not say.
@@ -238,7 +233,7 @@ impl Pass<'_> {
             .is_some_and(|s| s.begun() > at);
         let at_rest = matches!(phase, Phase::Settled(_)) || verdict.stalled.is_some();
         if at_rest && (looked || verdict.stalled.is_some()) {
-            return requested_value(&self.object).cloned();
+            return requested_value(&self.object);
         }
         handled
     }
@@ -384,61 +379,5 @@ fn is_failing(phase: &Phase) -> bool {
         Phase::Failed(..) | Phase::Blocked(..) => true,
         Phase::Settled(Settled { keys, .. }) => keys.values().any(failing),
         Phase::Rejected(..) | Phase::Parked(_) | Phase::Deleting(_) | Phase::DeletionBlocked(_) => false,
-    }
-}
-
-impl Context {
-    /// An object that this version cannot read is said so on the object itself; the others go on.
-    pub(super) async fn report_unreadable(&self, invalid: &InvalidObject) -> Result<Requeue, ReconcileError> {
-        let metadata = &invalid.metadata;
-        let name = super::reconcile::object_name(metadata);
-        let version = metadata.resource_version.clone();
-        if !self
-            .records
-            .first_unreadable(&name, metadata.generation.unwrap_or(0))
-        {
-            return Ok(Requeue::await_change());
-        }
-        // serde's text can quote what it did not understand; a spec holds no secrets but may hold anything.
-        tracing::warn!(subscription = %name, "this object cannot be read by this version of the operator");
-        let message = "this version of the operator cannot read the object: a field has a value of an unknown kind; \
-                       compare it with `kubectl explain webhooksubscription.spec`";
-        let generation = metadata.generation.unwrap_or(0);
-        let time = Timestamp::now().to_string();
-        let condition = |type_: &str, status: &str| {
-            json!({"type": type_, "status": status, "reason": Reason::InvalidSpec.as_str(), "message": message,
-                   "observedGeneration": generation, "lastTransitionTime": time})
-        };
-        let conditions = json!([condition("Ready", "False"), condition("Stalled", "True")]);
-        let operations = vec![
-            json!({"op": "add", "path": "/status/observedGeneration", "value": generation}),
-            json!({"op": "add", "path": "/status/conditions", "value": conditions}),
-        ];
-        let patch = guarded(version.as_deref(), operations)?;
-        let api = kube::Api::<kube::api::DynamicObject>::namespaced_with(
-            self.client.clone(),
-            &name.namespace,
-            &kube::api::ApiResource::erase::<WebhookSubscription>(&()),
-        );
-        api.patch_subresource("status", &name.name, &params(), &patch)
-            .await
-            .map_err(WriteError::of)?;
-        let about = ObjectReference {
-            api_version: Some(WebhookSubscription::api_version(&()).into_owned()),
-            kind: Some(WebhookSubscription::kind(&()).into_owned()),
-            namespace: metadata.namespace.clone(),
-            name: metadata.name.clone(),
-            uid: metadata.uid.clone(),
-            ..ObjectReference::default()
-        };
-        let note = message.to_owned();
-        self.events.publish(News {
-            about,
-            kind: Kind::Warning,
-            reason: "InvalidSpec",
-            action: "Reconcile",
-            note,
-        });
-        Ok(Requeue::await_change())
     }
 }

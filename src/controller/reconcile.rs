@@ -1,6 +1,5 @@
 //! The driver of one subscription: dereference → validate → look / decide / act, again and again → publish.
 
-use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,7 +8,6 @@ use futures::FutureExt;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action as Requeue;
 use kube::{Resource, ResourceExt};
-use operator_core::budget::Priority;
 use operator_core::marker::Owner;
 use operator_core::memory::Wanted;
 use operator_core::names::{ObjectName, ObjectUid, RemoteKey};
@@ -23,19 +21,18 @@ use operator_core::time::Moment;
 use operator_core::verdict::Phase;
 
 use super::apiserver::WriteError;
-use super::context::{Context, Party, ProviderKey};
+use super::context::{Context, Party};
 use super::dereference::DereferenceError;
 use super::directory::Link;
-use super::records::{Record, Resolved};
+use super::records::Record;
 use super::status;
 use super::triggers::Target;
-use super::validate::{self, Invalid, Surroundings, Values};
-use crate::api::names::{ANNOTATION_FLUX_REQUESTED_AT, ANNOTATION_RECONCILE_REQUESTED_AT, FINALIZER_REMOTE};
+use super::validate::{self, Invalid};
+use crate::api::names::FINALIZER_REMOTE;
 use crate::api::v1alpha1 as api;
 use crate::api::v1alpha1::WebhookSubscription;
-use crate::config::parse_duration;
 use crate::metrics::{Kind, ReconcileOutcome};
-use crate::provider::account::{Look, Trouble};
+use crate::provider::account::Trouble;
 
 /// The most actions of one pass: far above what any object needs, so that a mistake cannot spin.
 const ACTIONS_MAX: usize = 512;
@@ -271,199 +268,10 @@ impl<'a> Pass<'a> {
         Ok(Phase::Settled(std::mem::take(settled)))
     }
 
-    /// Asks for the LIST that the next comparison needs, when it is due: one that all objects of the account share.
-    fn schedule_comparison(&mut self, link: &Link) -> Option<Trouble> {
-        let (now, party) = (self.ctx.clock.now(), Party::Subscription(self.name.clone()));
-        let requested = self.requested();
-        let own = self
-            .object
-            .spec
-            .interval
-            .as_deref()
-            .and_then(|interval| parse_duration(interval).ok());
-        let interval = own.unwrap_or(link.interval);
-        let begun = link.account.snapshot().map(|snapshot| snapshot.begun());
-        let after = match (requested, begun) {
-            (Some(at), begun) if begun.is_none_or(|begun| begun <= at) => Some(at),
-            _ if interval.is_zero() => return None,
-            (_, Some(begun)) if begun.after(interval) > now => {
-                self.wake_at(begun.after(interval));
-                return None;
-            }
-            (_, Some(_)) => Some(now.before(interval)),
-            (_, None) => None,
-        };
-        match link.account.look(&party, after, Priority::Drift) {
-            // A newer one came in between: look at it at once.
-            Look::Here(_) => self.wake_at(now),
-            Look::Later => {}
-            Look::Trouble(trouble) => return Some(trouble),
-        }
-        None
-    }
-
-    /// When the annotation that asks for a comparison was first seen with its present value, if that has not been
-    /// answered yet.
-    pub(super) fn requested(&mut self) -> Option<Moment> {
-        let value = requested_value(&self.object)?;
-        let handled = self
-            .object
-            .status
-            .as_ref()
-            .and_then(|status| status.last_handled_reconcile_at.as_ref());
-        if handled == Some(value) {
-            return None;
-        }
-        let value = value.clone();
-        let now = self.ctx.clock.now();
-        let known = self.record.requested.take().filter(|(known, _)| *known == value);
-        let (value, at) = known.unwrap_or((value, now));
-        self.record.requested = Some((value, at));
-        Some(at)
-    }
-
-    pub(super) fn wake_at(&mut self, moment: Moment) {
-        self.wake = Some(self.wake.map_or(moment, |wake| wake.min(moment)));
-    }
-
     fn requeue(&self) -> Requeue {
         let now = self.ctx.clock.now();
         let delay = self.wake.map_or(SAFETY_NET, |wake| wake.since(now));
         Requeue::requeue(delay.max(Duration::from_millis(10)))
-    }
-
-    /// The provider that the spec refers to; `None` while it has not been looked at.
-    fn provider(&self) -> Option<Result<Arc<Link>, Invalid>> {
-        let key = ProviderKey::of(&self.object.spec.provider_ref, &self.name.namespace);
-        self.depends(&key, BTreeSet::new());
-        let Some(listed) = self.ctx.directory.get(&key) else {
-            if self.ctx.provider_exists(&key) {
-                return None;
-            }
-            let message =
-                format!("spec.providerRef: {key} does not exist; create it, or correct the reference");
-            return Some(Err(Invalid::new(Reason::ProviderNotFound, message)));
-        };
-        if let Some(lent) = &listed.lent
-            && !lent.to(
-                &self.name.namespace,
-                self.ctx.namespace_labels(&self.name.namespace).as_ref(),
-            )
-        {
-            let message = format!(
-                "spec.providerRef: {key} is not lent to namespace {}; its owner can add it to spec.allowedNamespaces",
-                self.name.namespace
-            );
-            return Some(Err(Invalid::new(Reason::NamespaceNotAllowed, message)));
-        }
-        if let Some(problem) = &listed.problem {
-            let message = format!("{key}: {}: {}", problem.reason, problem.message);
-            return Some(Err(Invalid::new(Reason::ProviderNotReady, message)));
-        }
-        listed.link.map(Ok)
-    }
-
-    /// Records what a change of should wake this object.
-    pub(super) fn depends(&self, provider: &ProviderKey, secrets: BTreeSet<String>) {
-        let namespace = &self.name.namespace;
-        let secrets = secrets.into_iter().map(|name| {
-            Target::Secret(ObjectName {
-                namespace: namespace.clone(),
-                name,
-            })
-        });
-        let targets = secrets.chain([Target::Provider(provider.clone())]).collect();
-        let party = Party::Subscription(self.name.clone());
-        if self.ctx.index.depends(&party, targets) {
-            // The provider's finalizer depends on whether anybody refers to it.
-            self.ctx.triggers.wake(&Party::Provider(provider.clone()));
-        }
-    }
-
-    /// From here on, this account is spoken to.
-    pub(super) fn use_link(&mut self, link: &Arc<Link>) {
-        let account = self
-            .object
-            .status
-            .as_ref()
-            .and_then(|status| status.identity.as_ref());
-        self.account_unproven = account.is_some_and(|identity| !link.knows(&identity.account));
-        self.link = Some(Arc::clone(link));
-    }
-
-    /// The wish, from what was resolved before while nothing that it depends on has changed.
-    async fn resolve(&mut self, link: &Link) -> Result<Resolved, DereferenceError> {
-        let spec = &self.object.spec;
-        let references = validate::references(spec);
-        let published = spec
-            .signing
-            .as_ref()
-            .map(|signing| signing.publish_provider_key.secret_name.clone());
-        let names = references
-            .iter()
-            .map(|(reference, _)| reference.name.clone())
-            .chain(published);
-        let key = ProviderKey::of(&spec.provider_ref, &self.name.namespace);
-        self.depends(&key, names.collect());
-        let generation = self.object.metadata.generation.unwrap_or(0);
-        let mut secrets = Vec::with_capacity(references.len());
-        for (reference, _) in &references {
-            let version = self.ctx.secret_version(&self.name.namespace, reference).await?;
-            secrets.push((reference.name.clone(), version));
-        }
-        if let Some(known) = &self.record.resolved
-            && known.generation == generation
-            && known.secrets == secrets
-        {
-            return Ok(known.clone());
-        }
-        self.load_settings(link).await?;
-        self.record.resolved.clone().ok_or_else(|| {
-            DereferenceError::Invalid(Invalid::new(Reason::InvalidSpec, "the spec asks for nothing"))
-        })
-    }
-
-    /// Reads the Secrets and makes the complete wish of them.
-    pub(super) async fn load_settings(&mut self, link: &Link) -> Result<(), DereferenceError> {
-        let spec = &self.object.spec;
-        let (mut values, mut secrets) = (Values::new(), Vec::new());
-        for (reference, keys) in validate::references(spec) {
-            let version = self
-                .ctx
-                .secret_values(&self.name.namespace, &reference, &keys, &mut values)
-                .await?;
-            secrets.push((reference.name, version));
-        }
-        let around = Surroundings {
-            name: &self.name,
-            owner: &self.owner,
-            capabilities: link.account.adapter().capabilities(),
-            allow_insecure_http: self.ctx.config.allow_insecure_http,
-            values: &values,
-        };
-        let settings = validate::validate(spec, &around).map_err(DereferenceError::Invalid)?;
-        let key = &self.ctx.hash_key;
-        let wanted = settings.iter().map(|(remote_key, settings)| {
-            let view = settings.view(key);
-            let events = settings.events.iter().cloned().collect();
-            Wanted {
-                key: remote_key.clone(),
-                view,
-                digest: view.digest(key),
-                events,
-            }
-        });
-        self.record.resolved = Some(Resolved {
-            generation: self.object.metadata.generation.unwrap_or(0),
-            secrets,
-            wanted: wanted.collect(),
-            host: settings
-                .first()
-                .map(|(_, settings)| settings.url.host().to_owned())
-                .unwrap_or_default(),
-        });
-        self.settings = Some(settings);
-        Ok(())
     }
 
     async fn drive_wish(&mut self, wish: &Wish) -> Result<Rest, ReconcileError> {
@@ -522,41 +330,6 @@ impl<'a> Pass<'a> {
         restraint
     }
 
-    /// Unknown events are sent all the same, since the sets are open; a typing error should still be noticed.
-    fn warn_of_unknown_events(&mut self) {
-        let generation = self.generation();
-        if self
-            .record
-            .warned_events
-            .is_some_and(|warned| warned >= generation)
-        {
-            return;
-        }
-        // Said once a generation: an object that was in sync with this generation has been told already.
-        let told = self
-            .object
-            .status
-            .as_ref()
-            .and_then(|status| status.last_synced_generation)
-            == Some(generation);
-        self.record.warned_events = Some(generation);
-        let known = crate::provider::dixa::KNOWN_EVENTS;
-        let unknown = self
-            .object
-            .spec
-            .events
-            .iter()
-            .filter(|event| !known.contains(&event.as_str()));
-        let unknown: Vec<&str> = unknown.map(String::as_str).collect();
-        if !told && !unknown.is_empty() {
-            let note = format!(
-                "spec.events: not among the events known to this version, and sent as they are: {}",
-                unknown.join(", ")
-            );
-            self.tell(super::events::Kind::Warning, "UnknownEvents", "Validate", note);
-        }
-    }
-
     /// The object is gone: nothing waits for it any more.
     fn leave(&self) {
         self.ctx.forget(&self.name);
@@ -579,14 +352,6 @@ fn phase_of(invalid: Invalid) -> Phase {
         }
         reason => Phase::Rejected(reason, invalid.message),
     }
-}
-
-/// The value of the annotation that asks for a comparison; Flux's spelling wins.
-pub(super) fn requested_value(object: &WebhookSubscription) -> Option<&String> {
-    let annotations = object.metadata.annotations.as_ref()?;
-    annotations
-        .get(ANNOTATION_FLUX_REQUESTED_AT)
-        .or_else(|| annotations.get(ANNOTATION_RECONCILE_REQUESTED_AT))
 }
 
 impl Context {

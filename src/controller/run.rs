@@ -2,47 +2,36 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::fmt;
 use std::future::Future;
 use std::hash::Hash;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
 
-use futures::{FutureExt, Stream, StreamExt};
-use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::core::v1::{Namespace, Secret};
-use kube::core::{DeserializeGuard, PartialObjectMeta};
+use futures::{FutureExt, StreamExt};
+use kube::runtime::applier;
 use kube::runtime::controller::{Action as Requeue, Config as ControllerConfig, Error as ControllerError};
-use kube::runtime::reflector::{self, ObjectRef, Store};
-use kube::runtime::watcher::{self, Event};
-use kube::runtime::{WatchStreamExt, applier};
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Client, Resource};
 use operator_core::hash::HashKey;
 use operator_core::names::{ClusterId, ObjectName};
-use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::context::{Context, ProviderKey, Stores};
+use super::context::Context;
 use super::credentials::Accounts;
 use super::directory::Directory;
 use super::events::EventSink;
 use super::provider;
 use super::reconcile::{self, ReconcileError};
 use super::records::Records;
-use super::triggers::{Index, Target, Triggers, Waker};
-use crate::api::names::LABEL_USE;
-use crate::api::v1alpha1::{ClusterWebhookProvider, WebhookProvider, WebhookSubscription};
+use super::triggers::{Index, Triggers, Waker};
+use super::watches::{Namespaces, Watching, Writers};
 use crate::config::Config;
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
 use crate::provider::account::Clock;
 use crate::server::Readiness;
-
-/// Load balancers cut quiet connections after four minutes; a watch ends before that by itself.
-const WATCH_SECONDS: u32 = 200;
 
 /// What the controllers are started with.
 pub struct Setup {
@@ -78,15 +67,6 @@ pub enum RunError {
 }
 
 type Queue = UnboundedReceiver<ObjectName>;
-type Namespaces = Vec<Option<String>>;
-
-/// What every watch needs.
-#[derive(Clone)]
-struct Watching {
-    client: Client,
-    readiness: Arc<Readiness>,
-    shutdown: CancellationToken,
-}
 
 /// Runs until `setup.shutdown` is cancelled and what was begun is finished.
 ///
@@ -196,193 +176,6 @@ fn channels(namespaces: &Namespaces, cluster_wide: bool) -> (Triggers, Queues) {
     )
 }
 
-type Writer<K> = reflector::store::Writer<K>;
-
-/// The writing ends of the stores, until their watches are started.
-#[derive(Default)]
-struct Writers {
-    subscriptions: Vec<(Option<String>, Writer<DeserializeGuard<WebhookSubscription>>)>,
-    providers: Vec<(Option<String>, Writer<DeserializeGuard<WebhookProvider>>)>,
-    cluster_providers: Option<Writer<DeserializeGuard<ClusterWebhookProvider>>>,
-    secrets: Vec<(Option<String>, Writer<PartialObjectMeta<Secret>>)>,
-    namespaces: Option<Writer<PartialObjectMeta<Namespace>>>,
-}
-
-fn stores<K>(namespaces: &Namespaces, writers: &mut Vec<(Option<String>, Writer<K>)>) -> Vec<Store<K>>
-where
-    K: Resource<DynamicType = ()> + Clone + 'static,
-{
-    let open = namespaces.iter().map(|namespace| {
-        let (store, writer) = reflector::store();
-        writers.push((namespace.clone(), writer));
-        store
-    });
-    open.collect()
-}
-
-fn store<K: Resource<DynamicType = ()> + Clone + 'static>(writer: &mut Option<Writer<K>>) -> Store<K> {
-    let (store, open) = reflector::store();
-    *writer = Some(open);
-    store
-}
-
-impl Writers {
-    fn stores(&mut self, namespaces: &Namespaces, cluster_wide: bool) -> Stores {
-        Stores {
-            subscriptions: stores(namespaces, &mut self.subscriptions),
-            providers: stores(namespaces, &mut self.providers),
-            cluster_providers: cluster_wide.then(|| store(&mut self.cluster_providers)),
-            secrets: stores(namespaces, &mut self.secrets),
-            namespaces: cluster_wide.then(|| store(&mut self.namespaces)),
-        }
-    }
-
-    fn watch(self, tasks: &mut JoinSet<&'static str>, watching: &Watching, ctx: &Arc<Context>) {
-        for (namespace, writer) in self.subscriptions {
-            let (api, ctx) = (watching.api(namespace.as_deref()), Arc::clone(ctx));
-            let stream = watching.stream("subscriptions watch", api, writer, watcher_config());
-            let change = move |event| std::future::ready(changed_subscription(&ctx, &event));
-            tasks.spawn(stream.for_each(change).map(|()| "the subscriptions watch"));
-        }
-        for (namespace, writer) in self.providers {
-            let (api, ctx) = (watching.api(namespace.as_deref()), Arc::clone(ctx));
-            let stream = watching.stream("providers watch", api, writer, watcher_config());
-            let change = move |event: Change<DeserializeGuard<WebhookProvider>>| {
-                let key = ProviderKey::Namespaced(reconcile::object_name(event.object.meta()));
-                std::future::ready(changed_provider(&ctx, key, event.deleted))
-            };
-            tasks.spawn(stream.for_each(change).map(|()| "the providers watch"));
-        }
-        if let Some(writer) = self.cluster_providers {
-            let ctx = Arc::clone(ctx);
-            let api = Api::all(watching.client.clone());
-            let stream = watching.stream("cluster providers watch", api, writer, watcher_config());
-            let change = move |event: Change<DeserializeGuard<ClusterWebhookProvider>>| {
-                let key = ProviderKey::Cluster(event.object.name_any());
-                std::future::ready(changed_provider(&ctx, key, event.deleted))
-            };
-            tasks.spawn(stream.for_each(change).map(|()| "the cluster providers watch"));
-        }
-        for (namespace, writer) in self.secrets {
-            let (api, ctx) = (watching.api(namespace.as_deref()), Arc::clone(ctx));
-            let stream = watching.stream("secrets watch", api, writer, watcher_config().labels(LABEL_USE));
-            let change = move |event: Change<PartialObjectMeta<Secret>>| {
-                ctx.wake_dependents(&Target::Secret(reconcile::object_name(event.object.meta())));
-                std::future::ready(())
-            };
-            tasks.spawn(stream.for_each(change).map(|()| "the secrets watch"));
-        }
-        if let Some(writer) = self.namespaces {
-            let ctx = Arc::clone(ctx);
-            let api = Api::all(watching.client.clone());
-            let stream = watching.stream("namespaces watch", api, writer, watcher_config());
-            let change = move |_: Change<PartialObjectMeta<Namespace>>| {
-                ctx.wake_lent();
-                std::future::ready(())
-            };
-            tasks.spawn(stream.for_each(change).map(|()| "the namespaces watch"));
-        }
-    }
-}
-
-fn watcher_config() -> watcher::Config {
-    watcher::Config::default().timeout(WATCH_SECONDS)
-}
-
-/// An object that was touched.
-struct Change<K> {
-    object: K,
-    deleted: bool,
-}
-
-impl Watching {
-    fn api<K>(&self, namespace: Option<&str>) -> Api<K>
-    where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
-    {
-        match namespace {
-            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
-            None => Api::all(self.client.clone()),
-        }
-    }
-
-    /// One watch with a backoff of its own. What is not needed is dropped before it is stored: managed fields, and
-    /// the annotation in which `kubectl apply` leaves the plain values of a Secret.
-    fn stream<K>(
-        &self,
-        gate: &'static str,
-        api: Api<K>,
-        writer: Writer<K>,
-        config: watcher::Config,
-    ) -> impl Stream<Item = Change<K>> + Send + 'static
-    where
-        K: Resource<DynamicType = ()> + Clone + DeserializeOwned + fmt::Debug + Send + Sync + 'static,
-    {
-        self.readiness.require(gate);
-        let readiness = Arc::clone(&self.readiness);
-        let pulse = move |event: &watcher::Result<Event<K>>| {
-            readiness.pulse(gate, Instant::now());
-            match event {
-                Ok(Event::InitDone) => readiness.open(gate),
-                Ok(_) => {}
-                Err(error) => tracing::warn!(
-                    watch = gate,
-                    error = error as &dyn std::error::Error,
-                    "watch interrupted"
-                ),
-            }
-        };
-        watcher::watcher(api, config)
-            .default_backoff()
-            .inspect(pulse)
-            .modify(prune)
-            .reflect(writer)
-            .filter_map(|event| {
-                std::future::ready(match event {
-                    Ok(Event::Apply(object) | Event::InitApply(object)) => Some(Change {
-                        object,
-                        deleted: false,
-                    }),
-                    Ok(Event::Delete(object)) => Some(Change {
-                        object,
-                        deleted: true,
-                    }),
-                    Ok(Event::Init | Event::InitDone) | Err(_) => None,
-                })
-            })
-            .take_until(self.shutdown.clone().cancelled_owned())
-    }
-}
-
-/// The annotations that are looked at are ours and Flux's; all others may hold anything.
-fn prune<K: Resource>(object: &mut K) {
-    let metadata = object.meta_mut();
-    metadata.managed_fields = None;
-    if let Some(annotations) = &mut metadata.annotations {
-        annotations.retain(|name, _| {
-            name.starts_with(concat!("webhook-operator.io", "/"))
-                || name == crate::api::names::ANNOTATION_FLUX_REQUESTED_AT
-        });
-    }
-}
-
-fn changed_subscription(ctx: &Arc<Context>, change: &Change<DeserializeGuard<WebhookSubscription>>) {
-    let name = reconcile::object_name(change.object.meta());
-    if change.deleted {
-        ctx.forget(&name);
-    } else {
-        ctx.triggers.wake(&super::context::Party::Subscription(name));
-    }
-}
-
-fn changed_provider(ctx: &Arc<Context>, key: ProviderKey, deleted: bool) {
-    if deleted {
-        ctx.forget_provider(&key);
-    } else {
-        ctx.triggers.wake(&super::context::Party::Provider(key));
-    }
-}
-
 fn start_controllers(
     tasks: &mut JoinSet<&'static str>,
     queues: Queues,
@@ -447,6 +240,7 @@ async fn control<K, F>(
     K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
     F: Future<Output = Result<Requeue, ReconcileError>> + Send + 'static,
 {
+    let ending = shutdown.clone();
     let requests = futures::stream::unfold(queue, |mut queue| async {
         queue.recv().await.map(|name| (name, queue))
     });
@@ -464,7 +258,10 @@ async fn control<K, F>(
     applier(spawn, policy, ctx, store, requests, config)
         .for_each(|result| {
             // Errors were logged by the retry policy; an object that is gone needs nothing.
-            if let Err(ControllerError::RunnerError(error)) = result {
+            // A store that is closed while it fills is how a shutdown during the start looks.
+            if let Err(ControllerError::RunnerError(error)) = result
+                && !ending.is_cancelled()
+            {
                 tracing::error!(%error, "the controller engine failed");
             }
             std::future::ready(())

@@ -109,19 +109,6 @@ fn the_observer_counts_a_call_for_its_provider_by_its_error() {
 }
 
 #[test]
-fn a_wait_for_the_budget_counts_while_it_lasts() {
-    let metrics = Metrics::new();
-    let series = r#"webhook_operator_budget_waiting{provider="Dixa"}"#;
-    let first = metrics.budget_wait(DIXA);
-    let second = metrics.budget_wait(DIXA);
-    assert_eq!(value(&metrics, series), Some(2.0));
-    drop(first);
-    assert_eq!(value(&metrics, series), Some(1.0));
-    drop(second);
-    assert_eq!(value(&metrics, series), Some(0.0));
-}
-
-#[test]
 fn the_age_of_lists_is_that_of_the_account_listed_longest_ago() {
     let ages = ListAges::default();
     let start = Instant::now();

@@ -66,10 +66,6 @@ impl Readiness {
         }
     }
 
-    /// Does nothing.
-    #[deprecated(note = "remove the call: the client tells of answered watches; a quiet watch has no events")]
-    pub fn pulse(&self, _watch: &str, _at: Instant) {}
-
     /// The watches that were last answered more than `limit` before `now`, with how long ago that was.
     pub fn stale_watches(&self, now: Instant, limit: Duration) -> Vec<(String, Duration)> {
         self.state()

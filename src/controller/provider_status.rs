@@ -1,0 +1,184 @@
+//! What a provider object's status says.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use operator_core::reason::Reason;
+use operator_core::verdict::{self, Context as VerdictContext, Phase, Truth};
+use serde_json::json;
+
+use super::apiserver::{WriteError, guarded, params};
+use super::context::Context;
+use super::directory::{Assessment, Link, Listed};
+use super::provider::Subject;
+use super::reconcile::{GRACE, ReconcileError};
+use super::status::set_condition;
+use crate::api::v1alpha1 as api;
+use crate::api::v1alpha1::WebhookProviderStatus;
+use crate::provider::account::Trouble;
+
+/// Writes the status of a provider, if anything but time has changed.
+pub(super) async fn publish(
+    subject: &Subject,
+    ctx: &Context,
+    listed: &Listed,
+    phase: &Phase,
+) -> Result<(), ReconcileError> {
+    let generation = subject.metadata.generation.unwrap_or(0);
+    let before = &subject.status;
+    let ready = before
+        .conditions
+        .iter()
+        .find(|condition| condition.type_ == "Ready");
+    let was_ready = ready.is_some_and(|ready| ready.status == "True");
+    let now = Timestamp::now();
+    let context = VerdictContext {
+        synced_before: was_ready && before.observed_generation == Some(generation),
+        ever_synced: before.account.is_some(),
+        failing_for: failing_for(&before.conditions, now),
+        grace: GRACE,
+    };
+    let mut verdict = verdict::verdict(phase, &context);
+    if verdict.ready.truth == Truth::True {
+        verdict.ready = verdict::Condition::new(
+            Truth::True,
+            Reason::Connected,
+            "the provider answers and the credential works",
+        );
+    }
+    let mut status = before.clone();
+    status.observed_generation = Some(generation);
+    let trouble = listed.link.as_ref().and_then(|link| link.account.trouble());
+    let conditions = &mut status.conditions;
+    let mut set = |type_, condition: Option<&verdict::Condition>| {
+        set_condition(conditions, type_, condition, generation, now)
+    };
+    set("Ready", Some(&verdict.ready));
+    set("Reconciling", verdict.reconciling.as_ref());
+    set("Stalled", verdict.stalled.as_ref());
+    set("Authenticated", Some(&authenticated(listed, trouble.as_ref())));
+    let throttled = trouble
+        .as_ref()
+        .filter(|trouble| trouble.reason == Reason::Throttled);
+    set(
+        "Throttled",
+        throttled
+            .map(|trouble| verdict::Condition::new(Truth::True, trouble.reason, trouble.message.as_str()))
+            .as_ref(),
+    );
+    let assessment = listed
+        .link
+        .as_ref()
+        .map(|link| link.assessment())
+        .unwrap_or_default();
+    let tripped = assessment.token.is_some();
+    set("Guarded", verdict.stalled.clone().filter(|_| tripped).as_ref());
+    status.guard = assessment
+        .token
+        .as_ref()
+        .map(|token| guard_status(token, &assessment, before, now));
+    if let Some(link) = listed.link.as_ref().filter(|_| listed.problem.is_none()) {
+        fill_in(&mut status, subject, link, &assessment);
+    }
+    if status == *before {
+        return Ok(());
+    }
+    let operations = vec![json!({"op": "add", "path": "/status", "value": status})];
+    let patch = guarded(subject.metadata.resource_version.as_deref(), operations)?;
+    subject
+        .api(ctx)
+        .patch_subresource("status", subject.name(), &params(), &patch)
+        .await
+        .map_err(WriteError::of)?;
+    Ok(())
+}
+
+/// What only a LIST can tell.
+fn fill_in(status: &mut WebhookProviderStatus, subject: &Subject, link: &Link, assessment: &Assessment) {
+    status.capabilities = link
+        .account
+        .adapter()
+        .capabilities()
+        .listed
+        .iter()
+        .map(|&name| name.to_owned())
+        .collect();
+    let Some(snapshot) = link.account.snapshot() else {
+        return;
+    };
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let remote = count(snapshot.len());
+    let managed = count(assessment.managed).min(remote);
+    status.subscriptions = Some(api::RemoteCount {
+        remote,
+        managed,
+        unmanaged: remote - managed,
+    });
+    if !assessment.restraint.account_unproven {
+        let formerly = link.formerly.read().unwrap_or_else(PoisonError::into_inner);
+        status.account = Some(api::AccountStatus {
+            current: Some(link.account.id().to_string()),
+            formerly: formerly.iter().map(ToString::to_string).collect(),
+        });
+    }
+    let looked = snapshot.begun();
+    if let Some(requested) = subject.requested()
+        && looked.as_millis() > 0
+    {
+        status.last_handled_reconcile_at = Some(requested.clone());
+    }
+}
+
+fn guard_status(
+    token: &str,
+    assessment: &Assessment,
+    before: &WebhookProviderStatus,
+    now: Timestamp,
+) -> api::GuardStatus {
+    let since = before
+        .guard
+        .as_ref()
+        .filter(|guard| guard.token == token)
+        .and_then(|guard| guard.since.clone());
+    let reason = if assessment.restraint.account_unproven {
+        Reason::AccountChanged
+    } else {
+        Reason::Guarded
+    };
+    api::GuardStatus {
+        token: token.to_owned(),
+        reason: reason.to_string(),
+        since: Some(since.unwrap_or(Time(now))),
+    }
+}
+
+fn authenticated(listed: &Listed, trouble: Option<&Trouble>) -> verdict::Condition {
+    if let Some(trouble) = trouble.filter(|t| matches!(t.reason, Reason::Unauthenticated | Reason::Forbidden))
+    {
+        return verdict::Condition::new(Truth::False, trouble.reason, trouble.message.as_str());
+    }
+    let looked = listed.problem.is_none()
+        && listed
+            .link
+            .as_ref()
+            .is_some_and(|link| link.account.snapshot().is_some());
+    if looked {
+        return verdict::Condition::new(Truth::True, Reason::Connected, "");
+    }
+    verdict::Condition::new(Truth::Unknown, Reason::NotChecked, "")
+}
+
+/// How long the provider has not been Ready, by its own condition: that survives a restart.
+fn failing_for(conditions: &[Condition], now: Timestamp) -> Duration {
+    let failing = conditions
+        .iter()
+        .find(|condition| condition.type_ == "Ready" && condition.status == "False");
+    failing
+        .map(|condition| {
+            now.duration_since(condition.last_transition_time.0)
+                .unsigned_abs()
+        })
+        .unwrap_or_default()
+}

@@ -1,0 +1,188 @@
+//! From what the user wrote to what is wanted: the provider, the Secrets, the settings.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use operator_core::memory::Wanted;
+use operator_core::names::ObjectName;
+use operator_core::reason::Reason;
+
+use super::context::{Party, ProviderKey};
+use super::dereference::DereferenceError;
+use super::directory::Link;
+use super::events::Kind;
+use super::reconcile::Pass;
+use super::records::Resolved;
+use super::triggers::Target;
+use super::validate::{self, Invalid, Surroundings, Values};
+use crate::provider::dixa::KNOWN_EVENTS;
+
+impl Pass<'_> {
+    /// The provider that the spec refers to; `None` while it has not been looked at.
+    pub(super) fn provider(&self) -> Option<Result<Arc<Link>, Invalid>> {
+        let key = ProviderKey::of(&self.object.spec.provider_ref, &self.name.namespace);
+        self.depends(&key, BTreeSet::new());
+        let Some(listed) = self.ctx.directory.get(&key) else {
+            if self.ctx.provider_exists(&key) {
+                return None;
+            }
+            let message =
+                format!("spec.providerRef: {key} does not exist; create it, or correct the reference");
+            return Some(Err(Invalid::new(Reason::ProviderNotFound, message)));
+        };
+        if let Some(lent) = &listed.lent
+            && !lent.to(
+                &self.name.namespace,
+                self.ctx.namespace_labels(&self.name.namespace).as_ref(),
+            )
+        {
+            let message = format!(
+                "spec.providerRef: {key} is not lent to namespace {}; its owner can add it to spec.allowedNamespaces",
+                self.name.namespace
+            );
+            return Some(Err(Invalid::new(Reason::NamespaceNotAllowed, message)));
+        }
+        if let Some(problem) = &listed.problem {
+            let message = format!("{key}: {}: {}", problem.reason, problem.message);
+            return Some(Err(Invalid::new(Reason::ProviderNotReady, message)));
+        }
+        listed.link.map(Ok)
+    }
+
+    /// Records what a change of should wake this object.
+    pub(super) fn depends(&self, provider: &ProviderKey, secrets: BTreeSet<String>) {
+        let namespace = &self.name.namespace;
+        let secrets = secrets.into_iter().map(|name| {
+            Target::Secret(ObjectName {
+                namespace: namespace.clone(),
+                name,
+            })
+        });
+        let targets = secrets.chain([Target::Provider(provider.clone())]).collect();
+        let party = Party::Subscription(self.name.clone());
+        if self.ctx.index.depends(&party, targets) {
+            // The provider's finalizer depends on whether anybody refers to it.
+            self.ctx.triggers.wake(&Party::Provider(provider.clone()));
+        }
+    }
+
+    /// From here on, this account is spoken to.
+    pub(super) fn use_link(&mut self, link: &Arc<Link>) {
+        let account = self
+            .object
+            .status
+            .as_ref()
+            .and_then(|status| status.identity.as_ref());
+        self.account_unproven = account.is_some_and(|identity| !link.knows(&identity.account));
+        self.link = Some(Arc::clone(link));
+    }
+
+    /// The wish, from what was resolved before while nothing that it depends on has changed.
+    pub(super) async fn resolve(&mut self, link: &Link) -> Result<Resolved, DereferenceError> {
+        let spec = &self.object.spec;
+        let references = validate::references(spec);
+        let published = spec
+            .signing
+            .as_ref()
+            .map(|signing| signing.publish_provider_key.secret_name.clone());
+        let names = references
+            .iter()
+            .map(|(reference, _)| reference.name.clone())
+            .chain(published);
+        let key = ProviderKey::of(&spec.provider_ref, &self.name.namespace);
+        self.depends(&key, names.collect());
+        let generation = self.object.metadata.generation.unwrap_or(0);
+        let mut secrets = Vec::with_capacity(references.len());
+        for (reference, _) in &references {
+            let version = self.ctx.secret_version(&self.name.namespace, reference).await?;
+            secrets.push((reference.name.clone(), version));
+        }
+        if let Some(known) = &self.record.resolved
+            && known.generation == generation
+            && known.secrets == secrets
+        {
+            return Ok(known.clone());
+        }
+        self.load_settings(link).await?;
+        self.record.resolved.clone().ok_or_else(|| {
+            DereferenceError::Invalid(Invalid::new(Reason::InvalidSpec, "the spec asks for nothing"))
+        })
+    }
+
+    /// Reads the Secrets and makes the complete wish of them.
+    pub(super) async fn load_settings(&mut self, link: &Link) -> Result<(), DereferenceError> {
+        let spec = &self.object.spec;
+        let (mut values, mut secrets) = (Values::new(), Vec::new());
+        for (reference, keys) in validate::references(spec) {
+            let version = self
+                .ctx
+                .secret_values(&self.name.namespace, &reference, &keys, &mut values)
+                .await?;
+            secrets.push((reference.name, version));
+        }
+        let around = Surroundings {
+            name: &self.name,
+            owner: &self.owner,
+            capabilities: link.account.adapter().capabilities(),
+            allow_insecure_http: self.ctx.config.allow_insecure_http,
+            values: &values,
+        };
+        let settings = validate::validate(spec, &around).map_err(DereferenceError::Invalid)?;
+        let key = &self.ctx.hash_key;
+        let wanted = settings.iter().map(|(remote_key, settings)| {
+            let view = settings.view(key);
+            let events = settings.events.iter().cloned().collect();
+            Wanted {
+                key: remote_key.clone(),
+                view,
+                digest: view.digest(key),
+                events,
+            }
+        });
+        self.record.resolved = Some(Resolved {
+            generation: self.object.metadata.generation.unwrap_or(0),
+            secrets,
+            wanted: wanted.collect(),
+            host: settings
+                .first()
+                .map(|(_, settings)| settings.url.host().to_owned())
+                .unwrap_or_default(),
+        });
+        self.settings = Some(settings);
+        Ok(())
+    }
+
+    /// Unknown events are sent all the same, since the sets are open; a typing error should still be noticed.
+    pub(super) fn warn_of_unknown_events(&mut self) {
+        let generation = self.generation();
+        if self
+            .record
+            .warned_events
+            .is_some_and(|warned| warned >= generation)
+        {
+            return;
+        }
+        // Said once a generation: an object that was in sync with this generation has been told already.
+        let told = self
+            .object
+            .status
+            .as_ref()
+            .and_then(|status| status.last_synced_generation)
+            == Some(generation);
+        self.record.warned_events = Some(generation);
+        let unknown = self
+            .object
+            .spec
+            .events
+            .iter()
+            .filter(|event| !KNOWN_EVENTS.contains(&event.as_str()));
+        let unknown: Vec<&str> = unknown.map(String::as_str).collect();
+        if !told && !unknown.is_empty() {
+            let note = format!(
+                "spec.events: not among the events known to this version, and sent as they are: {}",
+                unknown.join(", ")
+            );
+            self.tell(Kind::Warning, "UnknownEvents", "Validate", note);
+        }
+    }
+}

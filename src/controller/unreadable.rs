@@ -1,0 +1,71 @@
+//! Objects that this version of the operator cannot read: said so on the object itself, and the others go on.
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::Resource;
+use kube::core::error_boundary::InvalidObject;
+use kube::runtime::controller::Action as Requeue;
+use operator_core::reason::Reason;
+use serde_json::json;
+
+use super::apiserver::{WriteError, guarded, params};
+use super::context::Context;
+use super::events::{Kind, News};
+use super::reconcile::ReconcileError;
+use crate::api::v1alpha1::WebhookSubscription;
+
+impl Context {
+    /// An object that this version cannot read is said so on the object itself; the others go on.
+    pub(super) async fn report_unreadable(&self, invalid: &InvalidObject) -> Result<Requeue, ReconcileError> {
+        let metadata = &invalid.metadata;
+        let name = super::reconcile::object_name(metadata);
+        let version = metadata.resource_version.clone();
+        if !self
+            .records
+            .first_unreadable(&name, metadata.generation.unwrap_or(0))
+        {
+            return Ok(Requeue::await_change());
+        }
+        // serde's text can quote what it did not understand; a spec holds no secrets but may hold anything.
+        tracing::warn!(subscription = %name, "this object cannot be read by this version of the operator");
+        let message = "this version of the operator cannot read the object: a field has a value of an unknown kind; \
+                       compare it with `kubectl explain webhooksubscription.spec`";
+        let generation = metadata.generation.unwrap_or(0);
+        let time = Timestamp::now().to_string();
+        let condition = |type_: &str, status: &str| {
+            json!({"type": type_, "status": status, "reason": Reason::InvalidSpec.as_str(), "message": message,
+                   "observedGeneration": generation, "lastTransitionTime": time})
+        };
+        let conditions = json!([condition("Ready", "False"), condition("Stalled", "True")]);
+        let operations = vec![
+            json!({"op": "add", "path": "/status/observedGeneration", "value": generation}),
+            json!({"op": "add", "path": "/status/conditions", "value": conditions}),
+        ];
+        let patch = guarded(version.as_deref(), operations)?;
+        let api = kube::Api::<kube::api::DynamicObject>::namespaced_with(
+            self.client.clone(),
+            &name.namespace,
+            &kube::api::ApiResource::erase::<WebhookSubscription>(&()),
+        );
+        api.patch_subresource("status", &name.name, &params(), &patch)
+            .await
+            .map_err(WriteError::of)?;
+        let about = ObjectReference {
+            api_version: Some(WebhookSubscription::api_version(&()).into_owned()),
+            kind: Some(WebhookSubscription::kind(&()).into_owned()),
+            namespace: metadata.namespace.clone(),
+            name: metadata.name.clone(),
+            uid: metadata.uid.clone(),
+            ..ObjectReference::default()
+        };
+        let note = message.to_owned();
+        self.events.publish(News {
+            about,
+            kind: Kind::Warning,
+            reason: "InvalidSpec",
+            action: "Reconcile",
+            note,
+        });
+        Ok(Requeue::await_change())
+    }
+}

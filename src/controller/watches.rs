@@ -1,0 +1,221 @@
+//! The watches: each fills a store and says which object was touched.
+
+use std::fmt;
+use std::sync::Arc;
+
+use futures::{FutureExt, Stream, StreamExt};
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::runtime::WatchStreamExt;
+use kube::runtime::reflector::{self, Store};
+use kube::runtime::watcher::{self, Event};
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::context::{Context, ProviderKey, Stores};
+use super::reconcile;
+use super::triggers::Target;
+use crate::api::names::LABEL_USE;
+use crate::api::v1alpha1::{ClusterWebhookProvider, WebhookProvider, WebhookSubscription};
+use crate::cluster::WATCH_TIMEOUT;
+use crate::server::Readiness;
+
+/// The watched namespaces; `None` stands for all of them.
+pub(super) type Namespaces = Vec<Option<String>>;
+
+/// What every watch needs.
+#[derive(Clone)]
+pub(super) struct Watching {
+    pub(super) client: Client,
+    pub(super) readiness: Arc<Readiness>,
+    pub(super) shutdown: CancellationToken,
+}
+
+type Writer<K> = reflector::store::Writer<K>;
+
+/// The writing ends of the stores, until their watches are started.
+#[derive(Default)]
+pub(super) struct Writers {
+    subscriptions: Vec<(Option<String>, Writer<DeserializeGuard<WebhookSubscription>>)>,
+    providers: Vec<(Option<String>, Writer<DeserializeGuard<WebhookProvider>>)>,
+    cluster_providers: Option<Writer<DeserializeGuard<ClusterWebhookProvider>>>,
+    secrets: Vec<(Option<String>, Writer<PartialObjectMeta<Secret>>)>,
+    namespaces: Option<Writer<PartialObjectMeta<Namespace>>>,
+}
+
+fn stores<K>(namespaces: &Namespaces, writers: &mut Vec<(Option<String>, Writer<K>)>) -> Vec<Store<K>>
+where
+    K: Resource<DynamicType = ()> + Clone + 'static,
+{
+    let open = namespaces.iter().map(|namespace| {
+        let (store, writer) = reflector::store();
+        writers.push((namespace.clone(), writer));
+        store
+    });
+    open.collect()
+}
+
+fn store<K: Resource<DynamicType = ()> + Clone + 'static>(writer: &mut Option<Writer<K>>) -> Store<K> {
+    let (store, open) = reflector::store();
+    *writer = Some(open);
+    store
+}
+
+impl Writers {
+    pub(super) fn stores(&mut self, namespaces: &Namespaces, cluster_wide: bool) -> Stores {
+        Stores {
+            subscriptions: stores(namespaces, &mut self.subscriptions),
+            providers: stores(namespaces, &mut self.providers),
+            cluster_providers: cluster_wide.then(|| store(&mut self.cluster_providers)),
+            secrets: stores(namespaces, &mut self.secrets),
+            namespaces: cluster_wide.then(|| store(&mut self.namespaces)),
+        }
+    }
+
+    pub(super) fn watch(self, tasks: &mut JoinSet<&'static str>, watching: &Watching, ctx: &Arc<Context>) {
+        for (namespace, writer) in self.subscriptions {
+            let (api, ctx) = (watching.api(namespace.as_deref()), Arc::clone(ctx));
+            let stream = watching.stream("subscriptions watch", api, writer, watcher_config());
+            let change = move |event| std::future::ready(changed_subscription(&ctx, &event));
+            tasks.spawn(stream.for_each(change).map(|()| "the subscriptions watch"));
+        }
+        for (namespace, writer) in self.providers {
+            let (api, ctx) = (watching.api(namespace.as_deref()), Arc::clone(ctx));
+            let stream = watching.stream("providers watch", api, writer, watcher_config());
+            let change = move |event: Change<DeserializeGuard<WebhookProvider>>| {
+                let key = ProviderKey::Namespaced(reconcile::object_name(event.object.meta()));
+                std::future::ready(changed_provider(&ctx, key, event.deleted))
+            };
+            tasks.spawn(stream.for_each(change).map(|()| "the providers watch"));
+        }
+        if let Some(writer) = self.cluster_providers {
+            let ctx = Arc::clone(ctx);
+            let api = Api::all(watching.client.clone());
+            let stream = watching.stream("cluster providers watch", api, writer, watcher_config());
+            let change = move |event: Change<DeserializeGuard<ClusterWebhookProvider>>| {
+                let key = ProviderKey::Cluster(event.object.name_any());
+                std::future::ready(changed_provider(&ctx, key, event.deleted))
+            };
+            tasks.spawn(stream.for_each(change).map(|()| "the cluster providers watch"));
+        }
+        for (namespace, writer) in self.secrets {
+            let (api, ctx) = (watching.api(namespace.as_deref()), Arc::clone(ctx));
+            let stream = watching.stream("secrets watch", api, writer, watcher_config().labels(LABEL_USE));
+            let change = move |event: Change<PartialObjectMeta<Secret>>| {
+                ctx.wake_dependents(&Target::Secret(reconcile::object_name(event.object.meta())));
+                std::future::ready(())
+            };
+            tasks.spawn(stream.for_each(change).map(|()| "the secrets watch"));
+        }
+        if let Some(writer) = self.namespaces {
+            let ctx = Arc::clone(ctx);
+            let api = Api::all(watching.client.clone());
+            let stream = watching.stream("namespaces watch", api, writer, watcher_config());
+            let change = move |_: Change<PartialObjectMeta<Namespace>>| {
+                ctx.wake_lent();
+                std::future::ready(())
+            };
+            tasks.spawn(stream.for_each(change).map(|()| "the namespaces watch"));
+        }
+    }
+}
+
+fn watcher_config() -> watcher::Config {
+    watcher::Config::default().timeout(u32::try_from(WATCH_TIMEOUT.as_secs()).unwrap_or(u32::MAX))
+}
+
+/// An object that was touched.
+struct Change<K> {
+    object: K,
+    deleted: bool,
+}
+
+impl Watching {
+    fn api<K>(&self, namespace: Option<&str>) -> Api<K>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        match namespace {
+            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
+            None => Api::all(self.client.clone()),
+        }
+    }
+
+    /// One watch with a backoff of its own. What is not needed is dropped before it is stored: managed fields, and
+    /// the annotation in which `kubectl apply` leaves the plain values of a Secret.
+    fn stream<K>(
+        &self,
+        gate: &'static str,
+        api: Api<K>,
+        writer: Writer<K>,
+        config: watcher::Config,
+    ) -> impl Stream<Item = Change<K>> + Send + 'static
+    where
+        K: Resource<DynamicType = ()> + Clone + DeserializeOwned + fmt::Debug + Send + Sync + 'static,
+    {
+        self.readiness.require(gate);
+        let readiness = Arc::clone(&self.readiness);
+        let notice = move |event: &watcher::Result<Event<K>>| match event {
+            Ok(Event::InitDone) => readiness.open(gate),
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(
+                    watch = gate,
+                    error = error as &dyn std::error::Error,
+                    "watch interrupted"
+                );
+            }
+        };
+        watcher::watcher(api, config)
+            .default_backoff()
+            .inspect(notice)
+            .modify(prune)
+            .reflect(writer)
+            .filter_map(|event| {
+                std::future::ready(match event {
+                    Ok(Event::Apply(object) | Event::InitApply(object)) => Some(Change {
+                        object,
+                        deleted: false,
+                    }),
+                    Ok(Event::Delete(object)) => Some(Change {
+                        object,
+                        deleted: true,
+                    }),
+                    Ok(Event::Init | Event::InitDone) | Err(_) => None,
+                })
+            })
+            .take_until(self.shutdown.clone().cancelled_owned())
+    }
+}
+
+/// The annotations that are looked at are ours and Flux's; all others may hold anything.
+fn prune<K: Resource>(object: &mut K) {
+    let metadata = object.meta_mut();
+    metadata.managed_fields = None;
+    if let Some(annotations) = &mut metadata.annotations {
+        annotations.retain(|name, _| {
+            name.starts_with(concat!("webhook-operator.io", "/"))
+                || name == crate::api::names::ANNOTATION_FLUX_REQUESTED_AT
+        });
+    }
+}
+
+fn changed_subscription(ctx: &Arc<Context>, change: &Change<DeserializeGuard<WebhookSubscription>>) {
+    let name = reconcile::object_name(change.object.meta());
+    if change.deleted {
+        ctx.forget(&name);
+    } else {
+        ctx.triggers.wake(&super::context::Party::Subscription(name));
+    }
+}
+
+fn changed_provider(ctx: &Arc<Context>, key: ProviderKey, deleted: bool) {
+    if deleted {
+        ctx.forget_provider(&key);
+    } else {
+        ctx.triggers.wake(&super::context::Party::Provider(key));
+    }
+}

@@ -1,0 +1,111 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const AMPLE_DAY: u32 = 1_000_000;
+
+fn at(millis: u64) -> Moment {
+    Moment::from_millis(millis)
+}
+
+fn budget(per_minute: u32, burst: u32) -> Budget<u32> {
+    Budget::new(
+        Limits {
+            per_minute,
+            burst,
+            per_day: AMPLE_DAY,
+        },
+        at(0),
+    )
+}
+
+#[test]
+fn an_edit_jumps_the_queue_and_equals_go_in_order() {
+    let mut budget = budget(60, 1);
+    assert!(budget.request(&0, Priority::Create, at(0)));
+    assert!(!budget.request(&1, Priority::Create, at(0)));
+    assert!(!budget.request(&2, Priority::Create, at(0)));
+    assert!(!budget.request(&3, Priority::Edit, at(1)));
+    assert_eq!(budget.next_wake(at(1)), Some(at(1000)));
+    assert_eq!(budget.advance(at(1000)), [3]);
+    assert_eq!(budget.advance(at(2000)), [1]);
+    assert!(budget.request(&1, Priority::Create, at(2000)));
+    assert_eq!(budget.advance(at(3000)), [2]);
+}
+
+#[test]
+fn a_turn_that_nobody_takes_goes_to_the_next() {
+    let mut budget = budget(60, 1);
+    assert!(budget.request(&0, Priority::Create, at(0)));
+    assert!(!budget.request(&1, Priority::Create, at(0)));
+    assert_eq!(budget.advance(at(1000)), [1]);
+    assert!(!budget.request(&2, Priority::Create, at(1001)));
+    budget.withdraw(&1);
+    assert_eq!(budget.advance(at(1001)), [2]);
+}
+
+#[test]
+fn delivery_polls_take_a_tenth_even_of_an_idle_budget() {
+    let mut budget = budget(600, 10);
+    let mut sent = 0;
+    for second in 0..60 {
+        for who in 0..5 {
+            sent += u32::from(budget.request(&who, Priority::Delivery, at(second * 1000)));
+            budget.withdraw(&who);
+        }
+    }
+    assert!((55..=61).contains(&sent), "{sent}");
+}
+
+#[test]
+fn a_dead_provider_is_tried_by_one_request_at_a_time() {
+    let mut budget = budget(6000, 100);
+    for _ in 0..PAUSE_AFTER {
+        assert!(budget.request(&0, Priority::Create, at(0)));
+        budget.failed(&0, at(0), 1);
+    }
+    assert!(!budget.request(&1, Priority::Create, at(1)) && !budget.request(&2, Priority::Create, at(1)));
+    assert!(budget.is_paused(at(1)));
+    assert_eq!(budget.advance(at(60_000)).len(), 1, "one probe");
+    assert!(budget.advance(at(60_001)).is_empty());
+    budget.succeeded(&1);
+    assert_eq!(budget.advance(at(60_002)), [2]);
+}
+
+#[test]
+fn the_day_is_a_bound_of_its_own() {
+    let mut budget = Budget::new(
+        Limits {
+            per_minute: 60_000,
+            burst: 100,
+            per_day: 10,
+        },
+        at(0),
+    );
+    let sent = (0_u32..50)
+        .filter(|who| budget.request(who, Priority::Create, at(u64::from(*who))))
+        .count();
+    assert_eq!(sent, 10);
+    let day = 24 * 3600 * 1000;
+    assert_eq!(budget.next_wake(at(50)), Some(at(day)));
+    assert_eq!(budget.advance(at(day)).len(), 10);
+}
+
+proptest! {
+    #[test]
+    fn never_more_than_burst_and_rate_and_never_idle_while_somebody_waits(
+        per_minute in 1_u32..5_000, burst in 1_u32..20, gaps in proptest::collection::vec((0_u64..3_000, 0_u32..6), 1..200),
+    ) {
+        let mut budget = budget(per_minute, burst);
+        let (mut now, mut sent) = (0, 0_u64);
+        for (gap, who) in gaps {
+            now += gap;
+            sent += budget.advance(at(now)).len() as u64;
+            sent += u64::from(!budget.grants.contains_key(&who) && budget.request(&who, Priority::Create, at(now)));
+            let _ = budget.grants.remove(&who);
+            let allowed = u64::from(burst) + now * u64::from(per_minute) / 60_000;
+            prop_assert!(sent <= allowed, "{sent} of {allowed}");
+            prop_assert!(budget.waiting() == 0 || !budget.all.has_token());
+        }
+    }
+}
