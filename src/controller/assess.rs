@@ -72,7 +72,12 @@ impl Context {
     /// The ids that the provider's objects hold, save for those on their way out.
     fn known_ids(&self, key: &ProviderKey) -> Vec<Known> {
         let mut known = Vec::new();
-        for object in self.stores.subscriptions.iter().flat_map(|store| store.state()) {
+        for object in self
+            .stores
+            .subscriptions
+            .iter()
+            .flat_map(kube::runtime::reflector::Store::state)
+        {
             let Ok(object) = &object.0 else { continue };
             let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
             let going = object.metadata.deletion_timestamp.is_some();

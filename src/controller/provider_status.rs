@@ -53,7 +53,7 @@ pub(super) async fn publish(
     let trouble = listed.link.as_ref().and_then(|link| link.account.trouble());
     let conditions = &mut status.conditions;
     let mut set = |type_, condition: Option<&verdict::Condition>| {
-        set_condition(conditions, type_, condition, generation, now)
+        set_condition(conditions, type_, condition, generation, now);
     };
     set("Ready", Some(&verdict.ready));
     set("Reconciling", verdict.reconciling.as_ref());

@@ -10,7 +10,7 @@ use kube::runtime::controller::Action as Requeue;
 use kube::{Resource, ResourceExt};
 use operator_core::marker::Owner;
 use operator_core::memory::Wanted;
-use operator_core::names::{ObjectName, ObjectUid, RemoteKey};
+use operator_core::names::{ClusterId, ObjectName, ObjectUid, RemoteKey};
 use operator_core::plan::{
     Action, Adoption, Intent, KeyState, Restraint, Settled, Situation, Timing, next_action,
 };
@@ -362,7 +362,9 @@ impl Context {
         let ours = |identity: &api::Identity| {
             let clusters = self.former_cluster_ids.iter().chain([&self.cluster_id]);
             identity.object_uid == uid.as_str()
-                && clusters.map(|id| id.as_str()).any(|id| id == identity.cluster_id)
+                && clusters
+                    .map(ClusterId::as_str)
+                    .any(|id| id == identity.cluster_id)
         };
         let mut record = Record {
             uid: Some(uid.clone()),

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::future::Future;
-use std::hash::Hash;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -269,11 +268,7 @@ async fn control<K, F>(
         .await;
 }
 
-fn reference<K: Resource<DynamicType = ()>>(name: &ObjectName) -> ObjectRef<K>
-where
-    K: Resource,
-    (): Eq + Hash,
-{
+fn reference<K: Resource<DynamicType = ()>>(name: &ObjectName) -> ObjectRef<K> {
     let reference = ObjectRef::new(&name.name);
     if name.namespace.is_empty() {
         reference

@@ -67,7 +67,7 @@ impl Pass<'_> {
             .await?
         {
             Stored::Yes(version, Part::Is(fingerprint)) => {
-                self.record.published = Some((version, fingerprint))
+                self.record.published = Some((version, fingerprint));
             }
             Stored::Yes(..) | Stored::Later => {}
             Stored::No(reason, message) => {

@@ -79,7 +79,10 @@ impl Writers {
         for (namespace, writer) in self.subscriptions {
             let (api, ctx) = (watching.api(namespace.as_deref()), Arc::clone(ctx));
             let stream = watching.stream("subscriptions watch", api, writer, watcher_config());
-            let change = move |event| std::future::ready(changed_subscription(&ctx, &event));
+            let change = move |event| {
+                changed_subscription(&ctx, &event);
+                std::future::ready(())
+            };
             tasks.spawn(stream.for_each(change).map(|()| "the subscriptions watch"));
         }
         for (namespace, writer) in self.providers {
@@ -87,7 +90,8 @@ impl Writers {
             let stream = watching.stream("providers watch", api, writer, watcher_config());
             let change = move |event: Change<DeserializeGuard<WebhookProvider>>| {
                 let key = ProviderKey::Namespaced(reconcile::object_name(event.object.meta()));
-                std::future::ready(changed_provider(&ctx, key, event.deleted))
+                changed_provider(&ctx, key, event.deleted);
+                std::future::ready(())
             };
             tasks.spawn(stream.for_each(change).map(|()| "the providers watch"));
         }
@@ -97,7 +101,8 @@ impl Writers {
             let stream = watching.stream("cluster providers watch", api, writer, watcher_config());
             let change = move |event: Change<DeserializeGuard<ClusterWebhookProvider>>| {
                 let key = ProviderKey::Cluster(event.object.name_any());
-                std::future::ready(changed_provider(&ctx, key, event.deleted))
+                changed_provider(&ctx, key, event.deleted);
+                std::future::ready(())
             };
             tasks.spawn(stream.for_each(change).map(|()| "the cluster providers watch"));
         }

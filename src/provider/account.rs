@@ -254,7 +254,9 @@ impl<P: Party> Account<P> {
         let mut list = std::pin::pin!(None);
         loop {
             let (granted, wake, start) = self.advance();
-            granted.iter().for_each(|party| self.waker.wake(party));
+            for party in &granted {
+                self.waker.wake(party);
+            }
             if let Some(begun) = start {
                 list.set(Some(self.list(begun)));
             }
@@ -334,7 +336,9 @@ impl<P: Party> Account<P> {
                 None => state.lookers.keys().cloned().collect(),
             }
         };
-        woken.iter().for_each(|party| self.waker.wake(party));
+        for party in &woken {
+            self.waker.wake(party);
+        }
     }
 
     /// All pages, of which the first has its permit already.
