@@ -257,3 +257,6 @@ impl Entry {
         self.saw(remote, at);
     }
 }
+
+#[cfg(test)]
+mod tests;

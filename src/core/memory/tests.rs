@@ -1,0 +1,305 @@
+use super::*;
+use crate::hash::HashKey;
+use crate::view::Part;
+
+fn digest(text: &str) -> Fingerprint {
+    HashKey::new([5; 32]).fingerprint("test", [text.as_bytes()])
+}
+
+fn key() -> RemoteKey {
+    RemoteKey::single()
+}
+
+fn at(seconds: u64) -> Moment {
+    Moment::from_millis(seconds * 1000)
+}
+
+fn wish() -> Wanted {
+    let mut view = View::default();
+    view.set(Field::Url, Part::Is(digest("url")));
+    view.set(Field::Headers, Part::Absent);
+    Wanted {
+        key: key(),
+        view,
+        digest: digest("wish"),
+        events: Vec::new(),
+    }
+}
+
+fn remote() -> Remote {
+    let mut view = wish().view;
+    view.set(Field::Headers, Part::Unknown);
+    Remote {
+        id: ExternalId::parse("r1").unwrap(),
+        marker: None,
+        view,
+        created: None,
+    }
+}
+
+fn fault(disposition: Disposition, may_have_taken_effect: bool) -> Fault {
+    Fault {
+        reason: Reason::ProviderUnavailable,
+        message: "503".into(),
+        disposition,
+        may_have_taken_effect,
+    }
+}
+
+/// A memory with an open entry that was stored at second 10.
+fn intended() -> Memory {
+    let mut memory = Memory::default();
+    memory.intend(&[&wish()], at(10));
+    memory
+}
+
+fn pending(memory: &Memory) -> Option<&Pending> {
+    memory.entries.get(&key())?.pending.as_ref()
+}
+
+fn blocked(memory: &Memory) -> &Failure {
+    memory.entries[&key()].failure.as_ref().unwrap()
+}
+
+#[test]
+fn an_entry_says_what_is_going_to_be_sent_and_counts_its_attempts() {
+    let mut memory = intended();
+    let first = pending(&memory).unwrap().clone();
+    assert_eq!(first.attempt, 1);
+    assert_eq!(first.certainty, Certainty::NotSent { opened: at(10) });
+    assert_eq!(first.target.url, wish().view.get(Field::Url));
+    assert_eq!(first.target.applied, Some(wish().digest));
+    assert_eq!(first.target.sent, Some(Sent::all_of(&wish().view)));
+    memory.intend(&[&wish()], at(20));
+    assert_eq!(pending(&memory).unwrap().attempt, 2);
+}
+
+#[test]
+fn after_a_restart_nobody_knows_whether_an_open_create_was_sent() {
+    let memory = intended().after_restart(at(30));
+    let pending = pending(&memory).unwrap();
+    assert_eq!(pending.certainty, Certainty::Unknown { since: at(30) });
+    assert_eq!(pending.target.applied, Some(wish().digest));
+}
+
+#[test]
+fn a_restart_keeps_what_status_tells_and_nothing_else() {
+    let mut memory = intended();
+    memory.finalizer = true;
+    memory.created(&wish(), remote(), true, at(11));
+    memory.failed(&key(), None, fault(Disposition::Backoff, true), at(12), 1);
+    memory.gone.insert(ExternalId::parse("r0").unwrap());
+    let before = memory.entries[&key()].clone();
+    let memory = memory.after_restart(at(30));
+    let after = &memory.entries[&key()];
+    assert!(memory.finalizer && memory.gone.is_empty());
+    assert_eq!(
+        (&after.id, after.applied, after.sent),
+        (&before.id, before.applied, before.sent)
+    );
+    assert_eq!((&after.seen, &after.failure, after.doubted), (&None, &None, None));
+}
+
+#[test]
+fn a_key_that_status_tells_nothing_of_is_not_kept_over_a_restart() {
+    let mut memory = Memory::default();
+    memory.failed(&key(), None, fault(Disposition::Backoff, false), at(12), 1);
+    assert!(memory.after_restart(at(30)).entries.is_empty());
+}
+
+#[test]
+fn a_create_that_worked_closes_its_entry_and_is_ours() {
+    let mut memory = intended();
+    memory.created(&wish(), remote(), true, at(11));
+    let entry = &memory.entries[&key()];
+    assert_eq!(entry.pending, None);
+    assert_eq!(entry.id, Some(remote().id));
+    assert_eq!((entry.hold, entry.applied), (Hold::Owned, Some(wish().digest)));
+    assert!(entry.unverifiable.is_empty() && entry.not_kept.is_empty());
+}
+
+#[test]
+fn a_create_whose_outcome_is_unknown_keeps_its_entry_from_that_moment_on() {
+    let mut memory = intended();
+    memory.create_failed(&wish(), fault(Disposition::Backoff, true), at(12), 1);
+    let certainty = pending(&memory).unwrap().certainty;
+    assert_eq!(certainty, Certainty::Unknown { since: at(12) });
+    let mut memory = intended();
+    memory.create_failed(&wish(), fault(Disposition::WaitForChange, true), at(12), 1);
+    assert!(pending(&memory).is_some());
+}
+
+#[test]
+fn a_create_that_was_refused_for_now_keeps_its_entry_as_not_sent() {
+    let mut memory = intended();
+    memory.create_failed(&wish(), fault(Disposition::Backoff, false), at(12), 1);
+    let certainty = pending(&memory).unwrap().certainty;
+    assert_eq!(certainty, Certainty::NotSent { opened: at(10) });
+}
+
+#[test]
+fn a_create_that_was_refused_for_good_closes_its_entry() {
+    let mut memory = intended();
+    memory.create_failed(&wish(), fault(Disposition::WaitForChange, false), at(12), 1);
+    assert_eq!(pending(&memory), None);
+    assert_eq!(blocked(&memory).until, None);
+}
+
+#[test]
+fn storing_that_failed_makes_only_unsent_entries_doubtful() {
+    let mut memory = intended();
+    memory.intend_failed(&[key()]);
+    assert_eq!(pending(&memory).unwrap().target.applied, None);
+    let mut memory = intended().after_restart(at(30));
+    memory.intend_failed(&[key()]);
+    assert_eq!(pending(&memory).unwrap().target.applied, Some(wish().digest));
+}
+
+#[test]
+fn failures_of_the_same_wish_add_up_and_another_wish_starts_anew() {
+    let mut memory = Memory::default();
+    let mut fail = |wish: &str, seconds| {
+        let fault = fault(Disposition::Backoff, false);
+        memory.failed(&key(), Some(digest(wish)), fault, at(seconds), 1);
+        let failure = blocked(&memory);
+        (failure.count, failure.since)
+    };
+    assert_eq!(fail("a", 1), (1, at(1)));
+    assert_eq!(fail("a", 2), (2, at(1)));
+    assert_eq!(fail("b", 3), (1, at(3)));
+}
+
+#[test]
+fn a_failure_waits_as_its_disposition_says() {
+    let until = |disposition, digest: Option<Fingerprint>| {
+        let mut memory = Memory::default();
+        memory.failed(&key(), digest, fault(disposition, false), at(100), 1);
+        blocked(&memory).until
+    };
+    let after = |seconds| Disposition::After(Duration::from_secs(seconds));
+    assert_eq!(until(after(7), None), Some(at(107)));
+    assert_eq!(until(Disposition::WaitForChange, Some(digest("wish"))), None);
+    assert_eq!(
+        until(Disposition::WaitForChange, None),
+        Some(at(100).after(REFUSED_REST))
+    );
+    let backoff = until(Disposition::Backoff, None).unwrap();
+    assert!(backoff > at(100) && backoff <= at(101));
+}
+
+#[test]
+fn only_what_was_read_after_a_lost_reply_counts() {
+    let mut memory = Memory::default();
+    assert!(memory.entry(&key()).trusts(at(1)));
+    memory.failed(&key(), None, fault(Disposition::Backoff, true), at(12), 1);
+    assert!(!memory.entry(&key()).trusts(at(12)));
+    assert!(memory.entry(&key()).trusts(at(13)));
+}
+
+#[test]
+fn a_lost_update_makes_what_was_sent_unknown_and_a_lost_deletion_does_not() {
+    let lost = |digest| {
+        let mut memory = intended();
+        memory.created(&wish(), remote(), true, at(11));
+        memory.failed(&key(), digest, fault(Disposition::Backoff, true), at(12), 1);
+        memory.entries[&key()].sent.unwrap()
+    };
+    let hidden = FieldSet::of(&[Field::Headers]);
+    let differing = |sent: Sent| sent.differing(&wish().view).intersection(hidden);
+    assert_eq!(differing(lost(Some(digest("edit")))), hidden);
+    assert!(differing(lost(None)).is_empty());
+}
+
+#[test]
+fn a_read_that_works_ends_an_outage_but_not_a_refusal() {
+    let after_read = |disposition| {
+        let mut memory = Memory::default();
+        memory.failed(&key(), Some(digest("wish")), fault(disposition, false), at(1), 1);
+        memory.read(&key(), Some(remote()), at(2));
+        memory.entries[&key()].failure.is_some()
+    };
+    assert!(!after_read(Disposition::Backoff));
+    assert!(after_read(Disposition::WaitForChange));
+}
+
+#[test]
+fn a_read_that_finds_it_ends_its_absence() {
+    let mut memory = Memory::default();
+    memory.note(&Note::Missing(key()), &[], at(1));
+    memory.read(&key(), None, at(2));
+    let entry = memory.entries[&key()].clone();
+    assert_eq!((entry.missing_since, entry.absent_at), (Some(at(1)), Some(at(2))));
+    memory.read(&key(), Some(remote()), at(3));
+    let entry = memory.entries[&key()].clone();
+    assert_eq!((entry.missing_since, entry.absent_at), (None, None));
+    assert_eq!(entry.seen.unwrap().at, at(3));
+}
+
+#[test]
+fn what_an_entry_made_is_owned_and_known_and_anything_else_is_adopted_and_unknown() {
+    let adopted = |by_entry| {
+        let mut memory = intended();
+        memory.adopted(&key(), Hold::Adopted, by_entry, remote(), at(12));
+        memory.entries[&key()].clone()
+    };
+    let ours = adopted(true);
+    assert_eq!((ours.hold, ours.applied), (Hold::Owned, Some(wish().digest)));
+    assert_eq!(ours.sent, Some(Sent::all_of(&wish().view)));
+    let other = adopted(false);
+    assert_eq!(
+        (other.hold, other.applied, other.sent),
+        (Hold::Adopted, None, None)
+    );
+    assert_eq!((ours.pending, other.pending), (None, None));
+}
+
+#[test]
+fn an_edit_ends_a_row_of_repairs_and_clears_what_was_not_kept() {
+    let mut memory = intended();
+    memory.created(&wish(), remote(), true, at(11));
+    let url = FieldSet::of(&[Field::Url]);
+    let mut stubborn = remote();
+    stubborn.view.set(Field::Url, Part::Is(digest("other")));
+    memory.updated(&wish(), url, stubborn, true, at(12));
+    assert_eq!(memory.entries[&key()].not_kept, url);
+    assert_eq!(memory.entries[&key()].repairs, (1, at(12)));
+    let edited = Wanted {
+        digest: digest("edited"),
+        ..wish()
+    };
+    memory.updated(&edited, url, remote(), false, at(13));
+    assert!(memory.entries[&key()].not_kept.is_empty());
+    assert_eq!(memory.entries[&key()].repairs, (0, at(13)));
+}
+
+#[test]
+fn what_is_noted_as_applied_starts_with_a_clean_slate_only_for_another_wish() {
+    let noted = |applied| {
+        let mut memory = Memory::default();
+        let url = FieldSet::of(&[Field::Url]);
+        *memory.entry(&key()) = Entry {
+            applied,
+            not_kept: url,
+            unverifiable: url,
+            ..Entry::default()
+        };
+        memory.note(&Note::Applied(key()), &[wish()], at(1));
+        let entry = &memory.entries[&key()];
+        assert_eq!(entry.applied, Some(wish().digest));
+        assert_eq!(entry.sent, Some(Sent::all_of(&wish().view)));
+        (entry.not_kept.is_empty(), entry.unverifiable.is_empty())
+    };
+    assert_eq!(noted(Some(wish().digest)), (false, false));
+    assert_eq!(noted(None), (true, true));
+}
+
+#[test]
+fn what_was_deleted_is_remembered_as_gone_with_or_without_a_key() {
+    let mut memory = intended();
+    memory.created(&wish(), remote(), true, at(11));
+    memory.deleted(Some(&key()), &remote().id);
+    assert!(memory.entries.is_empty() && memory.gone.contains(&remote().id));
+    let mut memory = Memory::default();
+    memory.deleted(None, &remote().id);
+    assert!(memory.gone.contains(&remote().id));
+}
