@@ -1,0 +1,160 @@
+//! What each part of the product may not name. A wall is given one file and returns its breaches.
+
+use crate::sources::Source;
+
+/// Crates that bring Kubernetes.
+const KUBERNETES: &[&str] = &["kube", "k8s_openapi"];
+
+/// Modules of our own that are above the providers, or beside them.
+const ABOVE_PROVIDERS: &[&str] = &[
+    "crate::api",
+    "crate::cli",
+    "crate::cluster",
+    "crate::config",
+    "crate::controller",
+    "crate::crd",
+    "crate::leader",
+    "crate::metrics",
+    "crate::run",
+    "crate::server",
+    "crate::telemetry",
+];
+
+/// Decisions are functions of values: nothing that has effects, or that differs from call to call.
+pub(crate) fn core(source: &Source) -> Vec<String> {
+    if !source.path.starts_with("src/core/") {
+        return Vec::new();
+    }
+    let effects = [
+        "std::env",
+        "std::fs",
+        "std::io",
+        "std::net",
+        "std::os",
+        "std::process",
+        "std::thread",
+        "std::time::Instant",
+        "std::time::SystemTime",
+        "Instant::now",
+        "SystemTime::now",
+        "std::collections::hash_map::RandomState",
+        "rand",
+        "getrandom",
+        "jiff",
+        "tokio",
+        "futures",
+        "reqwest",
+        "tracing",
+    ];
+    let mut breaches = named(source, &effects);
+    breaches.extend(named(source, KUBERNETES));
+    // A lock or a lazy value is state between calls; tests may share what is dear to make.
+    if !source.is_test() {
+        breaches.extend(named(source, &["std::sync"]));
+    }
+    if source.asyncs > 0 {
+        breaches.push(format!("{} is async", source.path));
+    }
+    breaches
+}
+
+/// Adapters speak to providers and know nothing of Kubernetes or of who calls them.
+pub(crate) fn provider(source: &Source) -> Vec<String> {
+    if !source.is_in("provider") {
+        return Vec::new();
+    }
+    let mut breaches = named(source, KUBERNETES);
+    breaches.extend(named(source, ABOVE_PROVIDERS));
+    breaches
+}
+
+/// Controllers speak to providers through the adapters' interface: no client, no path, no body of a request.
+pub(crate) fn controller(source: &Source) -> Vec<String> {
+    if !source.is_in("controller") {
+        return Vec::new();
+    }
+    let wire =
+        ["answer", "filter", "list", "request"].map(|module| format!("crate::provider::dixa::{module}"));
+    let transport =
+        ["classify", "exchange", "listing", "tls"].map(|module| format!("crate::provider::http::{module}"));
+    let others = [
+        "reqwest",
+        "hyper",
+        "rustls",
+        "crate::cli",
+        "crate::run",
+        "crate::telemetry",
+    ];
+    let forbidden: Vec<&str> = wire
+        .iter()
+        .chain(&transport)
+        .map(String::as_str)
+        .chain(others)
+        .collect();
+    named(source, &forbidden)
+}
+
+/// The users' contract stands alone, so that it can be read, and published, without the operator.
+pub(crate) fn api(source: &Source) -> Vec<String> {
+    if !source.is_in("api") {
+        return Vec::new();
+    }
+    let own = |name: &&String| {
+        name.starts_with("crate::") && !is_below(name, "crate::api") || is_below(name, "operator_core")
+    };
+    let breaches = source.names.iter().filter(own);
+    breaches
+        .map(|name| format!("{} names {name}", source.path))
+        .collect()
+}
+
+/// Output belongs to the entry point and the log; the operator starts no other program.
+pub(crate) fn process(source: &Source) -> Vec<String> {
+    let mut breaches = Vec::new();
+    if source.is_test() {
+        return breaches;
+    }
+    let entry = source.path == "src/main.rs";
+    let log = source.is_in("telemetry");
+    if !entry && !log {
+        breaches.extend(named(
+            source,
+            &["std::io::stdout", "std::io::stderr", "io::stdout", "io::stderr"],
+        ));
+    }
+    if !entry {
+        breaches.extend(named(
+            source,
+            &["std::process", "process::exit", "process::abort"],
+        ));
+    }
+    let programs = [
+        "std::process::Command",
+        "process::Command",
+        "tokio::process",
+        "rustix::runtime",
+    ];
+    breaches.extend(named(source, &programs));
+    for printing in ["print", "println", "eprint", "eprintln", "dbg"] {
+        if source.macros.contains(printing) {
+            breaches.push(format!("{} prints with {printing}!", source.path));
+        }
+    }
+    breaches
+}
+
+fn named(source: &Source, forbidden: &[&str]) -> Vec<String> {
+    let found = source
+        .names
+        .iter()
+        .filter(|name| forbidden.iter().any(|prefix| is_below(name, prefix)));
+    found
+        .map(|name| format!("{} names {name}", source.path))
+        .collect()
+}
+
+/// Whether `name` is `prefix` or something in it.
+fn is_below(name: &str, prefix: &str) -> bool {
+    name.strip_prefix(prefix)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
