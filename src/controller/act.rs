@@ -341,12 +341,9 @@ impl Pass<'_> {
                 return self.after_refused_update(wish, id, &error).await;
             }
             Err(error) => {
-                let mut fault = fault(&error);
-                // Sending the same fields again does no harm, so an unknown outcome is simply tried again.
-                fault.may_have_taken_effect = false;
                 self.record
                     .memory
-                    .failed(&wish.key, Some(wish.digest), fault, now, seed);
+                    .failed(&wish.key, Some(wish.digest), fault(&error), now, seed);
             }
         }
         Ok(None)

@@ -86,8 +86,8 @@ pub(super) fn restore(
                     .iter()
                     .filter_map(|event| EventName::parse(event).ok())
                     .collect(),
-                applied: None,
-                sent: None,
+                applied: target.and_then(|target| decode_digest(target.applied_hash.as_deref()?, key)),
+                sent: target.and_then(|target| decode_sent(target.secret_hash.as_deref()?, key)),
             },
             certainty: Certainty::Unknown { since: now },
         });
@@ -184,30 +184,34 @@ pub(super) fn pending_operations(report: &Report<'_>, now: Timestamp) -> Vec<api
         .iter()
         .filter_map(|(key, entry)| Some((key, entry.pending.as_ref()?)));
     let operation = |(key, pending): (&RemoteKey, &Pending)| {
-        let known = report
-            .before
-            .pending_operations
-            .iter()
-            .find(|known| known.key == key.as_str());
-        let known = known.filter(|known| known.attempt == pending.attempt);
-        let url_hash = match pending.target.url {
-            Part::Is(fingerprint) => encode_digest(fingerprint, report.key),
-            Part::Unknown | Part::Absent => "unknown".to_owned(),
-        };
-        known.cloned().unwrap_or_else(|| api::PendingOperation {
+        let fresh = api::PendingOperation {
             key: key.to_string(),
             verb: api::PendingVerb::Create,
             attempt: pending.attempt,
             generation: report.generation,
             started_at: Time(now),
-            external_id: None,
-            target: Some(api::PendingTarget {
-                url_hash,
-                events: pending.target.events.iter().map(ToString::to_string).collect(),
-            }),
-        })
+            target: Some(pending_target(pending, report.key)),
+        };
+        // An entry that was announced before keeps its time and generation, whatever was edited since.
+        let before = report.before.pending_operations.iter().find(|known| {
+            (&known.key, known.attempt, &known.target) == (&fresh.key, fresh.attempt, &fresh.target)
+        });
+        before.cloned().unwrap_or(fresh)
     };
     entries.map(operation).collect()
+}
+
+fn pending_target(pending: &Pending, key: &HashKey) -> api::PendingTarget {
+    let target = &pending.target;
+    api::PendingTarget {
+        url_hash: match target.url {
+            Part::Is(fingerprint) => encode_digest(fingerprint, key),
+            Part::Unknown | Part::Absent => "unknown".to_owned(),
+        },
+        applied_hash: target.applied.map(|applied| encode_digest(applied, key)),
+        secret_hash: target.sent.as_ref().map(|sent| encode_sent(sent, key)),
+        events: target.events.iter().map(ToString::to_string).collect(),
+    }
 }
 
 /// How many of the wanted remote subscriptions are there and as wanted.

@@ -171,7 +171,7 @@ pub struct PendingOperation {
     /// Which of the object's remote subscriptions it is about.
     #[schemars(length(min = 1, max = 320))]
     pub key: String,
-    /// What was asked for: `Create` or `Delete`.
+    /// What was asked for: `Create`.
     pub verb: PendingVerb,
     /// Which attempt this is, from 1.
     #[schemars(range(min = 1, max = 2_147_483_647))]
@@ -182,10 +182,6 @@ pub struct PendingOperation {
     /// When it was announced.
     #[schemars(schema_with = "super::schemas::time")]
     pub started_at: Time,
-    /// The provider's id, where it was known.
-    #[schemars(length(min = 1, max = 256))]
-    #[serde(default, rename = "externalID", skip_serializing_if = "Option::is_none")]
-    pub external_id: Option<String>,
     /// What was sent, as far as it is needed to find it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<PendingTarget>,
@@ -197,8 +193,6 @@ pub struct PendingOperation {
 pub enum PendingVerb {
     /// A subscription was to be made.
     Create,
-    /// A subscription was to be removed.
-    Delete,
 }
 
 /// What an announced request said, as far as it is needed to find its result.
@@ -208,6 +202,14 @@ pub struct PendingTarget {
     /// Keyed hash of the URL.
     #[schemars(length(min = 1, max = 128))]
     pub url_hash: String,
+    /// Keyed hash of everything that was sent.
+    #[schemars(length(max = 256))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied_hash: Option<String>,
+    /// Keyed hashes of the parts that a provider may hide.
+    #[schemars(length(max = 128))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_hash: Option<String>,
     /// The events.
     #[schemars(length(max = 64), inner(length(min = 1, max = 128)))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
