@@ -148,13 +148,16 @@ impl World {
     /// Hidden content that was sent and not yet stored as sent is known to nobody after a crash: should the
     /// user then go back to the former wish, it stays. That is the one divergence the model excuses.
     fn forget_hidden(&mut self) {
-        let status = &self.object.status;
+        let (status, owner) = (&self.object.status, &self.owner);
         for held in &mut self.provider.held {
-            let mut stored = status.entries.values().filter_map(|entry| {
+            let marker = held.marker();
+            let mut stored = status.entries.iter().filter_map(|(key, entry)| {
                 if entry.id.as_ref() == Some(&held.id) {
                     return entry.sent;
                 }
-                entry.pending.as_ref().and_then(|pending| pending.target.sent)
+                let pending = entry.pending.as_ref();
+                let ours = marker.is_some_and(|marker| marker == owner.marker(key));
+                pending.filter(|_| ours).and_then(|pending| pending.target.sent)
             });
             let truth = crate::view::Sent::all_of(&held.content).get(Field::Headers);
             held.hidden_is_anything |= stored.all(|sent| sent.get(Field::Headers) != truth);

@@ -2,7 +2,7 @@
 
 use crate::marker::Ownership;
 use crate::memory::{Entry, Wanted};
-use crate::names::ExternalId;
+use crate::names::{ExternalId, RemoteKey};
 use crate::reason::Reason;
 use crate::remote::{Remote, Sighting, Snapshot};
 use crate::view::{Field, Part};
@@ -23,10 +23,18 @@ impl Keep<'_> {
             .map(|remote| remote.id.clone())
     }
 
-    /// Neither gone nor held by this object already.
-    fn is_free(&self, remote: &Remote) -> bool {
+    /// Neither gone nor held by this object already, nor perhaps stamped for another of its keys.
+    fn is_free(&self, wish: &Wanted, remote: &Remote) -> bool {
         let memory = self.s.memory;
-        !memory.gone.contains(&remote.id) && memory.ids().all(|id| *id != remote.id)
+        let stamped = |(key, entry): (&RemoteKey, &Entry)| {
+            let seen = entry.seen.as_ref();
+            *key != wish.key
+                && entry.doubted.is_some()
+                && seen.is_some_and(|seen| seen.remote.id == remote.id)
+        };
+        !memory.gone.contains(&remote.id)
+            && memory.ids().all(|id| *id != remote.id)
+            && !memory.entries.iter().any(stamped)
     }
 
     /// The oldest free one whose marker stands in that relation to the wish.
@@ -40,7 +48,7 @@ impl Keep<'_> {
         let owner = self.s.owner;
         snapshot
             .marked_for(owner.object())
-            .filter(|remote| self.is_free(remote))
+            .filter(|remote| self.is_free(wish, remote))
             .map(|remote| newest(remote, seen, snapshot))
             .filter(|remote| {
                 remote
@@ -75,7 +83,7 @@ impl Keep<'_> {
         if self.adoption.policy == AdoptionPolicy::IfMatches {
             let mut same = snapshot
                 .unmarked_with_url(&wish.view)
-                .filter(|remote| self.is_free(remote))
+                .filter(|remote| self.is_free(wish, remote))
                 .map(|remote| newest(remote, seen, snapshot))
                 .filter(|remote| remote.marker.is_none() && matches(wish, remote));
             return match (same.next(), same.next()) {
@@ -97,7 +105,7 @@ impl Keep<'_> {
     fn named(&self, wish: &Wanted, seen: Option<&Sighting>, snapshot: &Snapshot) -> Candidate {
         let named = self.adoption.ids.iter().filter_map(|id| snapshot.get(id));
         let named = named.map(|remote| newest(remote, seen, snapshot));
-        let mut free = named.filter(|remote| self.is_free(remote) && self.could_be(wish, remote));
+        let mut free = named.filter(|remote| self.is_free(wish, remote) && self.could_be(wish, remote));
         let Some(remote) = free.next() else {
             return Candidate::None;
         };

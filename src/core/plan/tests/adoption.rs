@@ -128,6 +128,28 @@ fn what_was_stamped_by_another_since_the_list_is_left_alone() {
 }
 
 #[test]
+fn what_may_have_been_stamped_for_one_key_is_no_candidate_for_another() {
+    let mut case = Case::new().policy(AdoptionPolicy::IfMatches, &[]);
+    case.wanted = vec![wish("l")];
+    let stamping = Entry {
+        seen: saw(unmarked("r1"), at(NOW)),
+        doubted: Some(at(NOW)),
+        ..Entry::default()
+    };
+    let paused = Entry {
+        failure: failure(None, Some(at(NOW + 1))),
+        ..stamping
+    };
+    let read = Entry {
+        seen: saw(unmarked("r1"), at(NOW)),
+        ..Entry::default()
+    };
+    case.memory.entries.insert(key("l"), read);
+    let case = case.entry(paused).listed(at(NOW), [unmarked("r1")]);
+    assert_eq!(case.action(), Action::RecordIntent(vec![key("l")]));
+}
+
+#[test]
 fn a_read_that_is_no_longer_fresh_is_repeated_before_a_stamp() {
     let case = Case::new().policy(AdoptionPolicy::IfMatches, &[]);
     let old = Entry {
