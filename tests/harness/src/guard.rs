@@ -58,6 +58,11 @@ pub(crate) fn release(group: u32) {
     tell("free", &group.to_string());
 }
 
+/// Removes a folder when this process ends, however it ends. It may be gone by then.
+pub fn remove_with_this_process(folder: &Path) {
+    remove_later(folder);
+}
+
 /// Adds a folder to what is removed when this process ends.
 pub(crate) fn remove_later(folder: &Path) {
     tell("remove", &folder.to_string_lossy());

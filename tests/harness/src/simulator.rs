@@ -148,6 +148,11 @@ impl Simulator {
         String::from_utf8_lossy(&fs::read(self.process.log()).unwrap_or_default()).into_owned()
     }
 
+    /// Where its log is; it goes with this value.
+    pub fn log_path(&self) -> &Path {
+        self.process.log()
+    }
+
     /// Lets it outlive this process, with its log; returns its process id.
     pub fn leave_running(mut self) -> u32 {
         self.process.detach();

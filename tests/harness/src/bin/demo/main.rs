@@ -1,0 +1,141 @@
+//! Plays the main job on real parts: a Kubernetes control plane, the operator, a simulated provider.
+//!
+//! Every line about the world is what kubectl or the simulator answered; it fails when that is not what it
+//! should be.
+
+mod background;
+mod parts;
+mod screen;
+mod steps;
+mod world;
+
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{Parser, Subcommand};
+use test_harness::chain;
+
+use background::State;
+use parts::{Parts, Plan};
+use screen::Screen;
+use world::StepError;
+
+/// How much of the operator's log is shown when something failed.
+const LOG_LINES: usize = 20;
+
+/// The operator at work: a webhook subscription's life, from kubectl apply to kubectl delete
+#[derive(Parser)]
+struct Arguments {
+    /// The operator's binary
+    #[arg(long, value_name = "FILE")]
+    operator: PathBuf,
+    /// The simulator's binary
+    #[arg(long, value_name = "FILE")]
+    simulator: PathBuf,
+    /// Where files of a run are kept: a folder of the checkout
+    #[arg(long, value_name = "DIR", global = true, default_value = ".demo")]
+    state: PathBuf,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Start everything, play all steps, end everything
+    Play,
+    /// Start everything, play the first step, and leave it running
+    Up,
+    /// End what was left running
+    Down,
+    /// What runs in the background between up and down
+    #[command(hide = true)]
+    Serve {
+        /// Write colours, though standard output is no terminal
+        #[arg(long)]
+        coloured: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let coloured = matches!(arguments.action, Action::Serve { coloured: true });
+    let screen = Screen::new(coloured);
+    match act(&arguments, screen) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            screen.failed(&chain(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn act(arguments: &Arguments, screen: Screen) -> Result<(), Box<dyn Error>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()?;
+    let folder = std::path::absolute(&arguments.state)?;
+    let state = State::new(folder.clone());
+    let plan = |folder: PathBuf| -> std::io::Result<Plan> {
+        Ok(Plan {
+            operator: arguments.operator.canonicalize()?,
+            simulator: arguments.simulator.canonicalize()?,
+            root,
+            folder,
+        })
+    };
+    match arguments.action {
+        // Several may run at once.
+        Action::Play => play(
+            &plan(folder.join(format!("play-{}", std::process::id())))?,
+            screen,
+        )?,
+        Action::Up => background::up(&state, &plan(state.files())?, screen)?,
+        Action::Down => background::down(&state, screen)?,
+        Action::Serve { .. } => background::serve(&state, &plan(state.files())?, screen)?,
+    }
+    Ok(())
+}
+
+fn play(plan: &Plan, screen: Screen) -> Result<(), Box<dyn Error>> {
+    let begun = Instant::now();
+    let parts = Parts::start(plan, screen)?;
+    if let Err(error) = play_steps(&parts) {
+        show_log(&parts.operator.log_text(), plan, screen);
+        return Err(error.into());
+    }
+    parts.stop()?;
+    screen.checked("the operator ended by itself on SIGTERM, and everything else with it");
+    screen.title(&format!(
+        "All as it should be, after {:.0} s.",
+        begun.elapsed().as_secs_f64()
+    ));
+    Ok(())
+}
+
+fn play_steps(parts: &Parts) -> Result<(), StepError> {
+    let world = &parts.world;
+    let mut given = steps::become_ready(world)?;
+    steps::edit_spec(world)?;
+    steps::repair_drift(world)?;
+    steps::rotate_secret(world, &mut given)?;
+    steps::report_deliveries(world)?;
+    steps::delete(world)?;
+    steps::keep_secrets(world, &given, &parts.operator.log_text())
+}
+
+/// Keeps the operator's log, which goes with the operator otherwise, and shows its end.
+fn show_log(log: &str, plan: &Plan, screen: Screen) {
+    let kept = plan.folder.with_extension("operator.log");
+    let lines: Vec<&str> = log.lines().collect();
+    screen.line("");
+    match fs::write(&kept, log) {
+        Ok(()) => screen.line(&format!("The operator's log is in {}; its end:", kept.display())),
+        Err(error) => screen.line(&format!(
+            "The operator's log could not be kept ({error}); its end:"
+        )),
+    }
+    screen.answer(&lines[lines.len().saturating_sub(LOG_LINES)..].join("\n"));
+}
