@@ -7,6 +7,7 @@ use operator_core::budget::Priority;
 use operator_core::delivery::{Delivery, observe};
 use operator_core::names::{EventName, ExternalId, RemoteKey};
 use operator_core::retry::spread;
+use operator_core::time::Moment;
 
 use super::directory::Link;
 use super::reconcile::{Pass, seed};
@@ -38,13 +39,8 @@ impl Pass<'_> {
             return;
         }
         let now = self.ctx.clock.now();
-        // The first poll falls anywhere within the interval, so that a fleet that started together spreads out.
-        let first = spread_first(interval, seed(&self.name));
-        let due = *self
-            .record
-            .deliveries
-            .next
-            .get_or_insert_with(|| now.after(first));
+        let due = next_poll(self.record.deliveries.next, now, interval, seed(&self.name));
+        self.record.deliveries.next = Some(due);
         if due > now {
             self.wake_at(due);
             return;
@@ -133,7 +129,39 @@ impl Pass<'_> {
     }
 }
 
+/// When to poll next. What was planned stays, unless the interval has become so much shorter that it lies further
+/// ahead than a plan made now could: an edit of the interval counts at once. Where nothing is planned the poll falls
+/// anywhere within the interval, so that a fleet that started together spreads out.
+fn next_poll(planned: Option<Moment>, now: Moment, interval: Duration, seed: u64) -> Moment {
+    let furthest = now.after(interval.saturating_add(interval / 10));
+    planned
+        .filter(|planned| *planned <= furthest)
+        .unwrap_or_else(|| now.after(spread_first(interval, seed)))
+}
+
 fn spread_first(interval: Duration, seed: u64) -> Duration {
     let millis = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX).max(1);
     Duration::from_millis(seed % millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shorter_interval_brings_the_next_poll_forward_and_an_equal_one_leaves_it() {
+        let (now, long, short) = (
+            Moment::from_millis(1_000),
+            Duration::from_secs(900),
+            Duration::from_secs(5),
+        );
+        for seed in [0, 7, u64::MAX] {
+            let planned = now.after(spread(long, seed));
+            assert_eq!(next_poll(Some(planned), now, long, seed), planned);
+            assert!(next_poll(Some(planned), now, short, seed) <= now.after(short));
+            assert!(next_poll(None, now, long, seed) <= now.after(long));
+        }
+        let overdue = now.before(short);
+        assert_eq!(next_poll(Some(overdue), now, long, 1), overdue);
+    }
 }
