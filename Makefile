@@ -28,6 +28,10 @@ build: ## Build the operator for release: target/release/webhook-operator
 crds: ## Generate crds/, one file a kind
 	cargo run --quiet -- crd --output-dir crds
 
+.PHONY: docs
+docs: ## Generate docs/reference/, the pages that are rendered from the code
+	UPDATE_DOCS=1 cargo test --quiet --test docs_reference the_reference_pages
+
 .PHONY: lint
 lint: fmt clippy deny crds-current vet ## All checks that run no test
 
