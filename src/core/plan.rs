@@ -226,6 +226,24 @@ fn is_stale(s: &Situation<'_>, snapshot: &Snapshot) -> bool {
     s.now.since(snapshot.begun()) > s.timing.fresh
 }
 
+/// What stops a write while the account may be another one: "not found" from the wrong account means nothing, and
+/// what a read showed a moment ago may have come from the one before. A LIST that shows the id is proof.
+fn unproven(s: &Situation<'_>, id: &ExternalId) -> Option<Step> {
+    if !s.restraint.account_unproven {
+        return None;
+    }
+    let Some(snapshot) = s.snapshot else {
+        return Some(Step::Act(Action::Look(None)));
+    };
+    if snapshot.get(id).is_some() {
+        return None;
+    }
+    Some(stalled(
+        Reason::AccountChanged,
+        format!("subscription {id} is not in the account of the present key"),
+    ))
+}
+
 /// Decides what to do next. Total: every situation has an answer.
 pub fn next_action(s: &Situation<'_>) -> Action {
     match s.intent {

@@ -13,7 +13,7 @@ use super::remove::remove_key;
 use super::sight::{Absence, sight};
 use super::{
     Action, Adoption, AdoptionPolicy, Agenda, BREAKER, BREAKER_REST, Intent, KeyState, Settled, Situation,
-    Step, await_outcome, discard, held_back, is_stale, look_after, stalled,
+    Step, await_outcome, discard, held_back, is_stale, look_after, stalled, unproven,
 };
 
 pub(super) struct Keep<'a> {
@@ -307,6 +307,9 @@ impl<'a> Keep<'a> {
         let s = self.s;
         if self.observe || (same_wish && !self.correct_drift) {
             return Step::Rest(KeyState::Drifted(fields, Reason::DriftDetected), None);
+        }
+        if let Some(step) = unproven(s, id) {
+            return step;
         }
         let (repairs, last) = entry.repairs;
         let rested = last.after(BREAKER_REST);

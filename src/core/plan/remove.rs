@@ -10,7 +10,7 @@ use crate::time::Moment;
 use super::sight::is_gone;
 use super::{
     Action, Agenda, KeyState, Settled, Situation, Step, await_outcome, discard, held_back, is_stale,
-    look_after, stalled,
+    look_after, stalled, unproven,
 };
 
 /// Lets the object go and leaves what it had at the provider.
@@ -116,6 +116,9 @@ fn remove_id(s: &Situation<'_>, key: &RemoteKey, entry: &Entry, id: &ExternalId)
     };
     if !remote.marker.is_some_and(|marker| s.owner.wrote(&marker)) {
         return forget(Forgotten::NotOurs);
+    }
+    if let Some(step) = unproven(s, id) {
+        return step;
     }
     if s.restraint.guard_deletions {
         return stalled(

@@ -248,6 +248,21 @@ fn nothing_is_forgotten_while_the_account_is_unproven_or_the_guard_is_tripped_or
 }
 
 #[test]
+fn what_was_seen_a_moment_ago_is_only_changed_in_an_account_whose_list_shows_it() {
+    let case = Case::new().bend(|case| case.restraint.account_unproven = true);
+    let remote = with(case.ours("r1"), Field::Url, is("another url"));
+    let seen = saw(remote.clone(), at(NOW - 1));
+    let case = case.entry(Entry { seen, ..held() }).listed(at(NOW - 2), []);
+    assert_eq!(case.stall(), Reason::AccountChanged);
+    let case = case.listed(at(NOW - 2), [remote]);
+    assert!(
+        matches!(case.action(), Action::Update { .. }),
+        "{:?}",
+        case.action()
+    );
+}
+
+#[test]
 fn a_lost_marker_stalls_until_it_is_back_or_the_id_is_named() {
     let case = || listed_as(|remote| remote.marker = None);
     assert_eq!(case().stall(), Reason::MarkerMissing);

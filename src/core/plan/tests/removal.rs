@@ -68,6 +68,21 @@ fn what_a_read_did_not_find_counts_as_deleted_unless_the_account_is_unproven() {
 }
 
 #[test]
+fn what_was_seen_a_moment_ago_is_only_deleted_from_an_account_whose_list_shows_it() {
+    for case in both_ways() {
+        let ours = case.ours("r1");
+        let seen = saw(ours.clone(), at(NOW - 1));
+        let case = case.entry(Entry { seen, ..held() });
+        let case = case.bend(|case| case.restraint.account_unproven = true);
+        assert_eq!(case.action(), Action::Look(None));
+        let case = case.listed(at(NOW - 2), []);
+        assert_eq!(case.stall(), Reason::AccountChanged);
+        let case = case.listed(at(NOW - 2), [ours]);
+        assert_eq!(case.action(), delete("r1"));
+    }
+}
+
+#[test]
 fn a_tripped_guard_stops_deletions() {
     for case in both_ways() {
         let ours = case.ours("r1");
