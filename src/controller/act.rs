@@ -81,8 +81,25 @@ impl Pass<'_> {
     async fn record_intent(&mut self, wishes: &[&Wanted]) -> Result<(), ReconcileError> {
         let before = self.record.memory.clone();
         self.record.memory.intend(wishes, self.ctx.clock.now());
-        if let Err(error) = self.publish(&Phase::Parked(Reason::Progressing)).await {
+        // What was in sync and is made anew has vanished; anything else has just begun.
+        let synced = self
+            .object
+            .status
+            .as_ref()
+            .and_then(|status| status.last_synced_generation);
+        let phase = if synced == Some(self.generation()) {
+            Phase::Failed(
+                Reason::RemoteMissing,
+                Reason::RemoteMissing.explanation().trim().to_owned(),
+            )
+        } else {
+            Phase::Parked(Reason::Progressing)
+        };
+        if let Err(error) = self.publish(&phase).await {
             self.record.memory = before;
+            // Whether it was stored is not known: the next attempt stores it anew.
+            let keys: Vec<RemoteKey> = wishes.iter().map(|wish| wish.key.clone()).collect();
+            self.record.memory.intend_failed(&keys);
             return Err(error);
         }
         // The entry counts from when it was stored: the LIST that it waits for begins after that.
@@ -150,13 +167,14 @@ impl Pass<'_> {
         let Some(link) = self.link.clone() else {
             return Ok(Some(Rest::Parked(Reason::ProviderNotReady)));
         };
-        // Where others wait too, one LIST serves all of them; alone, a read of the one id is cheaper.
-        if link.account.waiting() > 1
-            && link
-                .account
-                .snapshot()
-                .is_none_or(|snapshot| snapshot.get(id).is_some())
-        {
+        // Where others wait too, one LIST serves all of them; alone, a read of the one id is cheaper. A LIST will do
+        // only for what is marked as ours already: before a marker is written, the plan wants a read of the id itself.
+        let marker = self.owner.marker(key);
+        let ours = link
+            .account
+            .snapshot()
+            .is_some_and(|s| s.get(id).is_some_and(|r| r.marker == Some(marker)));
+        if ours && link.account.waiting() > 1 {
             let after = self.ctx.clock.now();
             let after = *self.record.awaited_list.get_or_insert(after);
             if let rest @ Some(_) = self.look(Some(after), intent) {
@@ -212,6 +230,7 @@ impl Pass<'_> {
                 let marked = !link.account.adapter().capabilities().names
                     || remote.marker == Some(self.owner.marker(&wish.key));
                 self.ctx.metrics.remote_created(link.type_);
+                self.ctx.count_remote(&self.provider_key(), &link, 1);
                 self.tell(
                     Kind::Normal,
                     "Created",
@@ -243,6 +262,13 @@ impl Pass<'_> {
     ) -> Result<Option<Rest>, ReconcileError> {
         let Some(link) = self.link.clone() else {
             return Ok(Some(Rest::Parked(Reason::ProviderNotReady)));
+        };
+        let wish = match intent {
+            Intent::Keep { wanted, .. } => wanted
+                .iter()
+                .find(|wish| wish.key == *key)
+                .map(|wish| wish.digest),
+            Intent::Remove { .. } => None,
         };
         let observe = matches!(intent, Intent::Keep { observe: true, .. });
         let hold = if observe { Hold::Observed } else { Hold::Adopted };
@@ -303,9 +329,9 @@ impl Pass<'_> {
                     disposition,
                     may_have_taken_effect: false,
                 };
-                self.record.memory.failed(key, None, fault, now, seed);
+                self.record.memory.failed(key, wish, fault, now, seed);
             }
-            Err(error) => self.record.memory.failed(key, None, fault(&error), now, seed),
+            Err(error) => self.record.memory.failed(key, wish, fault(&error), now, seed),
         }
         Ok(None)
     }
@@ -407,6 +433,7 @@ impl Pass<'_> {
             Ok(()) => {
                 link.count_deletion(now);
                 self.ctx.metrics.remote_deleted(link.type_);
+                self.ctx.count_remote(&self.provider_key(), &link, -1);
                 tracing::info!(subscription = %self.name, %id, "deleted at the provider");
                 self.record.memory.deleted(key, id);
             }

@@ -1,5 +1,7 @@
 //! Holds every new LIST against what should be in it, before anybody acts on it.
 
+use std::sync::atomic::Ordering;
+
 use operator_core::guard::token;
 use operator_core::names::{AccountId, ExternalId, ObjectName};
 use operator_core::plan::Restraint;
@@ -24,6 +26,7 @@ impl Context {
         for (key, link) in self.directory.of_account(account) {
             self.metrics.list_completed(link.type_, link.driven.number());
             let assessment = self.assessment(&key, &link, snapshot);
+            link.since_list.store(0, Ordering::Relaxed);
             if link.assess(assessment) {
                 self.triggers.wake(&Party::Provider(key));
             }
@@ -41,12 +44,15 @@ impl Context {
             .filter(|known| !self.records.outdates(&known.object, &known.id, snapshot.begun()))
             .map(|known| known.id.clone())
             .collect();
+        // One known id in the LIST proves the account, for all of them: an account that was swapped shows none.
         let claims: Vec<&Known> = known.iter().filter(|known| !link.knows(&known.account)).collect();
-        let mut unproven = !claims.is_empty();
-        if claims.iter().any(listed_in(snapshot)) {
-            link.accept(claims.iter().map(|known| known.account.as_str()));
-            unproven = false;
-        }
+        let unproven = !claims.is_empty() && managed == 0;
+        link.accept(
+            claims
+                .iter()
+                .filter(|known| listed(known))
+                .map(|known| known.account.as_str()),
+        );
         let too_many = link.guard.too_many_vanished(missing.len(), known.len());
         let trip = (unproven || too_many).then(|| token(&self.hash_key, &missing));
         let released = trip.is_some() && trip == link.released;
@@ -88,6 +94,19 @@ impl Context {
         known
     }
 
+    /// One remote subscription more or less; the provider object is told now and then.
+    pub(super) fn count_remote(&self, key: &ProviderKey, link: &Link, by: i64) {
+        link.since_list.fetch_add(by, Ordering::Relaxed);
+        let now = self.clock.now();
+        if !link.told_lately(now) {
+            *link
+                .told
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(now);
+            self.triggers.wake(&Party::Provider(key.clone()));
+        }
+    }
+
     /// Whether some object of the provider holds an id of an account that is not known to be this one: then the
     /// first LIST has to prove that it is.
     pub(super) fn has_claims(&self, key: &ProviderKey, link: &Link) -> bool {
@@ -95,10 +114,6 @@ impl Context {
             .iter()
             .any(|known| !link.knows(&known.account))
     }
-}
-
-fn listed_in(snapshot: &Snapshot) -> impl Fn(&&Known) -> bool {
-    |known| snapshot.get(&known.id).is_some()
 }
 
 fn ids(object: &WebhookSubscription) -> Vec<Known> {
@@ -151,6 +166,17 @@ impl Link {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         deletions.allowed(&self.guard, now)
+    }
+
+    /// Trips the deletion guard: nothing more is deleted until the token is given back. Tells whether it is new.
+    pub(super) fn trip_over(&self, token: String) -> bool {
+        let mut tripped = self
+            .tripped
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let new = tripped.is_none();
+        tripped.get_or_insert(token);
+        new
     }
 
     /// Counts a deletion.

@@ -12,7 +12,7 @@ use crate::config::parse_duration;
 use crate::provider::account::{Look, Trouble};
 
 /// The longest value of such an annotation that is echoed, in characters.
-const REQUEST_MAX: usize = 128;
+pub(super) const REQUEST_MAX: usize = 128;
 
 impl Pass<'_> {
     /// Asks for the LIST that the next comparison needs, when it is due: one that all objects of the account share.

@@ -1,17 +1,22 @@
 //! Which provider objects are usable, and the account that each of them stands for.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use operator_core::guard::{Deletions, GuardLimits};
 use operator_core::names::{AccountId, ExternalId};
 use operator_core::plan::Restraint;
 use operator_core::reason::Reason;
+use operator_core::time::Moment;
 
 use super::context::{Account, ProviderKey};
 use super::credentials::Driven;
 use crate::api::v1alpha1::ProviderType;
+
+/// How often a provider object is told of creations and deletions, at the most.
+pub(super) const COUNT_EVERY: Duration = Duration::from_secs(5);
 
 /// Why a provider cannot be used for new work.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +55,15 @@ pub(super) struct Link {
     /// The token that a person released the guard with.
     pub(super) released: Option<String>,
     pub(super) assessment: RwLock<Assessment>,
-    pub(super) deletions: std::sync::Mutex<Deletions>,
+    pub(super) deletions: Mutex<Deletions>,
+    /// The token of the deletion guard's trip, until a person releases it.
+    pub(super) tripped: Mutex<Option<String>>,
+    /// The last value of the annotation that asks for a comparison, and when it was first seen.
+    pub(super) requested: Mutex<Option<(String, Moment)>>,
+    /// Creations less deletions since the LIST that the assessment rests on.
+    pub(super) since_list: AtomicI64,
+    /// When the provider object was last told of them.
+    pub(super) told: Mutex<Option<Moment>>,
 }
 
 impl Link {
@@ -64,10 +77,41 @@ impl Link {
 
     /// What is forbidden at the moment.
     pub(super) fn restraint(&self) -> Restraint {
-        self.assessment
+        let mut restraint = self
+            .assessment
             .read()
             .unwrap_or_else(PoisonError::into_inner)
-            .restraint
+            .restraint;
+        restraint.guard_deletions |= self.trip().is_some();
+        restraint
+    }
+
+    /// The token of the deletion guard's trip.
+    pub(super) fn trip(&self) -> Option<String> {
+        self.tripped
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The token that releases the guard, whatever tripped it.
+    pub(super) fn guard_token(&self) -> Option<String> {
+        self.assessment().token.or_else(|| self.trip())
+    }
+
+    /// When a request for a comparison was first seen.
+    pub(super) fn requested_at(&self, value: &str, now: Moment) -> Moment {
+        let mut requested = self.requested.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = requested.take().filter(|(known, _)| known == value);
+        requested
+            .insert(known.unwrap_or_else(|| (value.to_owned(), now)))
+            .1
+    }
+
+    /// Whether the provider object was told of creations and deletions a moment ago.
+    pub(super) fn told_lately(&self, now: Moment) -> bool {
+        let told = *self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.is_some_and(|told| now.since(told) < COUNT_EVERY)
     }
 
     /// Replaces the assessment; tells whether it changed.

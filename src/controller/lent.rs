@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::core::{Selector, SelectorExt};
 
 use crate::api::v1alpha1 as api;
@@ -17,9 +16,7 @@ pub(super) struct Lent {
 impl Lent {
     pub(super) fn new(allowed: Option<&api::AllowedNamespaces>) -> Self {
         let names = allowed.map(|allowed| allowed.names.clone()).unwrap_or_default();
-        let selector = allowed
-            .and_then(|allowed| allowed.selector.clone())
-            .filter(says_something);
+        let selector = allowed.and_then(|allowed| allowed.selector.clone());
         // A selector that cannot be read allows nobody.
         Self {
             names,
@@ -38,20 +35,10 @@ impl Lent {
     }
 }
 
-/// An empty selector matches everything in Kubernetes; here it must not be the result of a forgotten value.
-fn says_something(selector: &LabelSelector) -> bool {
-    selector
-        .match_labels
-        .as_ref()
-        .is_some_and(|labels| !labels.is_empty())
-        || selector
-            .match_expressions
-            .as_ref()
-            .is_some_and(|expressions| !expressions.is_empty())
-}
-
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+
     use super::*;
 
     fn allowed(names: &[&str], labels: &[(&str, &str)]) -> api::AllowedNamespaces {
@@ -76,8 +63,8 @@ mod tests {
         assert!(!lent.to("y", None));
         assert!(!Lent::new(None).to("x", Some(&team)));
         assert!(
-            !Lent::new(Some(&allowed(&[], &[]))).to("x", Some(&team)),
-            "an empty selector lends to nobody"
+            Lent::new(Some(&allowed(&[], &[]))).to("x", None),
+            "an empty selector matches everything"
         );
     }
 }

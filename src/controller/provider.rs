@@ -1,6 +1,7 @@
 //! The driver of one provider object: credential → account → LIST → status.
 
-use std::sync::{Arc, RwLock};
+use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -16,8 +17,9 @@ use operator_core::verdict::Phase;
 use serde_json::json;
 
 use super::apiserver::{WriteError, guarded, params};
+use super::comparison::REQUEST_MAX;
 use super::context::{Context, Party, ProviderKey};
-use super::directory::{Assessment, Link, Listed, Problem};
+use super::directory::{Assessment, COUNT_EVERY, Link, Listed, Problem};
 use super::lent::Lent;
 use super::provider_status;
 use super::reconcile::ReconcileError;
@@ -203,9 +205,13 @@ impl Subject {
         self.metadata.annotations.as_ref()?.get(name)
     }
 
-    pub(super) fn requested(&self) -> Option<&String> {
-        self.annotation(ANNOTATION_FLUX_REQUESTED_AT)
-            .or_else(|| self.annotation(ANNOTATION_RECONCILE_REQUESTED_AT))
+    /// A request for a comparison that has not been answered.
+    pub(super) fn requested(&self) -> Option<String> {
+        let value = self
+            .annotation(ANNOTATION_FLUX_REQUESTED_AT)
+            .or_else(|| self.annotation(ANNOTATION_RECONCILE_REQUESTED_AT))?;
+        let value = value.chars().take(REQUEST_MAX).collect();
+        Some(value).filter(|value| self.status.last_handled_reconcile_at.as_ref() != Some(value))
     }
 }
 
@@ -239,6 +245,15 @@ async fn list_provider(
             lent,
         });
     }
+    // A trip of the deletion guard outlives the process, until its token is given back.
+    let tripped = subject
+        .status
+        .guard
+        .clone()
+        .filter(|guard| guard.reason == Reason::DeletionsGuarded.as_str());
+    let tripped = tripped
+        .map(|guard| guard.token)
+        .filter(|token| released.as_ref() != Some(token));
     let account = subject.status.account.clone().unwrap_or_default();
     let id = connected.driven.account.id();
     let formerly = if account.current.as_deref() == Some(id.as_str()) {
@@ -259,7 +274,11 @@ async fn list_provider(
         guard: connected.guard,
         released,
         assessment: RwLock::new(Assessment::default()),
-        deletions: std::sync::Mutex::default(),
+        deletions: Mutex::default(),
+        tripped: Mutex::new(tripped),
+        requested: Mutex::default(),
+        since_list: AtomicI64::new(0),
+        told: Mutex::default(),
     });
     let unproven = ctx.has_claims(&subject.key, &link);
     link.assess(Assessment {
@@ -306,7 +325,9 @@ fn look(subject: &Subject, ctx: &Context, listed: &Listed) -> (Phase, Duration) 
     let due = begun
         .filter(|_| !link.interval.is_zero())
         .map(|begun| begun.after(link.interval));
-    let after = due.filter(|due| *due <= now).map(|_| now.before(link.interval));
+    let regular = due.filter(|due| *due <= now).map(|_| now.before(link.interval));
+    let requested = subject.requested().map(|value| link.requested_at(&value, now));
+    let after = [regular, requested].into_iter().flatten().max();
     let reread = if subject.spec.ca_bundle_ref.is_some() {
         REREAD
     } else {
@@ -324,30 +345,48 @@ fn look(subject: &Subject, ctx: &Context, listed: &Listed) -> (Phase, Duration) 
         Look::Later => Phase::Parked(Reason::WaitingForList),
         Look::Trouble(Trouble { reason, message }) => Phase::Failed(reason, message),
     };
-    let assessment = link.assessment();
-    if let Some(token) = &assessment.token {
-        return (guarded_phase(subject, &assessment, token), wake);
+    let wake = if link.told_lately(now) {
+        wake.min(COUNT_EVERY)
+    } else {
+        wake
+    };
+    match link.guard_token() {
+        Some(token) => (guarded_phase(subject, link, &token), wake),
+        None => (phase, wake),
     }
-    (phase, wake)
 }
 
-fn guarded_phase(subject: &Subject, assessment: &Assessment, token: &str) -> Phase {
-    let (reason, what) = if assessment.restraint.account_unproven {
-        (
+/// What tripped the guard: the LIST, or else the deletions.
+pub(super) fn guard_reason(assessment: &Assessment) -> Reason {
+    match assessment.token {
+        Some(_) if assessment.restraint.account_unproven => Reason::AccountChanged,
+        Some(_) => Reason::Guarded,
+        None => Reason::DeletionsGuarded,
+    }
+}
+
+fn guarded_phase(subject: &Subject, link: &Link, token: &str) -> Phase {
+    let assessment = link.assessment();
+    let count = format!("{} of {} missing", assessment.missing.len(), assessment.known);
+    let (reason, what) = match guard_reason(&assessment) {
+        Reason::AccountChanged => (
             Reason::AccountChanged,
-            "the account shows none of the known subscriptions; it seems to be another account",
-        )
-    } else {
-        (
+            format!(
+                "the account shows none of the known subscriptions ({count}); it seems to be another account"
+            ),
+        ),
+        Reason::Guarded => (
             Reason::Guarded,
-            "too many known subscriptions are missing from one LIST",
-        )
+            format!("too many known subscriptions are missing from one LIST ({count})"),
+        ),
+        reason => (
+            reason,
+            "more deletions than spec.guard.maxDeletions within the window".to_owned(),
+        ),
     };
     let kind = &subject.resource.kind;
     let message = format!(
-        "{what} ({} of {} missing). Nothing is made anew or forgotten. If this is as it should be, release it with: kubectl annotate --overwrite {} {} {}{ANNOTATION_GUARD_RELEASE}={token}",
-        assessment.missing.len(),
-        assessment.known,
+        "{what}. Nothing is created anew, forgotten or deleted. If this is as it should be, release it with: kubectl annotate --overwrite {} {} {}{ANNOTATION_GUARD_RELEASE}={token}",
         kind.to_lowercase(),
         subject.name(),
         match &subject.key {

@@ -1,6 +1,7 @@
 //! What a provider object's status says.
 
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -73,12 +74,12 @@ pub(super) async fn publish(
         .as_ref()
         .map(|link| link.assessment())
         .unwrap_or_default();
-    let tripped = assessment.token.is_some();
-    set("Guarded", verdict.stalled.clone().filter(|_| tripped).as_ref());
-    status.guard = assessment
-        .token
-        .as_ref()
-        .map(|token| guard_status(token, &assessment, before, now));
+    let token = listed.link.as_ref().and_then(|link| link.guard_token());
+    set(
+        "Guarded",
+        verdict.stalled.clone().filter(|_| token.is_some()).as_ref(),
+    );
+    status.guard = token.map(|token| guard_status(token, &assessment, before, now));
     if let Some(link) = listed.link.as_ref().filter(|_| listed.problem.is_none()) {
         fill_in(&mut status, subject, link, &assessment);
     }
@@ -109,8 +110,12 @@ fn fill_in(status: &mut WebhookProviderStatus, subject: &Subject, link: &Link, a
         return;
     };
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    let remote = count(snapshot.len());
-    let managed = count(assessment.managed).min(remote);
+    // What was made and deleted since that LIST is counted in, so that nobody has to wait for the next one.
+    let since = link.since_list.load(Ordering::Relaxed);
+    let with =
+        |listed: usize| usize::try_from(i64::try_from(listed).unwrap_or(i64::MAX) + since).unwrap_or(0);
+    let remote = count(with(snapshot.len()));
+    let managed = count(with(assessment.managed)).min(remote);
     status.subscriptions = Some(api::RemoteCount {
         remote,
         managed,
@@ -123,16 +128,15 @@ fn fill_in(status: &mut WebhookProviderStatus, subject: &Subject, link: &Link, a
             formerly: formerly.iter().map(ToString::to_string).collect(),
         });
     }
-    let looked = snapshot.begun();
     if let Some(requested) = subject.requested()
-        && looked.as_millis() > 0
+        && snapshot.begun() > link.requested_at(&requested, snapshot.begun())
     {
-        status.last_handled_reconcile_at = Some(requested.clone());
+        status.last_handled_reconcile_at = Some(requested);
     }
 }
 
 fn guard_status(
-    token: &str,
+    token: String,
     assessment: &Assessment,
     before: &WebhookProviderStatus,
     now: Timestamp,
@@ -142,13 +146,9 @@ fn guard_status(
         .as_ref()
         .filter(|guard| guard.token == token)
         .and_then(|guard| guard.since.clone());
-    let reason = if assessment.restraint.account_unproven {
-        Reason::AccountChanged
-    } else {
-        Reason::Guarded
-    };
+    let reason = super::provider::guard_reason(assessment);
     api::GuardStatus {
-        token: token.to_owned(),
+        token,
         reason: reason.to_string(),
         since: Some(since.unwrap_or(Time(now))),
     }

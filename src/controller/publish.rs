@@ -138,6 +138,7 @@ impl Pass<'_> {
             desired,
             enabled,
             generation,
+            uid: self.object.metadata.uid.as_deref().unwrap_or_default(),
             key,
             before: &before,
         };

@@ -302,10 +302,7 @@ impl<'a> Pass<'a> {
                 memory: &self.record.memory,
                 snapshot: snapshot.as_deref(),
                 restraint: self.restraint(),
-                timing: Timing {
-                    settle: self.ctx.config.settle_time,
-                    ..Timing::default()
-                },
+                timing: self.timing(),
             };
             let action = next_action(&situation);
             tracing::debug!(subscription = %self.name, ?action, "decided");
@@ -318,6 +315,21 @@ impl<'a> Pass<'a> {
         }
         tracing::error!(subscription = %self.name, "the plan does not come to rest");
         Ok(Rest::Parked(Reason::Progressing))
+    }
+
+    fn timing(&self) -> Timing {
+        let timing = Timing::default();
+        // What a slow LIST shows must still count as fresh when it is complete.
+        let took = self
+            .link
+            .as_ref()
+            .map(|link| link.account.list_took())
+            .unwrap_or_default();
+        Timing {
+            settle: self.ctx.config.settle_time,
+            fresh: timing.fresh.max(took * 2),
+            ..timing
+        }
     }
 
     fn restraint(&self) -> Restraint {

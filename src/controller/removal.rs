@@ -9,12 +9,12 @@ use k8s_openapi::api::core::v1::{Namespace, ObjectReference};
 use kube::Api;
 use kube::runtime::controller::Action as Requeue;
 use operator_core::names::ExternalId;
-use operator_core::plan::{Intent, KeyState};
+use operator_core::plan::{Intent, KeyState, Settled};
 use operator_core::reason::Reason;
 use operator_core::time::Moment;
 use operator_core::verdict::Phase;
 
-use super::context::{Context, ProviderKey};
+use super::context::{Context, Party};
 use super::directory::Link;
 use super::events::{Kind, News};
 use super::reconcile::{Pass, ReconcileError, Rest};
@@ -49,7 +49,7 @@ impl Pass<'_> {
                 })
                 .await;
         }
-        let key = ProviderKey::of(&spec.provider_ref, &self.name.namespace);
+        let key = self.provider_key();
         self.depends(&key, BTreeSet::new());
         let listed = self.ctx.directory.get(&key);
         let Some(link) = listed.as_ref().and_then(|listed| listed.link.clone()) else {
@@ -202,11 +202,17 @@ impl Pass<'_> {
 
     /// Stops a deletion that looks like part of an accident.
     pub(super) async fn brake(&self, link: &Link) -> Result<Option<Rest>, ReconcileError> {
-        if link.may_delete(self.ctx.clock.now()) && !self.ctx.crd_is_going().await {
+        let message = if !link.may_delete(self.ctx.clock.now()) {
+            let token = operator_core::guard::token(&self.ctx.hash_key, self.record.memory.ids());
+            if link.trip_over(token) {
+                self.ctx.triggers.wake(&Party::Provider(self.provider_key()));
+            }
+            "more deletions than spec.guard.maxDeletions of the provider allows; release them there"
+        } else if self.ctx.crd_is_going().await {
+            "the CRD itself is being deleted, which deletes every object: nothing is deleted at the provider"
+        } else {
             return Ok(None);
-        }
-        let message = "deletions are stopped by the guard: too many at once, or the CRD itself is being deleted; \
-                       see the provider object";
+        };
         let state = KeyState::Stalled(Reason::Guarded, message.to_owned());
         let keys = self
             .record
@@ -215,9 +221,9 @@ impl Pass<'_> {
             .keys()
             .map(|key| (key.clone(), state.clone()))
             .collect();
-        Ok(Some(Rest::Settled(operator_core::plan::Settled {
+        Ok(Some(Rest::Settled(Settled {
             keys,
-            ..operator_core::plan::Settled::default()
+            ..Settled::default()
         })))
     }
 }

@@ -18,9 +18,14 @@ use super::validate::{self, Invalid, Surroundings, Values};
 use crate::provider::dixa::KNOWN_EVENTS;
 
 impl Pass<'_> {
+    /// Which provider object the spec refers to.
+    pub(super) fn provider_key(&self) -> ProviderKey {
+        ProviderKey::of(&self.object.spec.provider_ref, &self.name.namespace)
+    }
+
     /// The provider that the spec refers to; `None` while it has not been looked at.
     pub(super) fn provider(&self) -> Option<Result<Arc<Link>, Invalid>> {
-        let key = ProviderKey::of(&self.object.spec.provider_ref, &self.name.namespace);
+        let key = self.provider_key();
         self.depends(&key, BTreeSet::new());
         let Some(listed) = self.ctx.directory.get(&key) else {
             if self.ctx.provider_exists(&key) {
@@ -89,7 +94,7 @@ impl Pass<'_> {
             .iter()
             .map(|(reference, _)| reference.name.clone())
             .chain(published);
-        let key = ProviderKey::of(&spec.provider_ref, &self.name.namespace);
+        let key = self.provider_key();
         self.depends(&key, names.collect());
         let generation = self.object.metadata.generation.unwrap_or(0);
         let mut secrets = Vec::with_capacity(references.len());

@@ -75,6 +75,21 @@ pub(super) fn restore(
         let Ok(remote_key) = RemoteKey::parse(&operation.key) else {
             continue;
         };
+        if operation.verb == api::PendingVerb::Delete {
+            // Whoever may write status could name any id here; the seal shows that this operator wrote it.
+            let uid = status
+                .identity
+                .as_ref()
+                .map(|identity| identity.object_uid.as_str())
+                .unwrap_or_default();
+            let id = operation
+                .external_id
+                .as_deref()
+                .and_then(|id| ExternalId::parse(id).ok());
+            let sealed = |id: &ExternalId| operation.seal == Some(seal(uid, id, key));
+            memory.entry(&remote_key).discard = id.filter(sealed);
+            continue;
+        }
         let target = operation.target.as_ref();
         let events = target.map(|target| target.events.as_slice()).unwrap_or_default();
         let url = target.and_then(|target| decode_digest(&target.url_hash, key));
@@ -102,6 +117,8 @@ pub(super) struct Report<'a> {
     pub(super) desired: usize,
     pub(super) enabled: bool,
     pub(super) generation: i64,
+    /// The object's UID.
+    pub(super) uid: &'a str,
     pub(super) key: &'a HashKey,
     /// The status so far: entries that did not change keep their times.
     pub(super) before: &'a api::WebhookSubscriptionStatus,
@@ -183,6 +200,12 @@ pub(super) fn pending_operations(report: &Report<'_>, now: Timestamp) -> Vec<api
         .entries
         .iter()
         .filter_map(|(key, entry)| Some((key, entry.pending.as_ref()?)));
+    let discards = report
+        .memory
+        .entries
+        .iter()
+        .filter_map(|(key, entry)| Some((key, entry.discard.as_ref()?)));
+    let discards = discards.map(|(key, id)| discard(report, key, id, now));
     let operation = |(key, pending): (&RemoteKey, &Pending)| {
         let fresh = api::PendingOperation {
             key: key.to_string(),
@@ -190,6 +213,8 @@ pub(super) fn pending_operations(report: &Report<'_>, now: Timestamp) -> Vec<api
             attempt: pending.attempt,
             generation: report.generation,
             started_at: Time(now),
+            external_id: None,
+            seal: None,
             target: Some(pending_target(pending, report.key)),
         };
         // An entry that was announced before keeps its time and generation, whatever was edited since.
@@ -198,7 +223,32 @@ pub(super) fn pending_operations(report: &Report<'_>, now: Timestamp) -> Vec<api
         });
         before.cloned().unwrap_or(fresh)
     };
-    entries.map(operation).collect()
+    entries.map(operation).chain(discards).collect()
+}
+
+fn discard(report: &Report<'_>, key: &RemoteKey, id: &ExternalId, now: Timestamp) -> api::PendingOperation {
+    let known = report.before.pending_operations.iter().find(|known| {
+        (known.key.as_str(), known.verb, known.external_id.as_deref())
+            == (key.as_str(), api::PendingVerb::Delete, Some(id.as_str()))
+    });
+    known.cloned().unwrap_or_else(|| api::PendingOperation {
+        key: key.to_string(),
+        verb: api::PendingVerb::Delete,
+        attempt: 1,
+        generation: report.generation,
+        started_at: Time(now),
+        external_id: Some(id.to_string()),
+        seal: Some(seal(report.uid, id, report.key)),
+        target: None,
+    })
+}
+
+/// Ties an id to an object with the operator's own key.
+fn seal(uid: &str, id: &ExternalId, key: &HashKey) -> String {
+    encode_digest(
+        key.fingerprint("discard", [uid, id.as_str()].map(str::as_bytes)),
+        key,
+    )
 }
 
 fn pending_target(pending: &Pending, key: &HashKey) -> api::PendingTarget {

@@ -135,6 +135,15 @@ impl Wake<Party> for Waker {
         self.triggers.wake(party);
     }
 
+    fn changed(&self, account: &AccountId) {
+        let Some(context) = self.context.get().and_then(Weak::upgrade) else {
+            return;
+        };
+        for (key, _) in context.directory.of_account(account) {
+            self.triggers.wake(&Party::Provider(key));
+        }
+    }
+
     fn inspect(&self, account: &AccountId, snapshot: &Snapshot) {
         if let Some(context) = self.context.get().and_then(Weak::upgrade) {
             context.assess(account, snapshot);

@@ -33,8 +33,10 @@ impl Fingerprint {
 
     /// The first eight bytes as a number: enough where values are only compared with their own past.
     pub fn short(self) -> u64 {
-        let [a, b, c, d, e, f, g, h, ..] = self.0;
-        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+        self.0
+            .iter()
+            .take(8)
+            .fold(0, |short, byte| short << 8 | u64::from(*byte))
     }
 }
 
@@ -77,9 +79,8 @@ impl HashKey {
     /// Digests `parts` under `domain`. Parts are length-prefixed, so that moving a byte from one to the next
     /// changes the result.
     pub fn fingerprint<'a>(&self, domain: &str, parts: impl IntoIterator<Item = &'a [u8]>) -> Fingerprint {
-        let mut mac = match Hmac::<Sha256>::new_from_slice(self.key.expose_secret()) {
-            Ok(mac) => mac,
-            Err(_) => unreachable!("HMAC takes a key of any length"),
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.key.expose_secret()) else {
+            unreachable!("HMAC takes a key of any length")
         };
         mac.update(domain.as_bytes());
         mac.update(&[0]);

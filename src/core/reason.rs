@@ -130,6 +130,8 @@ reasons! {
     Unverifiable,
     /// The guard stopped: too much vanished or was deleted at once. The provider object has the token.
     Guarded,
+    /// More was deleted within the window than `spec.guard.maxDeletions` allows. The provider object has the token.
+    DeletionsGuarded,
     /// The provider's account shows none of the known subscriptions: it seems to be another account.
     AccountChanged,
     /// The newest deliveries arrived.

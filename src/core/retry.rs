@@ -49,7 +49,7 @@ pub fn retry_after(value: &str, parse_date: impl Fn(&str) -> Option<i64>, now: i
     Some(Duration::from_secs(seconds).min(RETRY_AFTER_MAX))
 }
 
-/// SplitMix64's finaliser: spreads the bits of a seed.
+/// The finaliser of `SplitMix64`: spreads the bits of a seed.
 fn scramble(seed: u64) -> u64 {
     let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

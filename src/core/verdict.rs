@@ -196,7 +196,7 @@ pub fn verdict(phase: &Phase, context: &Context) -> Verdict {
             ..Verdict::failing(context, *reason, message)
         },
         Phase::Failed(reason, message) => Verdict::failing(context, *reason, message),
-        Phase::Parked(reason) => parked(context, *reason),
+        Phase::Parked(_) => parked(context),
         Phase::Settled(settled) => settled_verdict(settled, context),
         Phase::Deleting(settled) => deleting(settled),
         Phase::DeletionBlocked(message) => Verdict {
@@ -206,11 +206,19 @@ pub fn verdict(phase: &Phase, context: &Context) -> Verdict {
     }
 }
 
-fn parked(context: &Context, reason: Reason) -> Verdict {
+/// One text for all that is waited for: a status write for each step of the queue would cost more than it tells.
+fn parked(context: &Context) -> Verdict {
     if context.synced_before {
-        return Verdict::ready(IN_SYNC);
+        // Nothing new is known: what was said of the remote subscription stays as it is.
+        return Verdict {
+            synced: None,
+            ..Verdict::ready(IN_SYNC)
+        };
     }
-    Verdict::progressing(context, reason.explanation().trim())
+    Verdict::progressing(
+        context,
+        "work has begun; requests take their turn within the account's budget",
+    )
 }
 
 fn deleting(settled: &Settled) -> Verdict {
@@ -254,12 +262,12 @@ fn settled_verdict(settled: &Settled, context: &Context) -> Verdict {
         KeyState::Stalled(reason, message) => Verdict::stalled(*reason, &named(message)),
         KeyState::Failing(reason, message) => Verdict::failing(context, *reason, &named(message)),
         KeyState::Waiting(reason) if context.synced_before && *reason != Reason::RemoteMissing => {
-            parked(context, *reason)
+            parked(context)
         }
         KeyState::Waiting(reason @ (Reason::RemoteMissing | Reason::CreateOutcomeUnknown)) => {
             Verdict::failing(context, *reason, reason.explanation().trim())
         }
-        KeyState::Waiting(reason) => Verdict::progressing(context, reason.explanation().trim()),
+        KeyState::Waiting(_) => parked(context),
         KeyState::Drifted(fields, reason) => {
             let message = format!("{}: {fields}", reason.explanation().trim().trim_end_matches('.'));
             let synced = Condition::new(Truth::False, *reason, named(&message));

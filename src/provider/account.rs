@@ -48,6 +48,9 @@ pub trait Wake<P>: Send + Sync {
     /// `party` should look again.
     fn wake(&self, party: &P);
 
+    /// The account began to fail, or to work again.
+    fn changed(&self, account: &AccountId);
+
     /// A complete LIST is there; called before anybody sees it, so that the brakes can be applied.
     fn inspect(&self, account: &AccountId, snapshot: &Snapshot);
 }
@@ -99,6 +102,7 @@ struct State<P> {
     /// Who needs a LIST that begins after a moment (any, where it is `None`), and how urgently.
     lookers: HashMap<P, (Option<Moment>, Priority)>,
     list_begun: Option<Moment>,
+    list_took: Duration,
     listing: bool,
     trouble: Option<Trouble>,
 }
@@ -160,6 +164,7 @@ impl<P: Party> Account<P> {
             snapshot: None,
             lookers: HashMap::new(),
             list_begun: None,
+            list_took: Duration::ZERO,
             listing: false,
             trouble: None,
         };
@@ -192,6 +197,11 @@ impl<P: Party> Account<P> {
     /// The newest complete LIST.
     pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
         self.lock().snapshot.clone()
+    }
+
+    /// How long the last LIST took: what it shows is older than that when it is complete.
+    pub fn list_took(&self) -> Duration {
+        self.lock().list_took
     }
 
     /// What is wrong with the account.
@@ -318,6 +328,7 @@ impl<P: Party> Account<P> {
                 .inspect(|snapshot| self.waker.inspect(&self.id, snapshot));
             let mut state = self.lock();
             state.listing = false;
+            state.list_took = self.clock.now().since(begun);
             match snapshot {
                 Some(snapshot) => {
                     state.snapshot = Some(Arc::clone(snapshot));
@@ -379,12 +390,14 @@ impl<P: Party> Account<P> {
     fn report(&self, who: &Who<P>, error: Option<&ProviderError>) {
         let now = self.clock.now();
         let mut state = self.lock();
+        let before = state.trouble.clone();
         match error {
             None => {
                 state.budget.succeeded(who);
                 state.trouble = None;
             }
-            Some(error) if concerns_account(error) => {
+            // A LIST that cannot be read stops every object, whatever is wrong with it.
+            Some(error) if *who == Who::List || concerns_account(error) => {
                 let reason = Reason::parse(error.reason()).unwrap_or(Reason::ProviderUnavailable);
                 state.trouble = Some(Trouble {
                     reason,
@@ -405,7 +418,11 @@ impl<P: Party> Account<P> {
             // The provider answered; what it said concerns one object.
             Some(_) => state.budget.succeeded(who),
         }
+        let changed = state.trouble != before;
         drop(state);
+        if changed {
+            self.waker.changed(&self.id);
+        }
         self.changed.notify_one();
     }
 

@@ -171,7 +171,7 @@ pub struct PendingOperation {
     /// Which of the object's remote subscriptions it is about.
     #[schemars(length(min = 1, max = 320))]
     pub key: String,
-    /// What was asked for: `Create`.
+    /// What was asked for: `Create`, or `Delete` for what was made a moment ago and did not keep its marker.
     pub verb: PendingVerb,
     /// Which attempt this is, from 1.
     #[schemars(range(min = 1, max = 2_147_483_647))]
@@ -182,6 +182,14 @@ pub struct PendingOperation {
     /// When it was announced.
     #[schemars(schema_with = "super::schemas::time")]
     pub started_at: Time,
+    /// The provider's id, where it is known.
+    #[schemars(length(min = 1, max = 256))]
+    #[serde(default, rename = "externalID", skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// Keyed hash of the object and the id: only the operator that made a subscription can ask for its deletion here.
+    #[schemars(length(max = 128))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<String>,
     /// What was sent, as far as it is needed to find it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<PendingTarget>,
@@ -193,6 +201,8 @@ pub struct PendingOperation {
 pub enum PendingVerb {
     /// A subscription was to be made.
     Create,
+    /// A subscription that was made without our marker was to be removed.
+    Delete,
 }
 
 /// What an announced request said, as far as it is needed to find its result.

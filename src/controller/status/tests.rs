@@ -50,6 +50,7 @@ fn status(memory: &Memory, key: &HashKey) -> api::WebhookSubscriptionStatus {
         desired: 2,
         enabled: true,
         generation: 3,
+        uid: "u",
         key,
         before: &before,
     };
@@ -67,6 +68,18 @@ fn what_status_holds_comes_back_after_a_restart() {
     let memory = memory(&key);
     let now = Moment::from_millis(5);
     assert_eq!(restore(Some(&status(&memory, &key)), |_| true, &key, now), memory);
+}
+
+#[test]
+fn a_deletion_that_this_operator_did_not_seal_is_not_taken_from_status() {
+    let key = HashKey::new([9; 32]);
+    let mut memory = Memory::default();
+    memory.entry(&RemoteKey::single()).discard = Some(ExternalId::parse("mine").unwrap());
+    let mut status = status(&memory, &key);
+    assert_eq!(restore(Some(&status), |_| true, &key, Moment::default()), memory);
+    status.pending_operations[0].external_id = Some("somebody-elses".into());
+    let restored = restore(Some(&status), |_| true, &key, Moment::default());
+    assert!(restored.entries.values().all(|entry| entry.discard.is_none()));
 }
 
 #[test]
