@@ -1,7 +1,11 @@
 //! The documents: reference pages are what this build renders, links lead somewhere, the README's example is the
 //! one in `examples/`. `UPDATE_DOCS=1` writes the pages instead of comparing them (`make docs`).
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod fields;
 mod links;
