@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::parse_duration;
+use crate::duration::parse_duration;
 
 /// Manages webhook subscriptions at SaaS providers as custom resources.
 ///

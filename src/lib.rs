@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`cli`], [`config`] | raw arguments and environment, and the checked configuration they become |
 //! | [`run`] | order of start and stop: telemetry, server, client, kinds, hash key, controllers, drain |
+//! | [`duration`] | durations as people write them |
 //! | [`telemetry`], [`server`], [`metrics`] | what people and machines outside see: logs, probes, numbers |
 //! | [`cluster`], [`leader`] | which cluster this is, whether it is prepared, and who may write |
 //! | [`controller`] | the shell: watches, reconciles, and writes down what came of it |
@@ -19,6 +20,7 @@ pub mod cluster;
 pub mod config;
 pub mod controller;
 pub mod crd;
+pub mod duration;
 pub mod leader;
 pub mod metrics;
 pub mod provider;

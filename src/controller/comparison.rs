@@ -8,7 +8,7 @@ use super::directory::Link;
 use super::reconcile::Pass;
 use crate::api::names::{ANNOTATION_FLUX_REQUESTED_AT, ANNOTATION_RECONCILE_REQUESTED_AT};
 use crate::api::v1alpha1::WebhookSubscription;
-use crate::config::parse_duration;
+use crate::duration::parse_duration;
 use crate::provider::account::{Look, Trouble};
 
 /// The longest value of such an annotation that is echoed, in characters.

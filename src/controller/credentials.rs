@@ -20,7 +20,7 @@ use super::directory::Problem;
 use super::validate::{Invalid, SecretReference, Values};
 use crate::api::names::SecretUse;
 use crate::api::v1alpha1::{CredentialScheme, DixaApiVersion, ProviderType, WebhookProviderSpec};
-use crate::config::parse_duration;
+use crate::duration::parse_duration;
 use crate::metrics::Metrics;
 use crate::provider::dixa::{ApiVersion, Config as DixaConfig, Dixa, Scheme};
 use crate::provider::http::{Connection, Endpoint};

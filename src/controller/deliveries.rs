@@ -11,7 +11,7 @@ use operator_core::time::Moment;
 
 use super::directory::Link;
 use super::reconcile::{Pass, seed};
-use crate::config::parse_duration;
+use crate::duration::parse_duration;
 use crate::metrics::PollOutcome;
 
 const INTERVAL: Duration = Duration::from_secs(900);

@@ -13,7 +13,7 @@ use super::reconcile::{GRACE, Pass, ReconcileError};
 use super::status::{self, Report, set_condition};
 use crate::api::v1alpha1 as api;
 use crate::api::v1alpha1::WebhookSubscriptionStatus;
-use crate::config::parse_duration;
+use crate::duration::parse_duration;
 
 /// Failures in a row before an event counts as failing, where the spec does not say.
 pub(super) const FAILURE_THRESHOLD: u32 = 5;
@@ -205,7 +205,7 @@ impl Pass<'_> {
             interval: Some(
                 spec.interval
                     .clone()
-                    .unwrap_or_else(|| crate::config::format_duration(link.interval)),
+                    .unwrap_or_else(|| crate::duration::format_duration(link.interval)),
             ),
             deletion_policy: Some(match spec.mode {
                 Some(api::ManagementMode::Observe) => api::DeletionPolicy::Orphan,

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use operator_core::delivery::Health;
 use operator_core::hash::Fingerprint;
 use operator_core::memory::{Memory, Wanted};
-use operator_core::names::{ExternalId, ObjectName, ObjectUid};
+use operator_core::names::{AccountId, ExternalId, ObjectName, ObjectUid};
 use operator_core::time::Moment;
 
 use crate::api::v1alpha1::WebhookSubscription;
@@ -39,6 +39,8 @@ pub(super) struct Deliveries {
 pub(super) struct Record {
     pub(super) uid: Option<ObjectUid>,
     pub(super) memory: Memory,
+    /// The account that the memory's reads come from.
+    pub(super) account: Option<AccountId>,
     pub(super) resolved: Option<Resolved>,
     pub(super) deliveries: Deliveries,
     /// Since when it has been failing.

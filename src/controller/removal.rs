@@ -20,7 +20,7 @@ use super::events::{Kind, News};
 use super::reconcile::{Pass, ReconcileError, Rest};
 use crate::api::names::{ANNOTATION_FORCE_ORPHAN, FINALIZER_REMOTE};
 use crate::api::v1alpha1 as api;
-use crate::config::parse_duration;
+use crate::duration::parse_duration;
 
 const GRACE: Duration = Duration::from_secs(600);
 /// How often a deletion that is blocked is looked at again by itself.
@@ -266,5 +266,5 @@ fn stalled(state: &KeyState) -> Option<String> {
 }
 
 fn humane(duration: Duration) -> String {
-    crate::config::format_duration(duration)
+    crate::duration::format_duration(duration)
 }

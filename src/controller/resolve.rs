@@ -78,7 +78,12 @@ impl Pass<'_> {
             .status
             .as_ref()
             .and_then(|status| status.identity.as_ref());
-        self.account_unproven = account.is_some_and(|identity| !link.knows(&identity.account));
+        let other = account.is_some_and(|identity| !link.knows(&identity.account));
+        self.account_unproven = other && self.record.memory.has_claims();
+        let before = self.record.account.replace(link.account.id().clone());
+        if before.is_some_and(|before| before != *link.account.id()) {
+            self.record.memory.account_changed();
+        }
         self.link = Some(Arc::clone(link));
     }
 

@@ -54,6 +54,26 @@ impl Memory {
         }
     }
 
+    /// Another account is spoken to from now on, or the same one with another key: what was read and refused there
+    /// says nothing here. Ids, hashes and entries stay.
+    pub fn account_changed(&mut self) {
+        for entry in self.entries.values_mut() {
+            entry.seen = None;
+            entry.missing_since = None;
+            entry.absent_at = None;
+            entry.failure = None;
+        }
+    }
+
+    /// Whether something is remembered that only the account can have which it was made in: an id, or a create whose
+    /// outcome is unknown.
+    pub fn has_claims(&self) -> bool {
+        self.entries.values().any(|entry| {
+            let unknown = |pending: &Pending| matches!(pending.certainty, Certainty::Unknown { .. });
+            entry.id.is_some() || entry.pending.as_ref().is_some_and(unknown)
+        })
+    }
+
     /// The write-ahead entries of `wanted`, as they are to be stored before a create is sent.
     pub fn intend(&mut self, wanted: &[&Wanted], now: Moment) {
         for wish in wanted {
