@@ -463,3 +463,6 @@ async fn sleep_until(clock: Clock, wake: Option<Moment>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;
