@@ -254,6 +254,19 @@ impl World {
         self.operator.as_mut().unwrap()
     }
 
+    /// Waits until `/readyz` says yes.
+    pub fn wait_until_ready(&mut self) {
+        let http = self.operator().http().unwrap();
+        self.eventually("the operator to be ready", || {
+            let reply = http.get("/readyz").map_err(|error| error.to_string())?;
+            if reply.status == 200 {
+                Ok(())
+            } else {
+                Err(reply.body)
+            }
+        });
+    }
+
     /// What the operator has logged so far.
     pub fn operator_log(&self) -> String {
         self.operator.as_ref().map(Operator::log_text).unwrap_or_default()

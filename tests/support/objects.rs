@@ -120,7 +120,11 @@ impl World {
 
     /// The spec of an ordinary subscription with a change (RFC 7386). It polls no deliveries, so that every
     /// request has a reason that the test knows.
-    #[expect(clippy::needless_pass_by_value, reason = "callers write json!({…})")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        clippy::unused_self,
+        reason = "callers write world.subscription_spec(json!({…}))"
+    )]
     pub fn subscription_spec(&self, change: Value) -> Value {
         let mut spec = json!({
             "providerRef": {"name": "dixa"},

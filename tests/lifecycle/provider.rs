@@ -1,0 +1,186 @@
+//! What a provider object says and does.
+
+use provider_simulator::{Config, Token};
+use serde_json::json;
+
+use crate::support::{PROVIDER, SUBSCRIPTION, World, condition};
+
+#[test]
+fn a_provider_says_that_it_works_what_it_can_do_and_how_much_is_there() {
+    let world = World::start();
+    let body = json!({
+        "name": "by hand", "url": "https://a.example/x", "authorization": {"_type": "NoAuth"},
+        "customHeaders": {}, "events": ["ConversationClosed"], "enabled": true,
+    });
+    world
+        .simulator
+        .dixa()
+        .create_from_body("example-org", &body)
+        .unwrap();
+    world.connect();
+    let object = world.becomes(PROVIDER, "dixa", "Ready", "True", "Connected");
+    assert_eq!(condition(&object, "Authenticated")["status"], "True");
+    assert_eq!(
+        object["status"]["observedGeneration"],
+        object["metadata"]["generation"]
+    );
+    let capabilities = object["status"]["capabilities"].as_array().unwrap();
+    assert!(!capabilities.is_empty());
+    world.subscribe("a", json!({}));
+    world.subscribe("b", json!({}));
+    world.ready("a");
+    world.ready("b");
+    world.eventually("the counts", || {
+        let counted = world.object(PROVIDER, "dixa")["status"]["subscriptions"].clone();
+        let right = counted == json!({"remote": 3, "managed": 2, "unmanaged": 1});
+        if right { Ok(()) } else { Err(counted.to_string()) }
+    });
+}
+
+#[test]
+fn a_wrong_key_is_said_once_at_the_provider_and_a_new_one_heals() {
+    let world = World::start();
+    world.secret("dixa-api", "credentials", &[("token", "wrong")]);
+    world.apply(PROVIDER, "dixa", world.provider_spec(json!({})));
+    world.subscribe("crm", json!({}));
+    let object = world.becomes(PROVIDER, "dixa", "Authenticated", "False", "Unauthenticated");
+    assert_eq!(condition(&object, "Ready")["status"], "False");
+    let tried = world.mark();
+    assert!(tried <= 3, "{tried} requests with a wrong key");
+    world.secret("dixa-api", "credentials", &[("token", Config::DIXA_TOKEN)]);
+    let object = world.becomes(PROVIDER, "dixa", "Authenticated", "True", "");
+    assert_eq!(condition(&object, "Throttled"), json!(null));
+    world.ready("crm");
+}
+
+#[test]
+fn a_key_that_is_rotated_is_used_and_nothing_is_made_anew() {
+    let world = World::start();
+    world.connect();
+    world.subscribe("crm", json!({}));
+    world.ready("crm");
+    let id = world.only_remote().id;
+    let dixa = world.simulator.dixa();
+    dixa.add_token("second-key", Token::of("example-org"));
+    world.secret("dixa-api", "credentials", &[("token", "second-key")]);
+    let new = provider_simulator::credential_hash("second-key");
+    world.eventually("a request with the new key", || {
+        let all = world.requests_since(0, "");
+        all.iter()
+            .any(|entry| entry.headers.values().any(|value| *value == new))
+    });
+    dixa.revoke_token(Config::DIXA_TOKEN);
+    world.subscribe("crm", json!({"enabled": false}));
+    world.ready("crm");
+    let remote = world.only_remote();
+    assert_eq!((remote.id, remote.content.enabled), (id, false));
+}
+
+#[test]
+fn a_provider_in_use_stays_until_its_last_subscription_is_gone() {
+    let world = World::start();
+    world.connect();
+    world.subscribe("crm", json!({}));
+    world.ready("crm");
+    world.eventually("the finalizer", || {
+        let object = world.object(PROVIDER, "dixa");
+        (object["metadata"]["finalizers"] == json!(["webhook-operator.io/in-use"])).then_some(())
+    });
+    world.delete(PROVIDER, "dixa");
+    assert!(
+        world.object(PROVIDER, "dixa")["metadata"]["deletionTimestamp"].is_string(),
+        "it waits"
+    );
+    world.delete(SUBSCRIPTION, "crm");
+    world.gone(SUBSCRIPTION, "crm");
+    world.gone(PROVIDER, "dixa");
+    assert_eq!(world.remote().len(), 0);
+}
+
+#[test]
+fn an_unused_provider_can_be_deleted_at_once() {
+    let world = World::start();
+    world.connect();
+    world.becomes(PROVIDER, "dixa", "Ready", "True", "");
+    world.delete(PROVIDER, "dixa");
+    world.gone(PROVIDER, "dixa");
+}
+
+#[test]
+fn one_list_an_interval_serves_all_subscriptions_and_a_storm_makes_one_a_second() {
+    let world = World::start();
+    world.connect_with(json!({"interval": "5s"}));
+    for number in 0..12 {
+        world.subscribe(&format!("s{number}"), json!({}));
+    }
+    for number in 0..12 {
+        world.ready(&format!("s{number}"));
+    }
+    let mark = world.mark();
+    world.requested("list", mark, 3);
+    let lists = world.requests_since(0, "list");
+    for pair in lists.windows(2) {
+        let gap = pair[1].time_ms - pair[0].time_ms;
+        assert!(gap >= 950, "two LISTs within {gap} ms");
+    }
+    let quiet: Vec<u64> = lists
+        .iter()
+        .filter(|entry| entry.seq > mark)
+        .map(|entry| entry.time_ms)
+        .collect();
+    for pair in quiet.windows(2) {
+        let gap = pair[1] - pair[0];
+        assert!(gap >= 4000, "two LISTs of quiet subscriptions within {gap} ms");
+    }
+    assert_eq!(world.remote().len(), 12);
+}
+
+#[test]
+fn requests_keep_to_the_rate_limit_of_the_provider() {
+    let world = World::start();
+    world.connect_with(json!({"rateLimit": {"requestsPerMinute": 120, "burst": 2}}));
+    for number in 0..8 {
+        world.subscribe(&format!("s{number}"), json!({}));
+    }
+    for number in 0..8 {
+        world.ready(&format!("s{number}"));
+    }
+    let log = world.simulator.log();
+    let times: Vec<f64> = log
+        .iter()
+        .map(|entry| f64::from(u32::try_from(entry.time_ms - log[0].time_ms).unwrap()) / 1000.0)
+        .collect();
+    for (first, from) in times.iter().enumerate() {
+        for (count, to) in (1_u32..).zip(&times[first..]) {
+            // Two a second, two at once, and one for the time between the budget and the log.
+            let allowed = 2.0 + 2.0 * (to - from) + 1.0;
+            assert!(
+                f64::from(count) <= allowed,
+                "{count} requests in {:.2} s",
+                to - from
+            );
+        }
+    }
+}
+
+#[test]
+fn the_days_budget_ends_creates_before_it_is_used_up() {
+    let world = World::start();
+    world.connect_with(json!({"rateLimit": {"requestsPerDay": 4}}));
+    for number in 0..6 {
+        world.subscribe(&format!("s{number}"), json!({}));
+    }
+    world.eventually("somebody to wait for the budget", || {
+        (0..6).any(|number| {
+            let found = condition(&world.subscription(&format!("s{number}")), "Reconciling");
+            found["status"] == "True"
+        })
+    });
+    world.eventually("the budget to be used", || world.simulator.last_seq() >= 2);
+    assert!(world.simulator.last_seq() <= 4);
+    // A larger budget counts at once.
+    world.connect_with(json!({"rateLimit": {"requestsPerDay": 1000}}));
+    for number in 0..6 {
+        world.ready(&format!("s{number}"));
+    }
+}
