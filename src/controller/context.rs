@@ -6,7 +6,7 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::reflector::{ObjectRef, Store};
-use kube::{Api, Client};
+use kube::{Api, Client, Resource};
 use operator_core::hash::HashKey;
 use operator_core::marker::Owner;
 use operator_core::names::{ClusterId, ObjectName, ObjectUid};
@@ -76,6 +76,26 @@ pub(super) struct Stores {
     /// Metadata of the Secrets that carry the label; no values, no annotations.
     pub(super) secrets: Vec<Store<PartialObjectMeta<Secret>>>,
     pub(super) namespaces: Option<Store<PartialObjectMeta<Namespace>>>,
+}
+
+impl Stores {
+    /// Waits until each store holds what its first LIST found. A watch that ends before that ends the process.
+    pub(super) async fn filled(&self) {
+        async fn fill<K: Resource<DynamicType = ()> + Clone + 'static>(
+            stores: impl IntoIterator<Item = &Store<K>>,
+        ) {
+            for store in stores {
+                if store.wait_until_ready().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+        }
+        fill(&self.subscriptions).await;
+        fill(&self.providers).await;
+        fill(&self.cluster_providers).await;
+        fill(&self.secrets).await;
+        fill(&self.namespaces).await;
+    }
 }
 
 /// What all reconciles share.

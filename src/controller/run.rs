@@ -119,8 +119,13 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
 
     let mut tasks = JoinSet::new();
     writers.watch(&mut tasks, &watching, &context);
-    start_controllers(&mut tasks, queues, &context, &setup.shutdown);
     let events_task = tokio::spawn(write_events);
+    // What is not in a store that still fills is not missing: nobody decides anything before all are full.
+    tokio::select! {
+        () = setup.shutdown.cancelled() => {}
+        ended = supervise(&mut tasks, &setup.shutdown) => return ended,
+        () = context.stores.filled() => start_controllers(&mut tasks, queues, &context, &setup.shutdown),
+    }
     let result = supervise(&mut tasks, &setup.shutdown).await;
     events_task.abort();
     result
@@ -227,15 +232,16 @@ fn start_controllers(
 /// kube's controller engine over our own queue: one reconcile an object at a time, a bounded number at once, each
 /// on a task of its own, so that a panic ends nothing but that turn. Ends when shutdown was asked for and what was
 /// begun is done.
-async fn control<K, F>(
+async fn control<K, C, F>(
     queue: Queue,
     store: Store<K>,
-    ctx: Arc<Context>,
+    ctx: Arc<C>,
     shutdown: CancellationToken,
     concurrency: u16,
-    reconcile: impl Fn(Arc<K>, Arc<Context>) -> F + Send + 'static,
-    retry: impl Fn(&K, &ReconcileError, &Context) -> Requeue + Send + 'static,
+    reconcile: impl Fn(Arc<K>, Arc<C>) -> F + Send + 'static,
+    retry: impl Fn(&K, &ReconcileError, &C) -> Requeue + Send + 'static,
 ) where
+    C: Send + Sync + 'static,
     K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
     F: Future<Output = Result<Requeue, ReconcileError>> + Send + 'static,
 {
@@ -247,12 +253,12 @@ async fn control<K, F>(
         .map(|name| Ok::<_, Infallible>(reference::<K>(&name)))
         .take_until(shutdown.cancelled_owned());
     let spawn = move |object: Arc<K>,
-                      ctx: Arc<Context>|
+                      ctx: Arc<C>|
           -> Pin<Box<dyn Future<Output = Result<Requeue, ReconcileError>> + Send>> {
         let turn = tokio::spawn(reconcile(object, ctx));
         Box::pin(async move { turn.await.unwrap_or(Err(ReconcileError::Panicked)) })
     };
-    let policy = move |object: Arc<K>, error: &ReconcileError, ctx: Arc<Context>| retry(&object, error, &ctx);
+    let policy = move |object: Arc<K>, error: &ReconcileError, ctx: Arc<C>| retry(&object, error, &ctx);
     let config = ControllerConfig::default().concurrency(concurrency);
     applier(spawn, policy, ctx, store, requests, config)
         .for_each(|result| {
@@ -274,5 +280,79 @@ fn reference<K: Resource<DynamicType = ()>>(name: &ObjectName) -> ObjectRef<K> {
         reference
     } else {
         reference.within(&name.namespace)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use k8s_openapi::api::core::v1::ConfigMap;
+    use kube::runtime::watcher::Event;
+
+    use super::*;
+
+    fn object(name: &str) -> ConfigMap {
+        let mut object = ConfigMap::default();
+        object.metadata.name = Some(name.to_owned());
+        object.metadata.namespace = Some("ns".to_owned());
+        object
+    }
+
+    #[tokio::test]
+    async fn a_panic_costs_one_object_its_turn_and_the_controller_ends_only_when_asked() {
+        let (store, mut writer) = kube::runtime::reflector::store::<ConfigMap>();
+        for event in [
+            Event::Init,
+            Event::InitApply(object("bad")),
+            Event::InitApply(object("good")),
+            Event::InitDone,
+        ] {
+            writer.apply_watcher_event(&event);
+        }
+        let (sender, queue) = unbounded_channel();
+        let turns = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
+        let shutdown = CancellationToken::new();
+        let reconcile = |object: Arc<ConfigMap>, turns: Arc<[AtomicUsize; 2]>| async move {
+            let bad = object.metadata.name.as_deref() == Some("bad");
+            turns[usize::from(bad)].fetch_add(1, Ordering::SeqCst);
+            assert!(!bad, "a bug that only this object meets");
+            Ok(Requeue::await_change())
+        };
+        let retry = |_: &ConfigMap, _: &ReconcileError, _: &[AtomicUsize; 2]| {
+            Requeue::requeue(Duration::from_millis(1))
+        };
+        let controller = control(
+            queue,
+            store,
+            Arc::clone(&turns),
+            shutdown.clone(),
+            4,
+            reconcile,
+            retry,
+        );
+        let controller = tokio::spawn(controller);
+        let name = |name: &str| ObjectName {
+            namespace: "ns".into(),
+            name: name.into(),
+        };
+        for _ in 0..20 {
+            sender.send(name("bad")).unwrap();
+            sender.send(name("good")).unwrap();
+            let seen = turns[0].load(Ordering::SeqCst);
+            let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+            while turns[0].load(Ordering::SeqCst) == seen {
+                assert!(tokio::time::Instant::now() < deadline, "the others stand still");
+                tokio::task::yield_now().await;
+            }
+        }
+        assert!(turns[1].load(Ordering::SeqCst) > 1, "the bad one is tried again");
+        assert!(!controller.is_finished());
+        shutdown.cancel();
+        tokio::time::timeout(Duration::from_secs(20), controller)
+            .await
+            .unwrap()
+            .unwrap();
     }
 }

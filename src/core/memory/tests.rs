@@ -303,3 +303,32 @@ fn what_was_deleted_is_remembered_as_gone_with_or_without_a_key() {
     memory.deleted(None, &remote().id);
     assert!(memory.gone.contains(&remote().id));
 }
+
+#[test]
+fn with_another_account_what_was_read_or_refused_is_void_and_what_is_ours_stays() {
+    let mut memory = intended();
+    memory.created(&wish(), remote(), true, at(11));
+    memory.read(&key(), None, at(12));
+    let fault = Fault {
+        reason: Reason::Forbidden,
+        message: "no".into(),
+        disposition: Disposition::After(REFUSED_REST),
+        may_have_taken_effect: false,
+    };
+    memory.failed(&key(), None, fault, at(13), 0);
+    memory.account_changed();
+    let entry = &memory.entries[&key()];
+    assert_eq!((&entry.seen, entry.absent_at, &entry.failure), (&None, None, &None));
+    assert_eq!(entry.id, Some(remote().id));
+    assert_eq!(entry.applied, Some(wish().digest));
+}
+
+#[test]
+fn an_entry_that_was_not_sent_claims_nothing_of_an_account() {
+    assert!(!Memory::default().has_claims());
+    assert!(!intended().has_claims());
+    assert!(intended().after_restart(at(20)).has_claims());
+    let mut made = intended();
+    made.created(&wish(), remote(), true, at(11));
+    assert!(made.has_claims());
+}
