@@ -49,7 +49,10 @@ impl Pass<'_> {
             Action::RecordIntent(keys) => {
                 // The entry names the account, so that must have been seen to work: else a key that was mistyped
                 // once would make the right one look like another account.
-                if self.link.as_ref().is_none_or(|link| link.account.snapshot().is_none())
+                if self
+                    .link
+                    .as_ref()
+                    .is_none_or(|link| link.account.snapshot().is_none())
                     && let rest @ Some(_) = self.look(None, intent)
                 {
                     return Ok(rest);

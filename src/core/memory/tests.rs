@@ -318,7 +318,10 @@ fn with_another_account_what_was_read_or_refused_is_void_and_what_is_ours_stays(
     memory.failed(&key(), None, fault, at(13), 0);
     memory.account_changed();
     let entry = &memory.entries[&key()];
-    assert_eq!((&entry.seen, entry.absent_at, &entry.failure), (&None, None, &None));
+    assert_eq!(
+        (&entry.seen, entry.absent_at, &entry.failure),
+        (&None, None, &None)
+    );
     assert_eq!(entry.id, Some(remote().id));
     assert_eq!(entry.applied, Some(wish().digest));
 }
