@@ -27,6 +27,17 @@ const GRACE: Duration = Duration::from_secs(600);
 const BLOCKED_RETRY: Duration = Duration::from_secs(30);
 const CRD_CHECKED_FOR: Duration = Duration::from_secs(1);
 
+/// Why a deletion cannot go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// Nobody can speak to the account.
+    NoCredential,
+    /// The provider does not answer.
+    Unreachable,
+    /// A guard holds it.
+    Stopped,
+}
+
 impl Pass<'_> {
     /// `None`: the object is gone.
     pub(super) async fn remove(&mut self) -> Result<Option<Requeue>, ReconcileError> {
@@ -60,7 +71,7 @@ impl Pass<'_> {
                 Some(problem) => format!("{key}: {}", problem.message),
                 None => format!("{key} does not exist"),
             };
-            return self.blocked(&why, true).await;
+            return self.blocked(&why, Cause::NoCredential).await;
         };
         self.use_link(&link);
         match self
@@ -73,7 +84,7 @@ impl Pass<'_> {
             Rest::Released => Ok(None),
             Rest::Settled(settled) => {
                 if let Some(why) = settled.keys.values().find_map(stalled) {
-                    return self.blocked(&why, false).await;
+                    return self.blocked(&why, Cause::Stopped).await;
                 }
                 let wake = settled.wake;
                 self.publish(&Phase::Deleting(settled)).await?;
@@ -82,9 +93,13 @@ impl Pass<'_> {
             // Its turn will come, and soon: not worth a write.
             Rest::Parked(_) => Ok(Some(Requeue::requeue(BLOCKED_RETRY))),
             Rest::Trouble(trouble) => {
-                let credential = matches!(trouble.reason, Reason::Unauthenticated | Reason::Forbidden);
-                self.blocked(&format!("{key}: {}", trouble.message), credential)
-                    .await
+                let refused = matches!(trouble.reason, Reason::Unauthenticated | Reason::Forbidden);
+                let cause = if refused {
+                    Cause::NoCredential
+                } else {
+                    Cause::Unreachable
+                };
+                self.blocked(&format!("{key}: {}", trouble.message), cause).await
             }
         }
     }
@@ -106,7 +121,7 @@ impl Pass<'_> {
 
     /// The remote side cannot be deleted now. In a namespace that is going away (when there is no credential and
     /// never will be), or when the user says so, the object is let go after the grace period.
-    async fn blocked(&mut self, why: &str, no_credential: bool) -> Result<Option<Requeue>, ReconcileError> {
+    async fn blocked(&mut self, why: &str, cause: Cause) -> Result<Option<Requeue>, ReconcileError> {
         let annotations = self.object.metadata.annotations.as_ref();
         let forced = annotations
             .and_then(|a| a.get(ANNOTATION_FORCE_ORPHAN))
@@ -123,7 +138,7 @@ impl Pass<'_> {
             .map_or(Timestamp::now(), |time| time.0);
         let elapsed = Timestamp::now().duration_since(since);
         let over = elapsed.is_positive() && elapsed.unsigned_abs() >= grace;
-        let may_go = forced || (no_credential && self.namespace_is_terminating().await?);
+        let may_go = forced || (cause == Cause::NoCredential && self.namespace_is_terminating().await?);
         if over && may_go {
             return self
                 .finish(Intent::Remove {
@@ -137,6 +152,8 @@ impl Pass<'_> {
                 "the object is let go, and what it has at the provider left behind, {} after its deletion",
                 humane(grace)
             )
+        } else if cause == Cause::Stopped {
+            "it goes on once that is released".to_owned()
         } else {
             format!(
                 "put back what is missing, or let the object go with: kubectl annotate webhooksubscription --namespace {} {} {ANNOTATION_FORCE_ORPHAN}=true",

@@ -68,11 +68,6 @@ impl Deletions {
             self.0.push_back(now);
         }
     }
-
-    /// Forgets what was counted: a person released the guard.
-    pub fn clear(&mut self) {
-        self.0.clear();
-    }
 }
 
 #[cfg(test)]

@@ -23,12 +23,8 @@ pub enum Kind {
 pub enum ReconcileOutcome {
     /// Nothing is left to do until something changes or the interval is over.
     Settled,
-    /// It waits for a known moment: the budget, a shared LIST, the settle time.
-    Waiting,
     /// A step failed and is repeated later.
     Retrying,
-    /// Only a change by a person can help.
-    Stalled,
     /// The turn panicked.
     Panicked,
 }
@@ -62,9 +58,7 @@ label_values!(Kind {
 });
 label_values!(ReconcileOutcome {
     Settled => "settled",
-    Waiting => "waiting",
     Retrying => "retrying",
-    Stalled => "stalled",
     Panicked => "panicked",
 });
 label_values!(PollOutcome {
