@@ -10,11 +10,12 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 CACHE := $(or $(WEBHOOK_OPERATOR_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/webhook-operator)
 STEP := tools/step
 
-# The demo's state between demo-up and demo-down: one a checkout.
-DEMO_STATE := .demo
-DEMO := $(TARGET)/release/demo \
+# The operator as users get it; what surrounds it builds faster without optimisation. Files of a run, and
+# the state between demo-up and demo-down, are in .demo: one a checkout.
+DEMO := $(TARGET)/debug/demo \
 	--operator $(TARGET)/release/webhook-operator \
-	--simulator $(TARGET)/release/provider-simulator
+	--simulator $(TARGET)/debug/provider-simulator \
+	--state .demo
 
 .PHONY: help
 help: ## List the targets
@@ -72,24 +73,32 @@ test: ## Everything that CI checks: lint, unit, it
 	$(MAKE) fmt clippy deny crds-current unit && $(MAKE) vet it
 
 .PHONY: demo-build
-demo-build:
-	@tools/tool-path controlplane >/dev/null & \
-	$(STEP) "release build" cargo build --release --workspace --bins && wait $$!
+demo-build: # KUBEBUILDER_ASSETS spares the control plane's build
+	@{ [ -n "$${KUBEBUILDER_ASSETS:-}" ] || tools/tool-path controlplane >/dev/null; } & \
+	$(STEP) "release build of the operator" cargo build --release --bin webhook-operator && \
+	$(STEP) "build of simulator and demo" cargo build \
+		--package provider-simulator --package test-harness --bin provider-simulator --bin demo && \
+	wait $$!
 
 .PHONY: demo
 demo: demo-build ## The main job end to end on real parts; leaves nothing running
-	@WEBHOOK_OPERATOR_CONTROLPLANE=$$(tools/tool-path controlplane) $(DEMO) play
+	@$(DEMO) play
 
 .PHONY: demo-up
-demo-up: demo-build ## The same, left running for you to try
-	@WEBHOOK_OPERATOR_CONTROLPLANE=$$(tools/tool-path controlplane) $(DEMO) up --state $(DEMO_STATE)
+demo-up: demo-build ## Start the same, play the first step, leave it running for you to try
+	@$(DEMO) up
 
 .PHONY: demo-down
 demo-down: ## End what demo-up left running
-	@$(DEMO) down --state $(DEMO_STATE)
+	@if [ -x $(TARGET)/debug/demo ]; then $(DEMO) down; else echo "No demo of this checkout runs."; fi
+
+.PHONY: bench-build
+bench-build:
+	@tools/tool-path controlplane >/dev/null & \
+	$(STEP) "release build" cargo build --release --workspace --bins && wait $$!
 
 .PHONY: bench
-bench: demo-build ## Requests, writes, memory and time for 1,000 subscriptions, as a table
+bench: bench-build ## Requests, writes, memory and time for 1,000 subscriptions, as a table
 	@WEBHOOK_OPERATOR_CONTROLPLANE=$$(tools/tool-path controlplane) $(TARGET)/release/bench \
 		--operator $(TARGET)/release/webhook-operator \
 		--simulator $(TARGET)/release/provider-simulator

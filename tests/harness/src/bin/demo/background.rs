@@ -15,7 +15,7 @@ use test_harness::{
 };
 
 use crate::parts::{Parts, PartsError, Plan};
-use crate::screen::Screen;
+use crate::screen::{Screen, say};
 use crate::steps;
 use crate::world::{StepError, World};
 
@@ -55,20 +55,32 @@ pub(crate) enum BackgroundError {
     #[error(transparent)]
     Late(#[from] TimedOut),
     /// The parts do not run.
-    #[error(transparent)]
-    Parts(#[from] PartsError),
+    #[error("run the parts of the demo")]
+    Parts(#[source] Box<PartsError>),
     /// The control plane's description could not be written or read.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
     /// The first step failed.
-    #[error(transparent)]
-    Step(#[from] StepError),
+    #[error("play the first step")]
+    Step(#[source] Box<StepError>),
     /// Another demo of this checkout runs.
     #[error("a demo of this checkout runs already")]
     Running,
     /// The process could not leave the terminal's session.
     #[error("begin a session")]
     Session(#[source] rustix::io::Errno),
+}
+
+impl From<PartsError> for BackgroundError {
+    fn from(error: PartsError) -> Self {
+        Self::Parts(Box::new(error))
+    }
+}
+
+impl From<StepError> for BackgroundError {
+    fn from(error: StepError) -> Self {
+        Self::Step(Box::new(error))
+    }
 }
 
 /// Where the state of a checkout's demo is.
@@ -146,32 +158,33 @@ impl State {
         let written = fs::write(&part, text).and_then(|()| fs::rename(&part, &path));
         written.map_err(|source| BackgroundError::File { path, source })
     }
+}
 
-    fn remove(&self, path: &Path) -> Result<(), BackgroundError> {
-        let gone = if path.is_dir() {
-            fs::remove_dir_all(path)
-        } else {
-            fs::remove_file(path)
-        };
-        match gone {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(BackgroundError::File {
-                path: path.to_owned(),
-                source,
-            }),
-            _ => Ok(()),
-        }
+/// Removes a file or folder, if it is there.
+fn remove(path: &Path) -> Result<(), BackgroundError> {
+    let gone = if path.is_dir() {
+        fs::remove_dir_all(path)
+    } else {
+        fs::remove_file(path)
+    };
+    match gone {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(BackgroundError::File {
+            path: path.to_owned(),
+            source,
+        }),
+        _ => Ok(()),
     }
 }
 
 /// Starts everything in the background, plays the first step, and tells how to go on.
 pub(crate) fn up(state: &State, plan: &Plan, screen: Screen) -> Result<(), BackgroundError> {
     if state.lock()?.is_none() {
-        screen.line("The demo of this checkout runs already.");
+        say("The demo of this checkout runs already.");
         // Right after its start the description is not there yet.
         let description = wait_for(START_WITHIN, "the running demo to be ready", || state.read())?;
         return tell(&description, plan, screen);
     }
-    state.remove(&state.description())?;
+    remove(&state.description())?;
     let mut child = spawn(state, plan, screen)?;
     end_with_this_process(&child);
     let played = follow(state, &mut child).and_then(|description| {
@@ -251,6 +264,7 @@ pub(crate) fn serve(state: &State, plan: &Plan, screen: Screen) -> Result<(), Ba
     let lock = wait_for(Duration::from_secs(2), "the lock", || state.lock().ok().flatten());
     let _lock = lock.map_err(|_| BackgroundError::Running)?;
     let mut parts = Parts::start(plan, screen)?;
+    parts.ready().inspect_err(|_| parts.show_log())?;
     let cluster = plan.folder.join("cluster.json");
     parts.control_plane.write(&cluster)?;
     let description = Description {
@@ -266,13 +280,14 @@ pub(crate) fn serve(state: &State, plan: &Plan, screen: Screen) -> Result<(), Ba
     while state.description().exists() {
         thread::sleep(LOOK);
     }
-    Ok(parts.stop()?)
+    parts.stop()?;
+    Ok(())
 }
 
 /// Ends what runs in the background, and returns when it is gone.
-pub(crate) fn down(state: &State, screen: Screen) -> Result<(), BackgroundError> {
+pub(crate) fn down(state: &State) -> Result<(), BackgroundError> {
     if !state.folder.exists() {
-        screen.line("No demo of this checkout runs.");
+        say("No demo of this checkout runs.");
         return Ok(());
     }
     let lock = state.lock()?;
@@ -282,9 +297,9 @@ pub(crate) fn down(state: &State, screen: Screen) -> Result<(), BackgroundError>
         end(state)?;
     }
     for path in [state.description(), state.files(), state.log()] {
-        state.remove(&path)?;
+        remove(&path)?;
     }
-    screen.line(if running {
+    say(if running {
         "The demo has ended."
     } else {
         "No demo of this checkout runs."
@@ -295,7 +310,7 @@ pub(crate) fn down(state: &State, screen: Screen) -> Result<(), BackgroundError>
 fn end(state: &State) -> Result<(), BackgroundError> {
     // One that is just starting has no description yet: its number is needed to make it end.
     let description = wait_for(START_WITHIN, "the running demo to be ready", || state.read())?;
-    state.remove(&state.description())?;
+    remove(&state.description())?;
     let ended = || matches!(state.lock(), Ok(Some(_)));
     if wait_for(END_WITHIN, "the demo to end", ended).is_err() {
         // Its watchman ends everything that it started.
@@ -310,9 +325,7 @@ fn end(state: &State) -> Result<(), BackgroundError> {
 /// How to use what runs.
 fn tell(description: &Description, plan: &Plan, screen: Screen) -> Result<(), BackgroundError> {
     let cluster = Cluster::read(&description.cluster)?;
-    let command = cluster.kubectl_as_admin().command();
-    let words = std::iter::once(command.get_program()).chain(command.get_args());
-    let kubectl: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
+    let kubectl = kubectl(&cluster);
     let Description {
         provider_http,
         admin,
@@ -325,22 +338,32 @@ fn tell(description: &Description, plan: &Plan, screen: Screen) -> Result<(), Ba
     let files = plan.folder.strip_prefix(&plan.root).unwrap_or(&plan.folder);
     let files = files.display();
     screen.title("It runs in the background. In this shell:");
-    screen.line(&format!(
-        "\
-  export KUBECONFIG={kubeconfig}
+    say(&format!(
+        "  export KUBECONFIG={kubeconfig}
   alias kubectl='{kubectl}'
 
   kubectl get webhooks -o wide
   kubectl explain whsub.spec
-  kubectl edit whsub crm                # then look at the provider again:
+  kubectl edit whsub crm  # then look at the provider again:
   curl -s {admin}/admin/subscriptions
-  curl -s {admin}/admin                 # what else the simulator can do
+  curl -s {admin}/admin  # what else the simulator can do
   curl -s {provider_http}/v1/webhooks -H 'Authorization: dixa-token-example'
   curl -s http://{operator}/metrics
   tail -f {log}
 
-  The examples' patched copies are in {files}. End it all with: make demo-down",
-        kubectl = kubectl.join(" "),
+  What was applied is in {files}. End it all with: make demo-down"
     ));
     Ok(())
+}
+
+/// How to call the cluster's kubectl. One binary holds several programs; the tools cache has a link for each.
+fn kubectl(cluster: &Cluster) -> String {
+    let command = cluster.kubectl_as_admin().command();
+    let link = Path::new(command.get_program()).with_file_name("kubectl");
+    if link.is_file() {
+        return link.display().to_string();
+    }
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
+    words.join(" ")
 }

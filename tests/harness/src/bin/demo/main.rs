@@ -10,7 +10,6 @@ mod steps;
 mod world;
 
 use std::error::Error;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -21,10 +20,6 @@ use test_harness::chain;
 use background::State;
 use parts::{Parts, Plan};
 use screen::Screen;
-use world::StepError;
-
-/// How much of the operator's log is shown when something failed.
-const LOG_LINES: usize = 20;
 
 /// The operator at work: a webhook subscription's life, from kubectl apply to kubectl delete
 #[derive(Parser)]
@@ -93,7 +88,7 @@ fn act(arguments: &Arguments, screen: Screen) -> Result<(), Box<dyn Error>> {
             screen,
         )?,
         Action::Up => background::up(&state, &plan(state.files())?, screen)?,
-        Action::Down => background::down(&state, screen)?,
+        Action::Down => background::down(&state)?,
         Action::Serve { .. } => background::serve(&state, &plan(state.files())?, screen)?,
     }
     Ok(())
@@ -101,10 +96,10 @@ fn act(arguments: &Arguments, screen: Screen) -> Result<(), Box<dyn Error>> {
 
 fn play(plan: &Plan, screen: Screen) -> Result<(), Box<dyn Error>> {
     let begun = Instant::now();
-    let parts = Parts::start(plan, screen)?;
-    if let Err(error) = play_steps(&parts) {
-        show_log(&parts.operator.log_text(), plan, screen);
-        return Err(error.into());
+    let mut parts = Parts::start(plan, screen)?;
+    if let Err(error) = play_steps(&mut parts) {
+        parts.show_log();
+        return Err(error);
     }
     parts.stop()?;
     screen.checked("the operator ended by itself on SIGTERM, and everything else with it");
@@ -115,7 +110,8 @@ fn play(plan: &Plan, screen: Screen) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn play_steps(parts: &Parts) -> Result<(), StepError> {
+fn play_steps(parts: &mut Parts) -> Result<(), Box<dyn Error>> {
+    parts.ready()?;
     let world = &parts.world;
     let mut given = steps::become_ready(world)?;
     steps::edit_spec(world)?;
@@ -123,19 +119,6 @@ fn play_steps(parts: &Parts) -> Result<(), StepError> {
     steps::rotate_secret(world, &mut given)?;
     steps::report_deliveries(world)?;
     steps::delete(world)?;
-    steps::keep_secrets(world, &given, &parts.operator.log_text())
-}
-
-/// Keeps the operator's log, which goes with the operator otherwise, and shows its end.
-fn show_log(log: &str, plan: &Plan, screen: Screen) {
-    let kept = plan.folder.with_extension("operator.log");
-    let lines: Vec<&str> = log.lines().collect();
-    screen.line("");
-    match fs::write(&kept, log) {
-        Ok(()) => screen.line(&format!("The operator's log is in {}; its end:", kept.display())),
-        Err(error) => screen.line(&format!(
-            "The operator's log could not be kept ({error}); its end:"
-        )),
-    }
-    screen.answer(&lines[lines.len().saturating_sub(LOG_LINES)..].join("\n"));
+    steps::keep_secrets(world, &given, &parts.operator.log_text())?;
+    Ok(())
 }

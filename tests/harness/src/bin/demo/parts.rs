@@ -1,5 +1,5 @@
 //! What the demo runs on: a control plane, the provider's simulator and the operator as a process that acts
-//! as its ServiceAccount.
+//! as its `ServiceAccount`.
 
 use std::fs;
 use std::io;
@@ -11,11 +11,14 @@ use test_harness::{
     TimedOut, remove_with_this_process, wait_for,
 };
 
-use crate::screen::Screen;
+use crate::screen::{Screen, answer, say};
 use crate::world::{PATIENCE, StepError, World};
 
 /// The operator drains within 20 s (its manifest grants 30).
 const DRAIN: Duration = Duration::from_secs(25);
+
+/// How much of the operator's log is shown when something failed.
+const LOG_LINES: usize = 20;
 
 /// Why the parts do not run, or not to the end.
 #[derive(Debug, thiserror::Error)]
@@ -116,18 +119,17 @@ impl Parts {
         };
         install(&world)?;
         let operator = start_operator(plan, &control_plane)?;
-        let parts = Self {
+        Ok(Self {
             operator,
             simulator,
             control_plane,
             world,
             _folder: folder,
-        };
-        parts.ready()
+        })
     }
 
     /// Waits until the operator says that it is ready.
-    fn ready(mut self) -> Result<Self, PartsError> {
+    pub(crate) fn ready(&mut self) -> Result<(), PartsError> {
         let client = self.operator.http()?;
         wait_for(PATIENCE, "the operator to be ready", || {
             match client.get("/readyz") {
@@ -140,7 +142,25 @@ impl Parts {
             "the operator, as ServiceAccount webhook-operator: {}/readyz is ok",
             client.base()
         ));
-        Ok(self)
+        Ok(())
+    }
+
+    /// Keeps the operator's log, which goes with the operator otherwise, and shows its end.
+    pub(crate) fn show_log(&self) {
+        let log = self.operator.log_text();
+        let kept = self.world.folder.with_extension("operator.log");
+        say("");
+        match fs::write(&kept, &log) {
+            Ok(()) => say(&format!(
+                "The operator's log is in {}; its end:",
+                self.world.short(&kept)
+            )),
+            Err(error) => say(&format!(
+                "The operator's log could not be kept ({error}); its end:"
+            )),
+        }
+        let lines: Vec<&str> = log.lines().collect();
+        answer(&lines[lines.len().saturating_sub(LOG_LINES)..].join("\n"));
     }
 
     /// Ends the operator as Kubernetes would, with SIGTERM, and then everything else.
@@ -172,9 +192,7 @@ fn install(world: &World) -> Result<(), PartsError> {
         source,
     })?;
     world.write("operator/kustomization.yaml", WITHOUT_DEPLOYMENT)?;
-    world
-        .screen
-        .line("  deploy/operator.yaml without its Deployment, since the operator runs here as a process:");
+    say("  deploy/operator.yaml without its Deployment, since the operator runs here as a process:");
     world.kubectl(&["apply", "-k", &world.short(&folder)])?;
     Ok(())
 }

@@ -29,35 +29,23 @@ impl Screen {
 
     /// The title of a step.
     pub(crate) fn title(self, text: &str) {
-        self.line("");
-        self.line(&self.paint(BOLD, text));
+        say("");
+        say(&self.paint(BOLD, text));
     }
 
     /// A command, as a person would type it in the checkout.
     pub(crate) fn command(self, text: &str) {
-        self.line(&format!("  {} {}", self.paint(CYAN, "$"), self.paint(CYAN, text)));
-    }
-
-    /// What a command or the simulator answered.
-    pub(crate) fn answer(self, text: &str) {
-        for line in text.trim_end().lines() {
-            self.line(&format!("    {}", line.trim_end()));
-        }
+        say(&format!("  {} {}", self.paint(CYAN, "$"), self.paint(CYAN, text)));
     }
 
     /// Something that was checked and is as it should be.
     pub(crate) fn checked(self, text: impl Display) {
-        self.line(&format!("  {} {text}", self.paint(GREEN, "✓")));
+        say(&format!("  {} {text}", self.paint(GREEN, "✓")));
     }
 
     /// What is not as it should be.
     pub(crate) fn failed(self, text: &str) {
-        self.line(&format!("  {} {text}", self.paint(RED, "✗")));
-    }
-
-    /// Anything else.
-    pub(crate) fn line(self, text: &str) {
-        let _ = writeln!(io::stdout().lock(), "{text}");
+        say(&format!("  {} {text}", self.paint(RED, "✗")));
     }
 
     fn paint(self, code: &str, text: &str) -> String {
@@ -67,6 +55,18 @@ impl Screen {
             text.to_owned()
         }
     }
+}
+
+/// What a command or the simulator answered.
+pub(crate) fn answer(text: &str) {
+    for line in text.trim_end().lines() {
+        say(&format!("    {}", line.trim_end()));
+    }
+}
+
+/// Writes a line as it is.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(io::stdout().lock(), "{text}");
 }
 
 /// A command line that a shell reads as these arguments.

@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 use test_harness::{Kustomization, PROVIDER_PATCH, SecretValues};
 
+use crate::screen::{answer, say};
 use crate::world::{StepError, World, ensure, hash, sorted};
 
 /// What `examples/dixa` calls them.
@@ -107,11 +108,11 @@ fn apply_examples(world: &World) -> Result<Given, StepError> {
         secrets: &secrets,
     };
     kustomization.write(&folder)?;
-    world.screen.line(&format!(
+    say(&format!(
         "  examples/dixa with this patch, {}, and with values in its Secrets:",
         world.short(&folder.join(PROVIDER_PATCH))
     ));
-    world.screen.answer(&kustomization.provider_patch());
+    answer(&kustomization.provider_patch());
     world.kubectl(&["apply", "-k", &world.short(&folder)])?;
     let all = vec![TOKEN.to_owned(), password.clone(), tenant_key];
     Ok(Given { password, all })
@@ -174,9 +175,7 @@ pub(crate) fn repair_drift(world: &World) -> Result<(), StepError> {
         !edited.is_enabled() && edited.text("url") != before.text("url"),
         || "the edit by hand did not take effect".to_owned(),
     )?;
-    world
-        .screen
-        .line("  It would be found within spec.interval, 10m by default; asking for it is faster:");
+    say("  It would be found within spec.interval, 10m by default; asking for it is faster:");
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let asked = format!("webhook-operator.io/reconcile-requested-at={}", now.as_secs());
     world.kubectl(&["annotate", "whsub", SUBSCRIPTION, &asked, "--overwrite"])?;
@@ -306,7 +305,7 @@ pub(crate) fn delete(world: &World) -> Result<(), StepError> {
     let url = format!("{}/admin/subscriptions", world.admin.base());
     world.screen.command(&format!("curl -s {url}"));
     let left = world.admin.get("/admin/subscriptions")?.ok()?.json()?;
-    world.screen.answer(&left.as_array().map_or_else(
+    answer(&left.as_array().map_or_else(
         || left.to_string(),
         |left| {
             if left.is_empty() {

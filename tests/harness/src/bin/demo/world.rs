@@ -10,7 +10,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use test_harness::{HttpClient, HttpError, Kubectl, KubectlError, KustomizeError, TimedOut, wait_for};
 
-use crate::screen::{Screen, typed};
+use crate::screen::{Screen, answer, typed};
 
 /// Far longer than anything takes on an idle machine.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
@@ -77,8 +77,8 @@ impl World {
         self.screen.command(&typed("kubectl", arguments));
         let output = self.run(arguments)?;
         let (said, complained) = (text(&output.stdout), text(&output.stderr));
-        self.screen.answer(&said);
-        self.screen.answer(&complained);
+        answer(&said);
+        answer(&complained);
         if output.status.success() {
             Ok(said)
         } else {
@@ -184,7 +184,7 @@ impl World {
             remote.text("id")
         );
         self.screen.command(&typed("curl", &["-s", &url]));
-        self.screen.answer(&remote.shown(members));
+        answer(&remote.shown(members));
     }
 
     /// A path as a person in the checkout would write it.
@@ -278,8 +278,9 @@ fn hashed(value: &Value) -> Value {
 /// The first 12 hex digits of the SHA-256, as the simulator shows credentials.
 pub(crate) fn hash(secret: &str) -> String {
     let digest = Sha256::digest(secret.as_bytes());
-    let digits: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{digits}")
+    let first = digest.iter().take(6);
+    let number = first.fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    format!("sha256:{number:012x}")
 }
 
 fn text(bytes: &[u8]) -> String {
