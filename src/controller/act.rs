@@ -234,6 +234,11 @@ impl Pass<'_> {
         let at = self.ctx.clock.now();
         let result = link.account.adapter().create(&settings).await;
         permit.report(&result);
+        let unsent = result
+            .as_ref()
+            .err()
+            .is_some_and(|error| !error.may_have_taken_effect());
+        self.record.nothing_sent &= unsent;
         let (now, seed) = (self.ctx.clock.now(), seed(&self.name));
         match result {
             Ok(remote) => {

@@ -380,6 +380,7 @@ impl Context {
         };
         let mut record = Record {
             uid: Some(uid.clone()),
+            nothing_sent: status.is_none_or(|status| status.identity.is_none()),
             ..Record::default()
         };
         record.memory = status::restore(status, ours, &self.hash_key, now);

@@ -43,6 +43,8 @@ pub(super) struct Record {
     pub(super) account: Option<AccountId>,
     pub(super) resolved: Option<Resolved>,
     pub(super) deliveries: Deliveries,
+    /// This process saw the object before anything was begun for it, and has sent no create since.
+    pub(super) nothing_sent: bool,
     /// Since when it has been failing.
     pub(super) failing_since: Option<Moment>,
     /// Reconciles in a row that ended in an apiserver error.

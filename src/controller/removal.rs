@@ -47,12 +47,7 @@ impl Pass<'_> {
         let spec = &self.object.spec;
         let orphan = spec.deletion_policy == Some(api::DeletionPolicy::Orphan)
             || spec.mode == Some(api::ManagementMode::Observe);
-        let never_sent = self
-            .object
-            .status
-            .as_ref()
-            .is_none_or(|status| status.identity.is_none());
-        if orphan || (never_sent && self.record.memory.entries.is_empty()) {
+        if orphan {
             return self
                 .finish(Intent::Remove {
                     orphan: true,
@@ -104,6 +99,14 @@ impl Pass<'_> {
         }
     }
 
+    /// Nothing can have been created for this object: its status never said that anything was begun, or this very
+    /// process began it and has sent nothing since.
+    fn never_sent(&self) -> bool {
+        let status = self.object.status.as_ref();
+        let begun = status.is_some_and(|status| status.identity.is_some());
+        (!begun || self.record.nothing_sent) && self.record.memory.ids().next().is_none()
+    }
+
     fn again(&self, wake: Option<Moment>) -> Requeue {
         let now = self.ctx.clock.now();
         let delay = wake
@@ -122,6 +125,13 @@ impl Pass<'_> {
     /// The remote side cannot be deleted now. In a namespace that is going away (when there is no credential and
     /// never will be), or when the user says so, the object is let go after the grace period.
     async fn blocked(&mut self, why: &str, cause: Cause) -> Result<Option<Requeue>, ReconcileError> {
+        if self.never_sent() {
+            let intent = Intent::Remove {
+                orphan: true,
+                let_go: false,
+            };
+            return self.finish(intent).await;
+        }
         let annotations = self.object.metadata.annotations.as_ref();
         let forced = annotations
             .and_then(|a| a.get(ANNOTATION_FORCE_ORPHAN))

@@ -83,7 +83,7 @@ pub struct WebhookProviderSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_bundle_ref: Option<CaBundleRef>,
     /// How many requests the operator may send to the account, whatever the number of its objects. Unset: a
-    /// little below what the provider documents.
+    /// good deal below what the provider documents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<RateLimit>,
     /// How often the account's subscriptions are compared with their objects; `0s` switches it off. A
