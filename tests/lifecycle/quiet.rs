@@ -72,11 +72,11 @@ fn a_restart_looks_once_and_changes_nothing() {
     );
     world.ready("crm");
     world.becomes(PROVIDER, "dixa", "Ready", "True", "");
+    let before = world.subscription("crm")["status"].clone();
     world.stop_operator();
     let (mut audit, mark) = (world.audit(), world.mark());
     world.start_operator();
     world.requested("list", mark, 1);
-    let before = world.subscription("crm")["status"].clone();
     world.wait_until_ready();
     world.eventually("the account to be counted", || {
         world.object(PROVIDER, "dixa")["status"]["subscriptions"]["managed"] == 1
