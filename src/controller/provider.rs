@@ -133,7 +133,7 @@ async fn attempt(subject: &Subject, ctx: &Context) -> Result<Requeue, ReconcileE
         name: subject.spec.credentials.secret_ref.name.clone(),
     });
     ctx.index.depends(&party, [secret].into());
-    let in_use = !ctx.users(&subject.key).is_empty();
+    let in_use = ctx.in_use(&subject.key);
     if !keep_finalizer(subject, ctx, in_use).await? {
         ctx.forget_provider(&subject.key);
         return Ok(Requeue::await_change());

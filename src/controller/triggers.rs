@@ -187,14 +187,16 @@ impl Context {
         }
     }
 
-    /// The subscriptions that refer to a provider, as far as they were reconciled.
-    pub(super) fn users(&self, key: &ProviderKey) -> Vec<ObjectName> {
-        let parties = self.index.dependents(&Target::Provider(key.clone())).into_iter();
-        let names = parties.filter_map(|party| match party {
-            Party::Subscription(name) => Some(name),
-            Party::Provider(_) => None,
-        });
-        names.collect()
+    /// Whether any subscription that exists refers to a provider. By the watch, which is complete before the first
+    /// reconcile: what was reconciled so far would be nothing after a restart.
+    pub(super) fn in_use(&self, key: &ProviderKey) -> bool {
+        self.stores.subscriptions.iter().any(|store| {
+            store.state().iter().any(|object| {
+                let Ok(object) = &object.0 else { return false };
+                let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+                ProviderKey::of(&object.spec.provider_ref, namespace) == *key
+            })
+        })
     }
 }
 

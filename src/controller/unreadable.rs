@@ -8,7 +8,7 @@ use kube::runtime::controller::Action as Requeue;
 use operator_core::reason::Reason;
 use serde_json::json;
 
-use super::apiserver::{WriteError, guarded, params};
+use super::apiserver::{WriteError, params};
 use super::context::Context;
 use super::events::{Kind, News};
 use super::reconcile::ReconcileError;
@@ -37,11 +37,11 @@ impl Context {
                    "observedGeneration": generation, "lastTransitionTime": time})
         };
         let conditions = json!([condition("Ready", "False"), condition("Stalled", "True")]);
-        let operations = vec![
-            json!({"op": "add", "path": "/status/observedGeneration", "value": generation}),
-            json!({"op": "add", "path": "/status/conditions", "value": conditions}),
-        ];
-        let patch = guarded(version.as_deref(), operations)?;
+        // By merge, because an object may come without any status; the version makes it fail on a stale copy.
+        let patch = kube::api::Patch::Merge(json!({
+            "metadata": {"resourceVersion": version},
+            "status": {"observedGeneration": generation, "conditions": conditions},
+        }));
         let api = kube::Api::<kube::api::DynamicObject>::namespaced_with(
             self.client.clone(),
             &name.namespace,

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::context::{Context, ProviderKey, Stores};
+use super::context::{Context, Party, ProviderKey, Stores};
 use super::reconcile;
 use super::triggers::Target;
 use crate::api::names::LABEL_USE;
@@ -210,10 +210,15 @@ fn prune<K: Resource>(object: &mut K) {
 
 fn changed_subscription(ctx: &Arc<Context>, change: &Change<DeserializeGuard<WebhookSubscription>>) {
     let name = reconcile::object_name(change.object.meta());
-    if change.deleted {
-        ctx.forget(&name);
-    } else {
-        ctx.triggers.wake(&super::context::Party::Subscription(name));
+    if !change.deleted {
+        ctx.triggers.wake(&Party::Subscription(name));
+        return;
+    }
+    ctx.forget(&name);
+    // It may have been the last one that held its provider.
+    if let Ok(object) = &change.object.0 {
+        let provider = ProviderKey::of(&object.spec.provider_ref, &name.namespace);
+        ctx.triggers.wake(&Party::Provider(provider));
     }
 }
 
@@ -221,6 +226,6 @@ fn changed_provider(ctx: &Arc<Context>, key: ProviderKey, deleted: bool) {
     if deleted {
         ctx.forget_provider(&key);
     } else {
-        ctx.triggers.wake(&super::context::Party::Provider(key));
+        ctx.triggers.wake(&Party::Provider(key));
     }
 }

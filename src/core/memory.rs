@@ -130,6 +130,9 @@ pub struct Entry {
 
     /// The newest read outside of a snapshot.
     pub seen: Option<Sighting>,
+    /// Fields that a read or a write of this process has shown with content: when they are empty, the provider
+    /// would show that too.
+    pub shown: FieldSet,
     /// When a write failed that may have taken effect all the same: what was read before does not count.
     pub doubted: Option<Moment>,
     /// When a complete LIST first lacked the id.
@@ -234,6 +237,10 @@ impl Entry {
     fn saw(&mut self, remote: Remote, at: Moment) {
         self.missing_since = None;
         self.absent_at = None;
+        let shown = remote
+            .view
+            .fields(|field| matches!(remote.view.get(field), Part::Is(_)));
+        self.shown = self.shown.union(shown);
         self.seen = Some(Sighting { remote, at });
     }
 
@@ -248,9 +255,12 @@ impl Entry {
             .union(wanted.view.differing(&remote.view).intersection(fields));
         let hidden = remote.view.fields_that_are(Part::Unknown);
         let removed = wanted.view.fields_that_are(Part::Absent);
-        self.unverifiable = self
-            .unverifiable
-            .union(fields.intersection(hidden).intersection(removed));
+        self.unverifiable = self.unverifiable.union(
+            fields
+                .intersection(hidden)
+                .intersection(removed)
+                .without(self.shown),
+        );
         self.applied = Some(wanted.digest);
         self.sent = Some(Sent::all_of(&wanted.view));
         self.failure = None;

@@ -137,6 +137,7 @@ fn entry() -> impl Strategy<Value = Entry> {
             unverifiable,
             pending,
             seen: seen.map(|(remote, at)| Sighting { remote, at }),
+            shown: FieldSet::EMPTY,
             doubted,
             missing_since,
             absent_at,
