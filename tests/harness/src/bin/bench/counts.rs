@@ -68,14 +68,11 @@ impl Counts {
         self.0.get(name).copied().unwrap_or(0)
     }
 
-    /// Those that are Events, and those that are not.
-    pub fn split_events(&self) -> (Self, Self) {
-        let is_event = |name: &str| name.contains(" events");
-        let pairs = || self.0.iter().map(|(name, count)| (name.clone(), *count));
-        (
-            Self(pairs().filter(|(name, _)| is_event(name)).collect()),
-            Self(pairs().filter(|(name, _)| !is_event(name)).collect()),
-        )
+    /// Those whose name contains `part`, and the others.
+    pub fn split(&self, part: &str) -> (Self, Self) {
+        let pairs = self.0.iter().map(|(name, count)| (name.clone(), *count));
+        let (with, without) = pairs.partition(|(name, _)| name.contains(part));
+        (Self(with), Self(without))
     }
 
     /// `create 1000, list 3`.

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     None,
+    Detail,
     Ok,
     Over,
     Wrong,
@@ -13,7 +14,7 @@ enum Verdict {
 impl Verdict {
     fn as_str(self) -> &'static str {
         match self {
-            Self::None => "",
+            Self::None | Self::Detail => "",
             Self::Ok => "ok",
             Self::Over => "over",
             Self::Wrong => "WRONG",
@@ -62,6 +63,16 @@ impl Report {
         self.row(measure, value.into(), String::new(), Verdict::None);
     }
 
+    /// What a figure is made of; may be long.
+    pub fn detail(&mut self, measure: &str, value: impl Into<String>) {
+        self.row(
+            &format!("  {measure}"),
+            value.into(),
+            String::new(),
+            Verdict::Detail,
+        );
+    }
+
     /// A figure with a goal, which may be missed.
     pub fn goal(&mut self, measure: &str, value: impl Into<String>, goal: &str, met: bool) {
         let verdict = if met { Verdict::Ok } else { Verdict::Over };
@@ -82,7 +93,8 @@ impl Report {
 
     /// For a terminal.
     pub fn text(&self) -> String {
-        let rows = || self.sections.iter().flat_map(|(_, rows)| rows);
+        let all = || self.sections.iter().flat_map(|(_, rows)| rows);
+        let rows = || all().filter(|row| row.verdict != Verdict::Detail);
         let width = |of: fn(&Row) -> &str| rows().map(|row| of(row).chars().count()).max().unwrap_or(0);
         let (measure, value, goal) = (
             width(|row| &row.measure),
@@ -93,6 +105,10 @@ impl Report {
         for (title, rows) in &self.sections {
             let _ = writeln!(text, "{title}");
             for row in rows {
+                if row.verdict == Verdict::Detail {
+                    let _ = writeln!(text, "  {}: {}", row.measure, row.value);
+                    continue;
+                }
                 let line = format!(
                     "  {:measure$}  {:>value$}  {:goal$}  {}",
                     row.measure,
