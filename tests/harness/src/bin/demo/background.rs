@@ -14,7 +14,7 @@ use test_harness::{
     Cluster, ClusterError, HttpClient, TimedOut, end_with_this_process, release_child, wait_for,
 };
 
-use crate::parts::{Parts, PartsError, Plan};
+use crate::parts::{Parts, PartsError, Plan, show_log};
 use crate::screen::{Screen, say};
 use crate::steps;
 use crate::world::{StepError, World};
@@ -197,7 +197,7 @@ pub(crate) fn up(state: &State, plan: &Plan, screen: Screen) -> Result<(), Backg
             root: plan.root.clone(),
             folder: plan.folder.clone(),
         };
-        steps::become_ready(&world)?;
+        steps::become_ready(&world).inspect_err(|_| show_log(&description.operator_log, &world))?;
         tell(&description, plan, screen)
     });
     if played.is_err() {

@@ -73,10 +73,14 @@ fn act(arguments: &Arguments, screen: Screen) -> Result<(), Box<dyn Error>> {
         .canonicalize()?;
     let folder = std::path::absolute(&arguments.state)?;
     let state = State::new(folder.clone());
-    let plan = |folder: PathBuf| -> std::io::Result<Plan> {
+    let found = |binary: &Path| {
+        let path = binary.canonicalize();
+        path.map_err(|error| format!("find {}: {error}; make demo-build builds it", binary.display()))
+    };
+    let plan = |folder: PathBuf| -> Result<Plan, String> {
         Ok(Plan {
-            operator: arguments.operator.canonicalize()?,
-            simulator: arguments.simulator.canonicalize()?,
+            operator: found(&arguments.operator)?,
+            simulator: found(&arguments.simulator)?,
             root,
             folder,
         })

@@ -145,22 +145,9 @@ impl Parts {
         Ok(())
     }
 
-    /// Keeps the operator's log, which goes with the operator otherwise, and shows its end.
+    /// Shows the end of the operator's log, and keeps it.
     pub(crate) fn show_log(&self) {
-        let log = self.operator.log_text();
-        let kept = self.world.folder.with_extension("operator.log");
-        say("");
-        match fs::write(&kept, &log) {
-            Ok(()) => say(&format!(
-                "The operator's log is in {}; its end:",
-                self.world.short(&kept)
-            )),
-            Err(error) => say(&format!(
-                "The operator's log could not be kept ({error}); its end:"
-            )),
-        }
-        let lines: Vec<&str> = log.lines().collect();
-        answer(&lines[lines.len().saturating_sub(LOG_LINES)..].join("\n"));
+        show_log(&self.operator.log_path(), &self.world);
     }
 
     /// Ends the operator as Kubernetes would, with SIGTERM, and then everything else.
@@ -172,6 +159,25 @@ impl Parts {
             Err(PartsError::Ended(status))
         }
     }
+}
+
+/// Shows the end of the operator's log, and keeps a copy, because it goes with the operator.
+pub(crate) fn show_log(log: &Path, world: &World) {
+    let kept = world.folder.with_extension("operator.log");
+    say("");
+    match fs::copy(log, &kept) {
+        Ok(_) => say(&format!(
+            "The operator's log is in {}; its end:",
+            world.short(&kept)
+        )),
+        Err(error) => say(&format!(
+            "The operator's log could not be kept ({error}); its end:"
+        )),
+    }
+    let text = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().collect();
+    answer(&lines[lines.len().saturating_sub(LOG_LINES)..].join("\n"));
 }
 
 /// The CRDs, and all of the operator's manifest but its Deployment.
