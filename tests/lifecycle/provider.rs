@@ -54,6 +54,20 @@ fn a_wrong_key_is_said_once_at_the_provider_and_a_new_one_heals() {
 }
 
 #[test]
+fn a_wrong_key_that_is_corrected_after_a_restart_leaves_nothing_behind() {
+    let mut world = World::start();
+    world.secret("dixa-api", "credentials", &[("token", "wrong")]);
+    world.apply(PROVIDER, "dixa", world.provider_spec(json!({})));
+    world.subscribe("crm", json!({}));
+    world.becomes(PROVIDER, "dixa", "Authenticated", "False", "Unauthenticated");
+    world.stop_operator();
+    world.secret("dixa-api", "credentials", &[("token", Config::DIXA_TOKEN)]);
+    world.start_operator();
+    world.ready("crm");
+    assert_eq!(world.remote().len(), 1);
+}
+
+#[test]
 fn a_key_that_is_rotated_is_used_and_nothing_is_made_anew() {
     let world = World::start();
     world.connect();

@@ -1,0 +1,64 @@
+//! The limits that a provider object sets to what may go wrong at once.
+
+use serde_json::{Value, json};
+
+use crate::support::{PROVIDER, SUBSCRIPTION, World, condition};
+
+fn release(world: &World) {
+    let token = world.eventually("the token of the guard", || {
+        let token = world.object(PROVIDER, "dixa")["status"]["guard"]["token"].clone();
+        token.as_str().map(str::to_owned)
+    });
+    let annotation = json!({"webhook-operator.io/guard-release": token});
+    world.patch(PROVIDER, "dixa", json!({"metadata": {"annotations": annotation}}));
+}
+
+#[test]
+fn more_that_vanished_than_the_guard_allows_waits_for_a_person() {
+    let world = World::start();
+    world.connect_with(json!({"guard": {"maxVanished": 0}}));
+    world.subscribe("crm", json!({}));
+    world.subscribe("other", json!({}));
+    world.ready("crm");
+    world.ready("other");
+    let vanished = world.remote_by_id(&world.external_id("crm")).unwrap().id;
+    world.simulator.dixa().delete(vanished).unwrap();
+    let mark = world.mark();
+    let asked = json!({"webhook-operator.io/reconcile-requested-at": "now"});
+    world.patch(SUBSCRIPTION, "crm", json!({"metadata": {"annotations": asked}}));
+    world.becomes(SUBSCRIPTION, "crm", "Stalled", "True", "Guarded");
+    let provider = world.becomes(PROVIDER, "dixa", "Guarded", "True", "");
+    assert_ne!(condition(&provider, "Ready")["status"], Value::Null);
+    assert_eq!(world.remote_writes_since(mark), Vec::<String>::new());
+    release(&world);
+    world.eventually("another remote subscription", || world.remote().len() == 2);
+    world.ready("crm");
+    assert_eq!(
+        condition(&world.becomes(PROVIDER, "dixa", "Ready", "True", ""), "Guarded"),
+        Value::Null
+    );
+}
+
+#[test]
+fn deletions_are_limited_within_the_window_only() {
+    let world = World::start();
+    world.connect_with(json!({"interval": "5s", "guard": {"maxDeletions": 1, "window": "6s"}}));
+    for name in ["a", "b", "c"] {
+        world.subscribe(name, json!({}));
+        world.ready(name);
+    }
+    world.delete(SUBSCRIPTION, "a");
+    world.gone(SUBSCRIPTION, "a");
+    // Two LISTs more, at an interval of about five seconds: the window is over.
+    let mark = world.mark();
+    world.requested("list", mark, 3);
+    world.delete(SUBSCRIPTION, "b");
+    world.gone(SUBSCRIPTION, "b");
+    // The next one is within the window of the last.
+    world.delete(SUBSCRIPTION, "c");
+    world.becomes(SUBSCRIPTION, "c", "Stalled", "True", "");
+    assert_eq!(world.remote().len(), 1);
+    release(&world);
+    world.gone(SUBSCRIPTION, "c");
+    assert_eq!(world.remote().len(), 0);
+}
