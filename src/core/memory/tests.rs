@@ -335,3 +335,29 @@ fn an_entry_that_was_not_sent_claims_nothing_of_an_account() {
     made.created(&wish(), remote(), true, at(11));
     assert!(made.has_claims());
 }
+
+#[test]
+fn a_removed_field_is_unverifiable_unless_the_provider_was_seen_to_show_it() {
+    let headers = FieldSet::of(&[Field::Headers]);
+    let removed = |shown_before: bool| {
+        let mut wanted = wish();
+        wanted.view.set(Field::Headers, Part::Absent);
+        let (mut before, mut after) = (remote(), remote());
+        before.view.set(
+            Field::Headers,
+            if shown_before {
+                wish().view.get(Field::Url)
+            } else {
+                Part::Unknown
+            },
+        );
+        after.view.set(Field::Headers, Part::Unknown);
+        let mut memory = Memory::default();
+        memory.entry(&key()).id = Some(remote().id);
+        memory.read(&key(), Some(before), at(1));
+        memory.updated(&wanted, headers, after, false, at(2));
+        memory.entries[&key()].unverifiable
+    };
+    assert_eq!(removed(false), headers);
+    assert_eq!(removed(true), FieldSet::EMPTY);
+}
