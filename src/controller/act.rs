@@ -441,18 +441,24 @@ impl Pass<'_> {
             Err(rest) => return Ok(Some(rest)),
         };
         self.check_leadership()?;
+        if !link.reserve_deletion(self.ctx.clock.now()) {
+            drop(permit);
+            return self.brake(&link).await;
+        }
         let result = link.account.adapter().delete(id).await;
         permit.report(&result);
         let (now, seed) = (self.ctx.clock.now(), seed(&self.name));
         match result {
             Ok(()) => {
-                link.count_deletion(now);
                 self.ctx.metrics.remote_deleted(link.type_);
                 self.ctx.count_remote(&self.provider_key(), &link, -1);
                 tracing::info!(subscription = %self.name, %id, "deleted at the provider");
                 self.record.memory.deleted(key, id);
             }
             Err(error) => {
+                if !error.may_have_taken_effect() {
+                    link.give_back_deletion();
+                }
                 let single = RemoteKey::single();
                 self.record
                     .memory

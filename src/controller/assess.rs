@@ -179,12 +179,21 @@ impl Link {
         new
     }
 
-    /// Counts a deletion.
-    pub(super) fn count_deletion(&self, now: Moment) {
+    /// Counts a deletion that is about to be sent; `false` when it would be one too many.
+    pub(super) fn reserve_deletion(&self, now: Moment) -> bool {
         let mut deletions = self
             .deletions
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        deletions.record(&self.guard, now);
+        deletions.reserve(&self.guard, now)
+    }
+
+    /// A deletion that was counted had no effect.
+    pub(super) fn give_back_deletion(&self) {
+        let mut deletions = self
+            .deletions
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        deletions.give_back();
     }
 }

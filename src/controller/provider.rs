@@ -145,7 +145,11 @@ async fn attempt(subject: &Subject, ctx: &Context) -> Result<Requeue, ReconcileE
         ctx.wake_dependents(&Target::Provider(subject.key.clone()));
     }
     let (phase, wake) = look(subject, ctx, &listed);
-    provider_status::publish(subject, ctx, &listed, &phase).await?;
+    // Before the first LIST nothing new is known: what the status says of this generation stands.
+    let told = subject.status.observed_generation == subject.metadata.generation;
+    if !(told && matches!(phase, Phase::Parked(_))) {
+        provider_status::publish(subject, ctx, &listed, &phase).await?;
+    }
     Ok(Requeue::requeue(wake))
 }
 

@@ -62,11 +62,19 @@ impl Deletions {
         limits.max_deletions.is_none_or(|max| self.0.len() < max as usize)
     }
 
-    /// Counts a deletion. Without a limit nothing has to be remembered.
-    pub fn record(&mut self, limits: &GuardLimits, now: Moment) {
-        if limits.max_deletions.is_some() {
+    /// Counts one more deletion if it is within the limit; asked before it is sent, so that those which are sent side
+    /// by side are counted too. Without a limit nothing has to be remembered.
+    pub fn reserve(&mut self, limits: &GuardLimits, now: Moment) -> bool {
+        let allowed = self.allowed(limits, now);
+        if allowed && limits.max_deletions.is_some() {
             self.0.push_back(now);
         }
+        allowed
+    }
+
+    /// A deletion that was counted had no effect.
+    pub fn give_back(&mut self) {
+        self.0.pop_back();
     }
 }
 
@@ -107,10 +115,13 @@ mod tests {
         let mut deletions = Deletions::default();
         for minute in [0, 1] {
             let now = Moment::from_millis(minute * 60_000);
-            assert!(deletions.allowed(&limits, now));
-            deletions.record(&limits, now);
+            assert!(deletions.reserve(&limits, now));
         }
         assert!(!deletions.allowed(&limits, Moment::from_millis(59 * 60_000)));
         assert!(deletions.allowed(&limits, Moment::from_millis(60 * 60_000)));
+        assert!(deletions.reserve(&limits, Moment::from_millis(60 * 60_000)));
+        assert!(!deletions.reserve(&limits, Moment::from_millis(60 * 60_000)));
+        deletions.give_back();
+        assert!(deletions.reserve(&limits, Moment::from_millis(60 * 60_000)));
     }
 }
