@@ -105,7 +105,7 @@ const BREACHES: &[Breach] = &[
     (
         walls::api,
         "src/api/v1alpha1/provider.rs",
-        "use super::super::super::config::parse_duration;",
+        "use super::super::super::duration::parse_duration;",
     ),
     (
         walls::api,

@@ -1,0 +1,42 @@
+//! The account's budget, as the provider sees it.
+
+use serde_json::json;
+
+use crate::support::World;
+use crate::{all_ready, names, subscribe_all};
+
+#[test]
+fn the_budget_is_never_exceeded_and_an_edit_does_not_queue_behind_creates() {
+    let world = World::start();
+    // Ten a second, five at once.
+    world.connect_with(json!({"rateLimit": {"requestsPerMinute": 600, "burst": 5}}));
+    world.subscribe("urgent", json!({}));
+    world.ready("urgent");
+    let mark = world.mark();
+    let names = names("crm", 60);
+    subscribe_all(&world, &names);
+    world.requested("create", mark, 5);
+    let edited_at = world.mark();
+    world.subscribe("urgent", json!({"url": "https://hooks.acme.example/edited"}));
+    let edit = world.requested("patch", edited_at, 1);
+    let before = world.requests_since(edited_at, "create");
+    let overtaken = before.iter().filter(|create| create.seq < edit.seq).count();
+    assert!(overtaken <= 15, "the edit waited for {overtaken} creates");
+    all_ready(&world, &names);
+    assert_eq!(world.remote().len(), 61);
+
+    // In any span of time no more than what a full bucket and its refill allow. Two more, because requests are
+    // stamped on arrival and may bunch on the way.
+    let times: Vec<u64> = world
+        .requests_since(0, "")
+        .iter()
+        .map(|entry| entry.time_ms)
+        .collect();
+    for (first, from) in times.iter().enumerate() {
+        for (last, to) in times.iter().enumerate().skip(first) {
+            let sent = u64::try_from(last - first + 1).unwrap();
+            let allowed = 5 + (to - from) / 100 + 2;
+            assert!(sent <= allowed, "{sent} requests within {} ms", to - from);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The promises that must hold when things go wrong, on a real control plane: nothing is created twice, nothing of
+//! others is touched, nothing is forgotten, nothing is told that is secret, and nobody is held up by others.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod accounts;
+mod answers;
+mod budget;
+mod definitions;
+mod deletion;
+mod guard;
+mod isolation;
+mod lost_create;
+mod refusals;
+mod restart;
+mod secrets;
+mod vanished;
+mod writers;
+
+use provider_simulator::{FaultAction, FaultPlan, RequestFilter};
+use serde_json::{Value, json};
+use support::{SOON, SUBSCRIPTION, World};
+use test_harness::{ControlPlane, wait_for};
+
+/// Requests of one operation.
+fn requests(operation: &str) -> RequestFilter {
+    RequestFilter::operation("dixa", operation)
+}
+
+/// Plans one fault for the next request of an operation.
+fn next(world: &World, operation: &str, action: FaultAction) {
+    world
+        .simulator
+        .add_fault(FaultPlan::nth(requests(operation), 1, action));
+}
+
+/// Plans a fault for every request of an operation from now on.
+fn every(world: &World, operation: &str, action: FaultAction) {
+    world
+        .simulator
+        .add_fault(FaultPlan::every(requests(operation), action));
+}
+
+/// An error of the provider that changes nothing.
+fn fails(status: u16) -> FaultAction {
+    FaultAction::FailBefore {
+        status,
+        body: None,
+        retry_after: None,
+    }
+}
+
+/// Waits until a request is held, and returns its number.
+fn held(world: &World) -> u64 {
+    world.eventually("a request to be held", || {
+        world.simulator.held().first().map(|held| held.seq)
+    })
+}
+
+/// `prefix-0`, `prefix-1`, …
+fn names(prefix: &str, count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("{prefix}-{number}")).collect()
+}
+
+/// Subscriptions of these names, each with an address of its own.
+fn subscribe_all(world: &World, names: &[String]) {
+    for name in names {
+        world.subscribe(name, json!({"url": format!("https://hooks.acme.example/{name}")}));
+    }
+}
+
+/// Waits until all are Ready.
+fn all_ready(world: &World, names: &[String]) {
+    for name in names {
+        world.ready(name);
+    }
+}
+
+/// Asks for a comparison without waiting for the answer.
+fn nudge(world: &World, name: &str, value: &str) {
+    let annotations = json!({"webhook-operator.io/reconcile-requested-at": value});
+    world.patch(
+        SUBSCRIPTION,
+        name,
+        json!({"metadata": {"annotations": annotations}}),
+    );
+}
+
+/// How many requests of an operation the provider got since a mark.
+fn count(world: &World, mark: u64, operation: &str) -> usize {
+    world.requests_since(mark, operation).len()
+}
+
+/// The value of a metric: the sum over its labels.
+fn metric(text: &str, name: &str) -> f64 {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let values = lines.filter_map(|line| {
+        let (labelled, value) = line.rsplit_once(' ')?;
+        let found = labelled.split('{').next()?;
+        if found == name {
+            value.parse::<f64>().ok()
+        } else {
+            None
+        }
+    });
+    values.sum()
+}
+
+/// Waits until the operator has had so many turns since its start.
+fn turns(world: &mut World, least: u32) {
+    let operator = world.operator();
+    let counted = wait_for(SOON, "its turns", || {
+        let text = operator.metrics().map_err(|error| error.to_string())?;
+        let turns = metric(&text, "webhook_operator_reconciles_total");
+        if turns >= f64::from(least) {
+            Ok(())
+        } else {
+            Err(format!("{turns}"))
+        }
+    });
+    counted.unwrap();
+}
+
+/// A member of an object as text.
+fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
+    object
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}
+
+/// What needs namespaces to finish deleting.
+fn has_controller_manager() -> bool {
+    ControlPlane::shared().has_controller_manager()
+}
