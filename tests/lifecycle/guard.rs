@@ -62,3 +62,33 @@ fn deletions_are_limited_within_the_window_only() {
     world.gone(SUBSCRIPTION, "c");
     assert_eq!(world.remote().len(), 0);
 }
+
+#[test]
+fn a_deletion_that_cannot_be_done_lets_go_after_the_grace_period_once_a_person_allows_it() {
+    let mut world = World::start();
+    world.connect();
+    world.subscribe("crm", json!({"deletionGracePeriod": "3s"}));
+    world.ready("crm");
+    let id = world.external_id("crm");
+    world.delete("secrets", "dixa-api");
+    // The key that worked last is kept in memory for deletions; a restart forgets it.
+    world.stop_operator();
+    world.start_operator();
+    world.delete(SUBSCRIPTION, "crm");
+    let blocked = world.becomes(SUBSCRIPTION, "crm", "Stalled", "True", "DeletionBlocked");
+    let message = condition(&blocked, "Stalled")["message"].to_string();
+    assert!(message.contains("force-orphan"), "{message}");
+    let annotation = json!({"webhook-operator.io/force-orphan": "true"});
+    world.patch(
+        SUBSCRIPTION,
+        "crm",
+        json!({"metadata": {"annotations": annotation}}),
+    );
+    world.gone(SUBSCRIPTION, "crm");
+    assert_eq!(world.only_remote().id.to_string(), id, "left behind");
+    world.eventually("the record with the id", || {
+        let log = world.operator_log();
+        log.lines()
+            .any(|line| line.to_lowercase().contains("orphan") && line.contains(&id))
+    });
+}
