@@ -49,7 +49,7 @@ pub(crate) fn product() -> Vec<Source> {
 
 impl Source {
     pub(crate) fn parse(path: &str, text: &str) -> Self {
-        let file = syn::parse_file(text).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let file = syn::parse_file(text).unwrap();
         let mut reader = Reader {
             module: module_of(path),
             names: BTreeSet::new(),
@@ -140,7 +140,6 @@ impl Reader {
             UseTree::Glob(_) => self.name(before),
             UseTree::Group(group) => group.items.iter().for_each(|item| self.used(before, item)),
             // Syntax that a newer compiler may know.
-            _ => panic!("a form of use that this test does not know"),
         }
     }
 
