@@ -71,7 +71,11 @@ fn the_scanner_finds_a_planted_leak_in_every_form() {
                 secret.replace('/', "%2F").replace('+', "%2B").replace('=', "%3D")
             ),
         ] {
-            assert_eq!(leaks(&planted, &secrets), [secret.clone()], "{planted}");
+            assert_eq!(
+                leaks(&planted, &secrets),
+                std::slice::from_ref(secret),
+                "{planted}"
+            );
         }
     }
     assert_eq!(leaks("nothing to see: canary, key, token", &secrets), [""; 0]);
@@ -192,7 +196,9 @@ fn published(world: &World, operator: &mut Operator) -> Vec<(String, String)> {
     for kind in [SUBSCRIPTION, PROVIDER, "events.events.k8s.io"] {
         let mut all = world.cluster().list_json(kind, &world.namespace).unwrap();
         if kind == SUBSCRIPTION || kind == PROVIDER {
-            all.iter_mut().for_each(|object| drop(object["metadata"].take()));
+            for object in &mut all {
+                object["metadata"].take();
+            }
         }
         found.push((kind.to_owned(), json!(all).to_string()));
     }
@@ -289,11 +295,7 @@ fn a_secret_that_was_not_released_is_never_read_and_never_sent() {
     // even that is known from the watch.
     let reads = world.reads_of_secrets();
     assert!(!reads.contains(&"other-use".to_owned()), "{reads:?}");
-    let sent = world
-        .requests_since(0, "")
-        .iter()
-        .map(|entry| format!("{entry:?}"))
-        .collect::<String>();
+    let sent = format!("{:?}", world.requests_since(0, ""));
     assert_eq!(leaks(&sent, &canaries()), [""; 0]);
 
     // Released, it is read and sent.
