@@ -94,7 +94,7 @@ pub struct RemoteSubscription {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ownership: Option<Ownership>,
     /// Keyed hashes of what was last sent, for the fields that the provider does not show.
-    #[schemars(length(max = 256))]
+    #[schemars(length(max = 128))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_hash: Option<String>,
     /// Keyed hash of the secret values that were last sent.
@@ -213,7 +213,7 @@ pub struct PendingTarget {
     #[schemars(length(min = 1, max = 128))]
     pub url_hash: String,
     /// Keyed hash of everything that was sent.
-    #[schemars(length(max = 256))]
+    #[schemars(length(max = 128))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_hash: Option<String>,
     /// Keyed hashes of the parts that a provider may hide.
