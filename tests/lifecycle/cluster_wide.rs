@@ -16,7 +16,7 @@ fn borrow() -> Value {
     json!({"providerRef": {"kind": "ClusterWebhookProvider", "name": "shared"}})
 }
 
-fn label(world: &World, value: Value) {
+fn label(world: &World, value: &Value) {
     let labels = json!({"metadata": {"labels": {"team": value}}});
     world.patch("namespaces", &world.namespace, labels);
 }
@@ -68,11 +68,11 @@ fn a_cluster_provider_is_lent_by_name_and_by_label_and_a_withdrawal_stops_update
     ];
     for (allowed, inside, outside) in cases {
         let value = |text: &str| if text.is_empty() { json!(null) } else { json!(text) };
-        label(&world, value(outside));
+        label(&world, &value(outside));
         lend(&world, &allowed);
         world.look_again(SUBSCRIPTION, "crm");
         world.refused("crm", "NamespaceNotAllowed");
-        label(&world, value(inside));
+        label(&world, &value(inside));
         world.ready("crm");
     }
     assert!(!world.only_remote().content.enabled, "the edit arrived meanwhile");

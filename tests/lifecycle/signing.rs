@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use crate::support::{SUBSCRIPTION, World, condition};
 
-fn publish(change: Value) -> Value {
+fn publish(change: &Value) -> Value {
     let mut target = json!({"secretName": "signing"});
-    crate::support::merge(&mut target, &change);
+    crate::support::merge(&mut target, change);
     json!({"signing": {"publishProviderKey": target}})
 }
 
@@ -26,7 +26,7 @@ fn value(world: &World, key: &str) -> String {
 fn the_key_is_published_labelled_and_goes_with_its_object() {
     let world = World::start();
     world.connect();
-    world.subscribe("crm", publish(json!({})));
+    world.subscribe("crm", publish(&json!({})));
     let ready = world.becomes(SUBSCRIPTION, "crm", "SecretPublished", "True", "KeyPublished");
     let secret = world.object("secrets", "signing");
     assert_eq!(value(&world, "signingKey"), world.only_remote().secret_key);
@@ -50,7 +50,7 @@ fn the_key_is_published_labelled_and_goes_with_its_object() {
 fn the_key_goes_under_the_name_that_the_spec_gives() {
     let world = World::start();
     world.connect();
-    world.subscribe("crm", publish(json!({"key": "dixa.hmac"})));
+    world.subscribe("crm", publish(&json!({"key": "dixa.hmac"})));
     world.becomes(SUBSCRIPTION, "crm", "SecretPublished", "True", "KeyPublished");
     assert_eq!(value(&world, "dixa.hmac"), world.only_remote().secret_key);
 }
@@ -59,7 +59,7 @@ fn the_key_goes_under_the_name_that_the_spec_gives() {
 fn a_published_key_that_is_deleted_or_overwritten_is_restored() {
     let world = World::start();
     world.connect();
-    world.subscribe("crm", publish(json!({})));
+    world.subscribe("crm", publish(&json!({})));
     world.becomes(SUBSCRIPTION, "crm", "SecretPublished", "True", "KeyPublished");
     let first = world.object("secrets", "signing")["metadata"]["uid"].clone();
     world.delete("secrets", "signing");
@@ -84,7 +84,7 @@ fn a_secret_that_is_not_ours_is_left_alone() {
     let world = World::start();
     world.connect();
     world.secret("signing", "signing", &[("signingKey", "mine")]);
-    world.subscribe("crm", publish(json!({})));
+    world.subscribe("crm", publish(&json!({})));
     let stalled = world.becomes(SUBSCRIPTION, "crm", "SecretPublished", "False", "SecretExists");
     assert_eq!(condition(&stalled, "Ready")["reason"], "SecretExists");
     assert_eq!(value(&world, "signingKey"), "mine");
