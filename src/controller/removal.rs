@@ -230,7 +230,11 @@ impl Pass<'_> {
     /// Stops a deletion that looks like part of an accident.
     pub(super) async fn brake(&self, link: &Link) -> Result<Option<Rest>, ReconcileError> {
         let message = if !link.may_delete(self.ctx.clock.now()) {
-            let token = operator_core::guard::token(&self.ctx.hash_key, self.record.memory.ids());
+            // With the token that was given back last: who trips the guard twice gets another one.
+            let released = link.released.as_deref();
+            let released = released.and_then(|token| ExternalId::parse(token).ok());
+            let ids = self.record.memory.ids().chain(&released);
+            let token = operator_core::guard::token(&self.ctx.hash_key, ids);
             if link.trip_over(token) {
                 self.ctx.triggers.wake(&Party::Provider(self.provider_key()));
             }
