@@ -123,10 +123,16 @@ impl Records {
         .unwrap_or(false)
     }
 
-    /// Whether this generation of an object is found unreadable for the first time.
-    pub(super) fn first_unreadable(&self, name: &ObjectName, generation: i64) -> bool {
+    /// Whether it was reported that this generation of an object cannot be read.
+    pub(super) fn unreadable_told(&self, name: &ObjectName, generation: i64) -> bool {
+        let unreadable = self.unreadable.lock().unwrap_or_else(PoisonError::into_inner);
+        unreadable.get(name) == Some(&generation)
+    }
+
+    /// It was.
+    pub(super) fn tell_unreadable(&self, name: &ObjectName, generation: i64) {
         let mut unreadable = self.unreadable.lock().unwrap_or_else(PoisonError::into_inner);
-        unreadable.insert(name.clone(), generation) != Some(generation)
+        unreadable.insert(name.clone(), generation);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ObjectName, Record>> {

@@ -20,17 +20,14 @@ impl Context {
         let metadata = &invalid.metadata;
         let name = super::reconcile::object_name(metadata);
         let version = metadata.resource_version.clone();
-        if !self
-            .records
-            .first_unreadable(&name, metadata.generation.unwrap_or(0))
-        {
+        let generation = metadata.generation.unwrap_or(0);
+        if self.records.unreadable_told(&name, generation) {
             return Ok(Requeue::await_change());
         }
         // serde's text can quote what it did not understand; a spec holds no secrets but may hold anything.
         tracing::warn!(subscription = %name, "this object cannot be read by this version of the operator");
         let message = "this version of the operator cannot read the object: a field has a value of an unknown kind; \
                        compare it with `kubectl explain webhooksubscription.spec`";
-        let generation = metadata.generation.unwrap_or(0);
         let time = Timestamp::now().to_string();
         let condition = |type_: &str, status: &str| {
             json!({"type": type_, "status": status, "reason": Reason::InvalidSpec.as_str(), "message": message,
@@ -50,6 +47,7 @@ impl Context {
         api.patch_subresource("status", &name.name, &params(), &patch)
             .await
             .map_err(WriteError::of)?;
+        self.records.tell_unreadable(&name, generation);
         let about = ObjectReference {
             api_version: Some(WebhookSubscription::api_version(&()).into_owned()),
             kind: Some(WebhookSubscription::kind(&()).into_owned()),
