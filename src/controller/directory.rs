@@ -64,6 +64,8 @@ pub(super) struct Link {
     pub(super) since_list: AtomicI64,
     /// When the provider object was last told of them.
     pub(super) told: Mutex<Option<Moment>>,
+    /// When their numbers were last written into its status.
+    pub(super) counted: Mutex<Option<Moment>>,
 }
 
 impl Link {
@@ -112,6 +114,16 @@ impl Link {
     pub(super) fn told_lately(&self, now: Moment) -> bool {
         let told = *self.told.lock().unwrap_or_else(PoisonError::into_inner);
         told.is_some_and(|told| now.since(told) < COUNT_EVERY)
+    }
+
+    /// Whether numbers that differ should be written now, or in a while: each creation and deletion moves them.
+    pub(super) fn may_count(&self, now: Moment) -> bool {
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = counted.is_none_or(|counted| now.since(counted) >= COUNT_EVERY);
+        if may {
+            *counted = Some(now);
+        }
+        may
     }
 
     /// Replaces the assessment; tells whether it changed.

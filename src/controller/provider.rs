@@ -144,11 +144,14 @@ async fn attempt(subject: &Subject, ctx: &Context) -> Result<Requeue, ReconcileE
         ctx.directory.set(&subject.key, listed.clone());
         ctx.wake_dependents(&Target::Provider(subject.key.clone()));
     }
-    let (phase, wake) = look(subject, ctx, &listed);
+    let (phase, mut wake) = look(subject, ctx, &listed);
     // Before the first LIST nothing new is known: what the status says of this generation stands.
     let told = subject.status.observed_generation == subject.metadata.generation;
     if !(told && matches!(phase, Phase::Parked(_))) {
-        provider_status::publish(subject, ctx, &listed, &phase).await?;
+        let published = provider_status::publish(subject, ctx, &listed, &phase).await?;
+        if published == provider_status::Told::Later {
+            wake = wake.min(COUNT_EVERY);
+        }
     }
     Ok(Requeue::requeue(wake))
 }
@@ -283,6 +286,7 @@ async fn list_provider(
         requested: Mutex::default(),
         since_list: AtomicI64::new(0),
         told: Mutex::default(),
+        counted: Mutex::default(),
     });
     let unproven = ctx.has_claims(&subject.key, &link);
     link.assess(Assessment {

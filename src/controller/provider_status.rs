@@ -20,13 +20,22 @@ use crate::api::v1alpha1 as api;
 use crate::api::v1alpha1::WebhookProviderStatus;
 use crate::provider::account::Trouble;
 
+/// Whether the status says what there is to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// It does.
+    Now,
+    /// Only how many there are has changed, and that was written a moment ago.
+    Later,
+}
+
 /// Writes the status of a provider, if anything but time has changed.
 pub(super) async fn publish(
     subject: &Subject,
     ctx: &Context,
     listed: &Listed,
     phase: &Phase,
-) -> Result<(), ReconcileError> {
+) -> Result<Told, ReconcileError> {
     let generation = subject.metadata.generation.unwrap_or(0);
     let before = &subject.status;
     let ready = before
@@ -84,7 +93,17 @@ pub(super) async fn publish(
         fill_in(&mut status, subject, link, &assessment);
     }
     if status == *before {
-        return Ok(());
+        return Ok(Told::Now);
+    }
+    if status.subscriptions != before.subscriptions {
+        let may_count = (listed.link.as_ref()).is_none_or(|link| link.may_count(ctx.clock.now()));
+        let counts_alone = WebhookProviderStatus {
+            subscriptions: before.subscriptions.clone(),
+            ..status.clone()
+        } == *before;
+        if counts_alone && !may_count {
+            return Ok(Told::Later);
+        }
     }
     let operations = vec![json!({"op": "add", "path": "/status", "value": status})];
     let patch = guarded(subject.metadata.resource_version.as_deref(), operations)?;
@@ -93,7 +112,7 @@ pub(super) async fn publish(
         .patch_subresource("status", subject.name(), &params(), &patch)
         .await
         .map_err(WriteError::of)?;
-    Ok(())
+    Ok(Told::Now)
 }
 
 /// What only a LIST can tell.

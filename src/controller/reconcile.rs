@@ -404,7 +404,10 @@ impl Context {
         self.records.take(name);
         let party = Party::Subscription(name.clone());
         for target in self.index.forget(&party) {
-            if let Target::Provider(key) = target {
+            // Its finalizer depends on whether anybody refers to it: the last one to go is enough.
+            if !self.index.is_needed(&target)
+                && let Target::Provider(key) = target
+            {
                 self.triggers.wake(&Party::Provider(key));
             }
         }

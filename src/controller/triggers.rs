@@ -109,6 +109,11 @@ impl Index {
             .collect()
     }
 
+    /// Whether anybody depends on `target`.
+    pub(super) fn is_needed(&self, target: &Target) -> bool {
+        self.lock().dependents.contains_key(target)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -223,7 +228,9 @@ mod tests {
         index.depends(&party, [new.clone()].into());
         assert!(index.dependents(&old).is_empty());
         assert_eq!(index.dependents(&new), std::slice::from_ref(&party));
+        assert!(index.is_needed(&new) && !index.is_needed(&old));
         index.forget(&party);
         assert!(index.dependents(&new).is_empty());
+        assert!(!index.is_needed(&new));
     }
 }
