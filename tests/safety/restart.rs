@@ -7,7 +7,7 @@ use provider_simulator::{FaultAction, Release, When};
 use serde_json::json;
 use test_harness::wait_for;
 
-use crate::support::{SOON, SUBSCRIPTION, World};
+use crate::support::{PROVIDER, SOON, SUBSCRIPTION, World};
 use crate::{all_ready, count, held, names, next, subscribe_all, turns};
 
 #[test]
@@ -62,6 +62,14 @@ fn a_restart_with_everything_in_place_lists_once_and_writes_nothing() {
     let names = names("crm", 12);
     subscribe_all(&world, &names);
     all_ready(&world, &names);
+    // The provider's count follows its subscriptions with a delay.
+    world.eventually("the provider to count them", || {
+        let provider = world.object(PROVIDER, "dixa");
+        let counted = &provider["status"]["subscriptions"];
+        (*counted == json!({"remote": 12, "managed": 12, "unmanaged": 0}))
+            .then_some(())
+            .ok_or_else(|| counted.to_string())
+    });
     world.stop_operator();
     let (mark, mut audit) = (world.mark(), world.audit());
     world.start_operator();
