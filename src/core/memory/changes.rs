@@ -49,7 +49,7 @@ impl Memory {
         let entries = entries.filter(|(_, entry)| *entry != Entry::default());
         Self {
             finalizer: self.finalizer,
-            entries: entries.collect(),
+            entries: entries.map(|(key, entry)| (key, Box::new(entry))).collect(),
             gone: BTreeSet::new(),
         }
     }
