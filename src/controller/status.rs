@@ -68,7 +68,7 @@ pub(super) fn restore(
             ..Entry::default()
         };
         if entry.id.is_some() {
-            memory.entries.insert(remote_key, Box::new(entry));
+            memory.entries.insert(remote_key, entry);
         }
     }
     for operation in &status.pending_operations {
@@ -137,7 +137,7 @@ pub(super) fn subscriptions(report: &Report<'_>) -> Vec<api::RemoteSubscription>
     keys.dedup();
     let blank = Entry::default();
     let remote = |key: &RemoteKey| {
-        let entry = report.memory.entries.get(key).map_or(&blank, AsRef::as_ref);
+        let entry = report.memory.entries.get(key).unwrap_or(&blank);
         let state = states.and_then(|states| states.get(key));
         let names = |fields: FieldSet| fields.iter().map(|field| field.as_str().to_owned()).collect();
         api::RemoteSubscription {

@@ -152,9 +152,8 @@ pub struct Entry {
 pub struct Memory {
     /// Our finalizer is on the object.
     pub finalizer: bool,
-    /// What is known of its remote subscriptions. Boxed, because a map makes room for eleven values at once, and
-    /// nearly every object has one.
-    pub entries: BTreeMap<RemoteKey, Box<Entry>>,
+    /// What is known of its remote subscriptions.
+    pub entries: BTreeMap<RemoteKey, Entry>,
     /// Ids that this process knows to be gone, which an older snapshot may still show.
     pub gone: BTreeSet<ExternalId>,
 }

@@ -49,7 +49,7 @@ impl Memory {
         let entries = entries.filter(|(_, entry)| *entry != Entry::default());
         Self {
             finalizer: self.finalizer,
-            entries: entries.map(|(key, entry)| (key, Box::new(entry))).collect(),
+            entries: entries.collect(),
             gone: BTreeSet::new(),
         }
     }

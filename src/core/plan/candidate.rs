@@ -26,7 +26,7 @@ impl Keep<'_> {
     /// Neither gone nor held by this object already, nor perhaps stamped for another of its keys.
     fn is_free(&self, wish: &Wanted, remote: &Remote) -> bool {
         let memory = self.s.memory;
-        let stamped = |(key, entry): (&RemoteKey, &Box<Entry>)| {
+        let stamped = |(key, entry): (&RemoteKey, &Entry)| {
             let seen = entry.seen.as_ref();
             *key != wish.key
                 && entry.doubted.is_some()

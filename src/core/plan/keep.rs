@@ -45,7 +45,7 @@ impl<'a> Keep<'a> {
         let blank = Entry::default();
         let mut agenda = Agenda::default();
         for wish in wanted {
-            let entry = s.memory.entries.get(&wish.key).map_or(&blank, AsRef::as_ref);
+            let entry = s.memory.entries.get(&wish.key).unwrap_or(&blank);
             if let Some(action) = agenda.add(&wish.key, keep.step(wish, entry)) {
                 return action;
             }

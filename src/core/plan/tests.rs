@@ -144,7 +144,7 @@ impl Case {
     }
 
     fn entry(mut self, entry: Entry) -> Self {
-        self.memory.entries.insert(key("k"), Box::new(entry));
+        self.memory.entries.insert(key("k"), entry);
         self
     }
 

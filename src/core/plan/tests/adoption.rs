@@ -60,10 +60,10 @@ fn what_is_known_to_be_gone_or_held_is_no_candidate() {
     case.memory.gone.insert(id("r1"));
     case.memory.entries.insert(
         key("l"),
-        Box::new(Entry {
+        Entry {
             id: Some(id("r2")),
             ..Entry::default()
-        }),
+        },
     );
     case.wanted.push(wish("l"));
     let case = case.listed(at(NOW), [gone, held_by_other]);
@@ -144,7 +144,7 @@ fn what_may_have_been_stamped_for_one_key_is_no_candidate_for_another() {
         seen: saw(unmarked("r1"), at(NOW)),
         ..Entry::default()
     };
-    case.memory.entries.insert(key("l"), Box::new(read));
+    case.memory.entries.insert(key("l"), read);
     let case = case.entry(paused).listed(at(NOW), [unmarked("r1")]);
     assert_eq!(case.action(), Action::RecordIntent(vec![key("l")]));
 }

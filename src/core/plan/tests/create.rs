@@ -243,7 +243,7 @@ fn an_effect_comes_before_a_look_and_looks_of_several_keys_are_one() {
     let mut case = Case::new().entry(not_sent(990));
     case.wanted.push(wish("l"));
     let later = open(&wish("l"), Certainty::NotSent { opened: at(995) });
-    case.memory.entries.insert(key("l"), Box::new(later));
+    case.memory.entries.insert(key("l"), later);
     assert_eq!(case.action(), look(995));
     case = case.listed(at(991), []);
     assert_eq!(case.action(), Action::Create(key("k")));

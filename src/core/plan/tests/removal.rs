@@ -273,7 +273,7 @@ fn a_key_that_cannot_go_yet_keeps_the_finalizer_and_stops_no_other() {
         id: Some(id("r2")),
         ..held()
     };
-    case.memory.entries.insert(key("l"), Box::new(entry));
+    case.memory.entries.insert(key("l"), entry);
     let mut case = case.listed(at(991), [ours]);
     assert_eq!(case.action(), Action::Delete(Some(key("l")), id("r2")));
     case.memory.deleted(Some(&key("l")), &id("r2"));

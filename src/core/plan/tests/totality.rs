@@ -151,7 +151,7 @@ fn entry() -> impl Strategy<Value = Entry> {
 fn memory() -> impl Strategy<Value = Memory> {
     (
         any::<bool>(),
-        prop::collection::btree_map(a_key(), entry().prop_map(Box::new), 0..4),
+        prop::collection::btree_map(a_key(), entry(), 0..4),
         prop::collection::btree_set(short_id(), 0..2),
     )
         .prop_map(|(finalizer, entries, gone)| Memory {
