@@ -29,7 +29,7 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 /// Measures the operator from outside: requests, writes, memory and time
 ///
 /// Exits with 1 when something is wrong: duplicates, objects that do not become Ready, anything left after
-/// a deletion. A goal that is missed is only said.
+/// a deletion, a limit exceeded. A goal that is missed is only said.
 #[derive(Parser)]
 struct Arguments {
     /// The operator's binary

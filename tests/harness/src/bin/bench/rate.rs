@@ -77,7 +77,7 @@ fn judge(report: &mut Report, log: &Value) {
     );
     let throttled = log.as_array().into_iter().flatten();
     let throttled = throttled.filter(|entry| entry["status"] == 429).count();
-    report.goal(
+    report.must(
         "refused by the provider with 429",
         throttled.to_string(),
         "0",
