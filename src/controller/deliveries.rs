@@ -13,6 +13,7 @@ use super::directory::Link;
 use super::reconcile::{Pass, seed};
 use crate::duration::parse_duration;
 use crate::metrics::PollOutcome;
+use crate::provider::End;
 
 const INTERVAL: Duration = Duration::from_secs(900);
 /// The most logs that one poll reads: enough to tell an outage from a hiccup.
@@ -71,7 +72,13 @@ impl Pass<'_> {
         let Ok(permit) = self.turn(Priority::Delivery) else {
             return false;
         };
-        let polled = link.account.adapter().deliveries(id).await;
+        let events = self.events_of(key);
+        let polled = link
+            .account
+            .adapter()
+            .deliveries(id, &events, End::Newest, None)
+            .await;
+        let polled = polled.map(|polled| polled.events);
         permit.report(&polled);
         let outcome = match &polled {
             Err(_) => PollOutcome::Error,
@@ -93,6 +100,12 @@ impl Pass<'_> {
         self.record.deliveries.notable |= update.notable;
         self.record.deliveries.health = update.health;
         true
+    }
+
+    fn events_of(&self, key: &RemoteKey) -> Vec<EventName> {
+        let wanted = self.record.resolved.iter().flat_map(|resolved| &resolved.wanted);
+        let wish = wanted.into_iter().find(|wish| wish.key == *key);
+        wish.map(|wish| wish.events.clone()).unwrap_or_default()
     }
 
     /// For events that began to fail: how many deliveries in a row the log shows as failed.

@@ -227,7 +227,7 @@ impl<'a> Pass<'a> {
         };
         self.use_link(&link);
         let resolved = self.resolve(&link).await?;
-        self.warn_of_unknown_events();
+        self.warn_of_unknown_events(&link);
         let spec = &self.object.spec;
         let adoption = validate::adoption(spec.adoption.as_ref()).map_err(DereferenceError::Invalid)?;
         let wish = Wish {

@@ -15,7 +15,6 @@ use super::reconcile::Pass;
 use super::records::Resolved;
 use super::triggers::Target;
 use super::validate::{self, Invalid, Surroundings, Values};
-use crate::provider::dixa::KNOWN_EVENTS;
 
 impl Pass<'_> {
     /// Which provider object the spec refers to.
@@ -163,7 +162,7 @@ impl Pass<'_> {
     }
 
     /// Unknown events are sent all the same, since the sets are open; a typing error should still be noticed.
-    pub(super) fn warn_of_unknown_events(&mut self) {
+    pub(super) fn warn_of_unknown_events(&mut self, link: &Link) {
         let generation = self.generation();
         if self
             .record
@@ -180,12 +179,13 @@ impl Pass<'_> {
             .and_then(|status| status.last_synced_generation)
             == Some(generation);
         self.record.warned_events = Some(generation);
+        let known = link.account.adapter().capabilities().known_events;
         let unknown = self
             .object
             .spec
             .events
             .iter()
-            .filter(|event| !KNOWN_EVENTS.contains(&event.as_str()));
+            .filter(|event| !known.is_empty() && known.binary_search(&event.as_str()).is_err());
         let unknown: Vec<&str> = unknown.map(String::as_str).collect();
         if !told && !unknown.is_empty() {
             let note = format!(

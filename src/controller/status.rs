@@ -326,6 +326,7 @@ pub(super) fn restore_health(status: Option<&api::DeliveryStatus>) -> Health {
             success: event.success,
             code: event.response_code,
             time: event.time.as_ref().map(|time| time.0.to_string()),
+            next_retry: None,
         };
         Some((
             key,

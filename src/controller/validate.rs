@@ -121,6 +121,10 @@ pub(super) struct Surroundings<'a> {
 }
 
 impl Surroundings<'_> {
+    fn supports_names(&self) -> bool {
+        self.capabilities.supports.contains(Field::Name)
+    }
+
     fn value(&self, secret: &str, key: &str) -> Result<SecretString, Invalid> {
         let value = self.values.get(&(secret.to_owned(), key.to_owned()));
         value.cloned().ok_or_else(|| {
@@ -150,8 +154,7 @@ pub(super) fn validate(
     }
     let settings = Settings {
         name: around
-            .capabilities
-            .names
+            .supports_names()
             .then(|| remote_name(spec, around, &key))
             .transpose()?,
         url: url(spec, around)?,
@@ -161,6 +164,7 @@ pub(super) fn validate(
         authorization: authorization(spec.authorization.as_ref(), around)?,
         headers: headers(&spec.headers, around)?,
         signing_key: None,
+        max_retries: None,
     };
     Ok(vec![(key, settings)])
 }

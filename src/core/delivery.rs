@@ -11,6 +11,8 @@ pub struct Delivery {
     pub event: EventName,
     /// How it went; `None` when there was none lately.
     pub result: Option<DeliveryResult>,
+    /// How many of the newest deliveries in a row failed, where the same answer tells that.
+    pub failures: Option<u32>,
 }
 
 /// How one delivery went.
@@ -22,6 +24,8 @@ pub struct DeliveryResult {
     pub code: Option<u16>,
     /// When, as the provider wrote it, cut to 40 visible ASCII characters.
     pub time: Option<String>,
+    /// When the provider tries again, written likewise.
+    pub next_retry: Option<String>,
 }
 
 /// What is reported of one event.
@@ -81,7 +85,11 @@ pub fn observe(
             }
             continue;
         };
-        let failed = failed_observations(known, &result, failures_in_log.get(&delivery.event).copied());
+        let in_log = failures_in_log
+            .get(&delivery.event)
+            .copied()
+            .max(delivery.failures);
+        let failed = failed_observations(known, &result, in_log);
         notable |= known.is_none_or(|known| {
             (known.result.success, class(known.result.code)) != (result.success, class(result.code))
                 || (known.failed_observations >= threshold) != (failed >= threshold)
@@ -143,10 +151,12 @@ mod tests {
             success,
             code: Some(code),
             time: None,
+            next_retry: None,
         };
         Delivery {
             event: event(name),
             result: Some(result),
+            failures: None,
         }
     }
 
@@ -197,6 +207,7 @@ mod tests {
         let silent = Delivery {
             event: event("A"),
             result: None,
+            failures: None,
         };
         let update = poll(&state, &[silent]);
         assert_eq!(update.health.len(), 1);

@@ -71,6 +71,36 @@ pub struct Filter {
 /// Filters by scope (Dixa: `Conversation`). Empty means that everything is delivered.
 pub type Filters = BTreeMap<String, Filter>;
 
+/// The scope of filters where the provider has no families of events.
+pub const ONLY_SCOPE: &str = "";
+
+/// Filters that are pairs of field and value, all of which must hold.
+pub fn pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Filters {
+    let conditions = pairs.into_iter().map(|(field, value)| Condition {
+        field,
+        operator: Operator::In,
+        values: [value].into(),
+    });
+    let conditions: BTreeSet<_> = conditions.collect();
+    if conditions.is_empty() {
+        return Filters::new();
+    }
+    let filter = Filter {
+        combine: Match::All,
+        conditions,
+    };
+    [(ONLY_SCOPE.to_owned(), filter)].into()
+}
+
+/// The pairs that [`pairs`] was given, sorted and each once.
+pub fn as_pairs(filters: &Filters) -> impl Iterator<Item = (&str, &str)> {
+    let conditions = filters.values().flat_map(|filter| &filter.conditions);
+    conditions.flat_map(|condition| {
+        let field = condition.field.as_str();
+        condition.values.iter().map(move |value| (field, value.as_str()))
+    })
+}
+
 /// What should be registered, complete. Holds secrets; has no `Display` and a `Debug` that shows none.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -90,6 +120,8 @@ pub struct Settings {
     pub headers: Headers,
     /// The key that the provider shall sign with; unset = not managed.
     pub signing_key: Option<SecretString>,
+    /// How often a failed delivery is repeated; unset = not managed.
+    pub max_retries: Option<u32>,
 }
 
 /// What an adapter read of one remote subscription. `None` stands for "the provider does not show it".
@@ -110,10 +142,12 @@ pub struct Reading {
     pub filters: Option<Result<Filters, String>>,
     /// How the provider authenticates; `Err` as for filters.
     pub authorization: Option<Result<Authorization, SecretString>>,
-    /// Further headers.
-    pub headers: Option<Headers>,
-    /// The signing key.
+    /// Further headers; `Err` with the provider's text where that cannot be read back.
+    pub headers: Option<Result<Headers, SecretString>>,
+    /// The signing key, as it is shown: perhaps masked.
     pub signing_key: Option<SecretString>,
+    /// How often a failed delivery is repeated.
+    pub max_retries: Option<u32>,
 }
 
 /// Turns values into digests. One place for both sides, so that wanted and observed agree on what is equal.
@@ -139,6 +173,10 @@ impl Canon<'_> {
 
     fn enabled(self, enabled: bool) -> Part {
         self.text(Field::Enabled, if enabled { "true" } else { "false" })
+    }
+
+    fn max_retries(self, count: u32) -> Part {
+        self.text(Field::MaxRetries, &count.to_string())
     }
 
     fn filters(self, filters: &Filters) -> Part {
@@ -203,6 +241,9 @@ impl Settings {
                 canon.text(Field::SigningKey, signing.expose_secret()),
             );
         }
+        if let Some(count) = self.max_retries {
+            view.set(Field::MaxRetries, canon.max_retries(count));
+        }
         view
     }
 }
@@ -239,14 +280,22 @@ impl Reading {
                 Err(text) => canon.text(Field::Authorization, text.expose_secret()),
             });
         set(Field::Authorization, authorization);
-        set(
-            Field::Headers,
-            self.headers.as_ref().map(|headers| canon.headers(headers)),
-        );
+        let headers = self.headers.as_ref().map(|headers| match headers {
+            Ok(headers) => canon.headers(headers),
+            Err(text) => canon.text(Field::Headers, text.expose_secret()),
+        });
+        set(Field::Headers, headers);
         let signing = self.signing_key.as_ref();
         set(
             Field::SigningKey,
-            signing.map(|signing| canon.text(Field::SigningKey, signing.expose_secret())),
+            signing.map(|signing| match signing.expose_secret() {
+                "" => Part::Absent,
+                signing => canon.text(Field::SigningKey, signing),
+            }),
+        );
+        set(
+            Field::MaxRetries,
+            self.max_retries.map(|count| canon.max_retries(count)),
         );
         view
     }
@@ -279,6 +328,7 @@ mod tests {
             },
             headers: [("x-team".to_owned(), SecretString::from("canary"))].into(),
             signing_key: None,
+            max_retries: None,
         }
     }
 
@@ -295,6 +345,7 @@ mod tests {
             })),
             headers: None,
             signing_key: Some("k".into()),
+            max_retries: Some(3),
         }
     }
 
@@ -325,6 +376,16 @@ mod tests {
             ..settings()
         };
         assert_ne!(basic("ab", "c").view(&key), basic("a", "bc").view(&key));
+    }
+
+    #[test]
+    fn pairs_are_a_set_and_come_back_as_they_were() {
+        let pair = |field: &str, value: &str| (field.to_owned(), value.to_owned());
+        let one = pairs([pair("b", "2"), pair("a", "1"), pair("a", "1"), pair("a", "0")]);
+        assert_eq!(one, pairs([pair("a", "0"), pair("a", "1"), pair("b", "2")]));
+        let back: Vec<_> = as_pairs(&one).collect();
+        assert_eq!(back, [("a", "0"), ("a", "1"), ("b", "2")]);
+        assert_eq!(pairs([]), Filters::new());
     }
 
     #[test]

@@ -45,6 +45,8 @@ fields! {
     Headers => "headers",
     /// The key that deliveries are signed with.
     SigningKey => "signingKey",
+    /// How often a failed delivery is repeated.
+    MaxRetries => "maxRetryCount",
 }
 
 /// How many fields there are.

@@ -1,15 +1,18 @@
 //! Outbound adapters: the only code that speaks to providers.
 //!
 //! An adapter turns [`Settings`](operator_core::settings::Settings) into the provider's requests and its answers
-//! into digests ([`Remote`]); it knows nothing of Kubernetes and decides nothing. Each method sends exactly one
-//! request, so that the caller can hold a budget permit for it.
+//! into digests ([`Remote`]); it knows nothing of Kubernetes and decides nothing. A method sends one request for the
+//! budget permit that its caller holds; where it sends more, it says so.
 
 pub mod account;
+pub mod babel;
+pub mod bird;
 pub mod dixa;
 pub mod error;
 pub mod http;
 #[cfg(test)]
 mod test_server;
+mod wire;
 
 use std::sync::Arc;
 
@@ -37,11 +40,66 @@ pub struct Page {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor(pub(crate) String);
 
+/// What a request to delete came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deletion {
+    /// It is gone, or was not there.
+    Done,
+    /// The answer does not tell: a read of the id does.
+    Unconfirmed,
+}
+
+/// Which end of a log of deliveries is wanted; the order of the pages is the provider's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// What was delivered last.
+    Newest,
+    /// What was delivered first.
+    Oldest,
+}
+
+/// How deliveries went.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Deliveries {
+    /// The newest delivery of each event. Empty while [`Self::next`] says that another page holds them.
+    pub events: Vec<Delivery>,
+    /// Single deliveries that can be named, in no order; empty where the provider does not name them.
+    pub log: Vec<Logged>,
+    /// What has to be asked for to see the wanted end.
+    pub next: Option<Cursor>,
+}
+
+/// One delivery that can be named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logged {
+    /// The provider's id of it.
+    pub id: String,
+    /// How it went; `None` while it has not been tried.
+    pub result: Option<DeliveryResult>,
+    /// When the event happened, in milliseconds of Unix time.
+    pub created: Option<i64>,
+}
+
 /// A provider account: closed on purpose, so that a match over it is checked by the compiler.
 #[derive(Debug)]
 pub enum Adapter {
     /// Dixa.
     Dixa(dixa::Dixa),
+    /// Babel Licensing Service.
+    Babel(babel::Babel),
+    /// Bird.
+    Bird(bird::Bird),
+}
+
+/// The same expression for whichever adapter it is.
+macro_rules! each {
+    ($adapter:expr, $it:ident => $call:expr) => {
+        match $adapter {
+            Self::Dixa($it) => $call,
+            Self::Babel($it) => $call,
+            Self::Bird($it) => $call,
+        }
+    };
 }
 
 impl Adapter {
@@ -49,6 +107,18 @@ impl Adapter {
     pub fn capabilities(&self) -> &'static Capabilities {
         match self {
             Self::Dixa(_) => &dixa::CAPABILITIES,
+            Self::Babel(_) => &babel::CAPABILITIES,
+            Self::Bird(_) => &bird::CAPABILITIES,
+        }
+    }
+
+    /// What this provider is known to refuse in `settings`, before any call: a text that names the field and says
+    /// what to do. `None`: nothing. What [`Self::capabilities`] says is not checked again.
+    pub fn refuses(&self, settings: &Settings) -> Option<String> {
+        match self {
+            Self::Dixa(_) => None,
+            Self::Babel(_) => babel::refuses(settings),
+            Self::Bird(_) => bird::refuses(settings),
         }
     }
 
@@ -57,9 +127,7 @@ impl Adapter {
     /// # Errors
     /// [`ProviderError`]; a list that failed on the way proves nothing about what is not in it.
     pub async fn list(&self, from: Option<&Cursor>) -> Result<Page, ProviderError> {
-        match self {
-            Self::Dixa(dixa) => dixa.list(from).await,
-        }
+        each!(self, it => it.list(from).await)
     }
 
     /// Reads one subscription; `None` when the provider says that it does not exist.
@@ -67,9 +135,7 @@ impl Adapter {
     /// # Errors
     /// [`ProviderError`].
     pub async fn get(&self, id: &ExternalId) -> Result<Option<Remote>, ProviderError> {
-        match self {
-            Self::Dixa(dixa) => dixa.get(id).await,
-        }
+        each!(self, it => it.get(id).await)
     }
 
     /// Creates a subscription. Never repeated by any layer below the caller.
@@ -77,13 +143,20 @@ impl Adapter {
     /// # Errors
     /// [`ProviderError`]; where [`ProviderError::may_have_taken_effect`] says so, the subscription may exist.
     pub async fn create(&self, settings: &Settings) -> Result<Remote, ProviderError> {
+        each!(self, it => it.create(settings).await)
+    }
+
+    /// How many requests [`Self::update`] sends.
+    pub fn requests_of_an_update(&self) -> u32 {
         match self {
-            Self::Dixa(dixa) => dixa.create(settings).await,
+            Self::Dixa(_) | Self::Bird(_) => 1,
+            // The whole object is replaced, so it is read just before.
+            Self::Babel(_) => 2,
         }
     }
 
     /// Changes the given fields of a subscription to what `settings` says, and returns what the provider made
-    /// of it.
+    /// of it. Fields that are not managed stay as they are.
     ///
     /// # Errors
     /// [`ProviderError`].
@@ -93,32 +166,38 @@ impl Adapter {
         settings: &Settings,
         fields: FieldSet,
     ) -> Result<Remote, ProviderError> {
-        match self {
-            Self::Dixa(dixa) => dixa.update(id, settings, fields).await,
-        }
+        each!(self, it => it.update(id, settings, fields).await)
     }
 
     /// Deletes a subscription; one that does not exist counts as deleted.
     ///
     /// # Errors
     /// [`ProviderError`].
-    pub async fn delete(&self, id: &ExternalId) -> Result<(), ProviderError> {
-        match self {
-            Self::Dixa(dixa) => dixa.delete(id).await,
-        }
+    pub async fn delete(&self, id: &ExternalId) -> Result<Deletion, ProviderError> {
+        each!(self, it => it.delete(id).await)
     }
 
-    /// Reads the newest delivery of each event.
+    /// Reads how the deliveries of a subscription went, whose events are `events`. `from` goes on where an answer
+    /// to the same question said so.
     ///
     /// # Errors
     /// [`ProviderError`].
-    pub async fn deliveries(&self, id: &ExternalId) -> Result<Vec<Delivery>, ProviderError> {
+    pub async fn deliveries(
+        &self,
+        id: &ExternalId,
+        events: &[EventName],
+        end: End,
+        from: Option<&Cursor>,
+    ) -> Result<Deliveries, ProviderError> {
         match self {
             Self::Dixa(dixa) => dixa.deliveries(id).await,
+            Self::Babel(babel) => babel.deliveries(id, end, from).await,
+            Self::Bird(bird) => bird.deliveries(id, events, from).await,
         }
     }
 
-    /// Reads the log of one event's deliveries, newest first.
+    /// Reads the log of one event's deliveries, newest first. Nothing is sent where [`Self::deliveries`] tells it
+    /// all.
     ///
     /// # Errors
     /// [`ProviderError`].
@@ -129,16 +208,55 @@ impl Adapter {
     ) -> Result<Vec<DeliveryResult>, ProviderError> {
         match self {
             Self::Dixa(dixa) => dixa.delivery_log(id, event).await,
+            Self::Babel(_) | Self::Bird(_) => Ok(Vec::new()),
         }
     }
 
-    /// Reads the key that the provider signs deliveries with; `None` where it is not shown.
+    /// Reads the key that the provider signs deliveries with; `None` where it is not shown, or not the provider's.
     ///
     /// # Errors
     /// [`ProviderError`].
     pub async fn signing_key(&self, id: &ExternalId) -> Result<Option<SecretString>, ProviderError> {
         match self {
             Self::Dixa(dixa) => dixa.signing_key(id).await,
+            Self::Babel(_) | Self::Bird(_) => Ok(None),
+        }
+    }
+
+    /// Reads the events that the account has. Nothing is sent where [`Capabilities::catalogue`] is false.
+    ///
+    /// # Errors
+    /// [`ProviderError`].
+    pub async fn catalogue(&self) -> Result<Vec<EventName>, ProviderError> {
+        match self {
+            Self::Babel(babel) => babel.catalogue().await,
+            Self::Dixa(_) | Self::Bird(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Has the provider deliver a test event, and returns the id under which [`Deliveries::log`] will show it.
+    /// Never repeated by any layer below the caller.
+    ///
+    /// # Errors
+    /// [`ProviderError`]; [`ProviderError::NotSendable`] where [`Capabilities::tests`] is false.
+    pub async fn test(&self, id: &ExternalId) -> Result<Option<String>, ProviderError> {
+        match self {
+            Self::Babel(babel) => babel.test(id).await,
+            Self::Dixa(_) | Self::Bird(_) => Err(ProviderError::NotSendable {
+                why: "this provider has no test call",
+            }),
+        }
+    }
+
+    /// Deletes one delivery from the log of a subscription; one that does not exist counts as deleted. Nothing is
+    /// sent where the provider has no such call.
+    ///
+    /// # Errors
+    /// [`ProviderError`].
+    pub async fn delete_logged(&self, id: &ExternalId, logged: &str) -> Result<(), ProviderError> {
+        match self {
+            Self::Babel(babel) => babel.delete_event(id, logged).await,
+            Self::Dixa(_) | Self::Bird(_) => Ok(()),
         }
     }
 }

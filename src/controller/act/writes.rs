@@ -1,6 +1,7 @@
 //! The requests that change something at the provider, each after a fresh look that the plan has asked for.
 
 use operator_core::budget::Priority;
+use operator_core::capabilities::Identity;
 use operator_core::memory::{Certainty, Fault, Hold, Wanted};
 use operator_core::names::{ExternalId, RemoteKey};
 use operator_core::plan::Intent;
@@ -50,7 +51,7 @@ impl Pass<'_> {
         let (now, seed) = (self.ctx.clock.now(), seed(&self.name));
         match result {
             Ok(remote) => {
-                let marked = !link.account.adapter().capabilities().names
+                let marked = link.account.adapter().capabilities().identity == Identity::Content
                     || remote.marker == Some(self.owner.marker(&wish.key));
                 self.ctx.metrics.remote_created(link.type_);
                 self.ctx.count_remote(&self.provider_key(), &link, 1);
@@ -257,7 +258,7 @@ impl Pass<'_> {
         permit.report(&result);
         let (now, seed) = (self.ctx.clock.now(), seed(&self.name));
         match result {
-            Ok(()) => {
+            Ok(_) => {
                 self.ctx.metrics.remote_deleted(link.type_);
                 self.ctx.count_remote(&self.provider_key(), &link, -1);
                 tracing::info!(subscription = %self.name, %id, "deleted at the provider");

@@ -10,7 +10,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use operator_core::delivery::{Delivery, DeliveryResult};
 use operator_core::hash::HashKey;
 use operator_core::marker::Marker;
-use operator_core::names::{EventName, ExternalId};
+use operator_core::names::ExternalId;
 use operator_core::remote::Remote;
 use operator_core::settings::{Authorization, Headers, Reading};
 use secrecy::{ExposeSecret, SecretString};
@@ -19,13 +19,12 @@ use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::filter;
+use crate::provider::wire::{BAD_ID, Hidden, code, event_name, time, unix_millis};
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
-/// The longest delivery time that is kept, in characters.
-const TIME_MAX: usize = 40;
 
 /// The wrapper of every answer about one thing.
 #[derive(Deserialize)]
@@ -52,14 +51,9 @@ pub(super) struct Subscription {
 impl Subscription {
     /// What is kept of it: digests.
     pub(super) fn into_remote(self, key: &HashKey) -> Result<Remote, &'static str> {
-        let id =
-            ExternalId::parse(&self.id).map_err(|_| "an id is not visible ASCII of at most 256 bytes")?;
+        let id = ExternalId::parse(&self.id).map_err(|_| BAD_ID)?;
         let marker = Marker::parse(&self.name);
-        let created = self
-            .created_at
-            .as_deref()
-            .and_then(|text| text.parse::<jiff::Timestamp>().ok());
-        let created = created.map(jiff::Timestamp::as_millisecond);
+        let created = self.created_at.as_deref().and_then(unix_millis);
         Ok(Remote {
             id,
             marker,
@@ -100,36 +94,10 @@ impl Subscription {
             // Optional too: without filters, everything is delivered.
             filters: Some(filter::read(self.filters.unwrap_or_default())),
             authorization,
-            headers,
+            headers: headers.map(Ok),
             signing_key: self.secret_key.map(|key| key.0),
+            max_retries: None,
         }
-    }
-}
-
-/// An event's name. One that ours cannot hold is escaped and cut: it is not equal to any that can be wanted, and
-/// the subscription can still be read.
-fn event_name(text: &str) -> EventName {
-    if let Ok(name) = EventName::parse(text) {
-        return name;
-    }
-    let escaped: String = text
-        .chars()
-        .flat_map(char::escape_default)
-        .filter(char::is_ascii_graphic)
-        .collect();
-    let odd = format!("odd:{}", &escaped[..escaped.len().min(EventName::MAX - 4)]);
-    match EventName::parse(&odd) {
-        Ok(name) => name,
-        Err(_) => unreachable!("escaped text within the bound is a name"),
-    }
-}
-
-/// Text that must not be shown.
-struct Hidden(SecretString);
-
-impl<'de> Deserialize<'de> for Hidden {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(|text| Self(text.into()))
     }
 }
 
@@ -237,6 +205,7 @@ impl EventDelivery {
         Delivery {
             event: event_name(&self.event),
             result: self.delivery_status.into_result(),
+            failures: None,
         }
     }
 }
@@ -271,26 +240,12 @@ impl Detail {
         if self.kind.as_deref().is_some_and(|kind| kind != "DeliveryDetail") {
             return None;
         }
-        let code = self.response_code.and_then(|code| u16::try_from(code).ok());
-        let time = self.delivery_timestamp.map(|time| -> String {
-            time.chars()
-                .filter(char::is_ascii_graphic)
-                .take(TIME_MAX)
-                .collect()
-        });
         Some(DeliveryResult {
             success: self.success?,
-            code: code.filter(|code| (100..1000).contains(code)),
-            time: time.filter(|time| !time.is_empty()),
+            code: self.response_code.and_then(code),
+            time: self.delivery_timestamp.as_deref().and_then(time),
+            next_retry: None,
         })
-    }
-}
-
-/// Puts the newest first, if all times can be read; their order is not documented.
-pub(super) fn newest_first(log: &mut [DeliveryResult]) {
-    let time = |entry: &DeliveryResult| entry.time.as_deref()?.parse::<jiff::Timestamp>().ok();
-    if log.iter().all(|entry| time(entry).is_some()) {
-        log.sort_by_cached_key(|entry| std::cmp::Reverse(time(entry)));
     }
 }
 

@@ -1,5 +1,6 @@
 //! Dixa's answers as its documents show them, and the forms that they leave open.
 
+use operator_core::names::EventName;
 use operator_core::settings::{Condition, Filter, Match, Operator};
 use operator_core::url::DeliveryUrl;
 use operator_core::view::{Field, Part};
@@ -8,6 +9,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::provider::dixa::list::{Deliveries, Log, Subscriptions};
 use crate::provider::http::listing::{ListFault, Listing, read_list};
+use crate::provider::wire::newest_first;
 
 macro_rules! fixture {
     ($name:literal) => {
@@ -90,6 +92,7 @@ fn the_documented_subscription_is_read_completely() {
 fn one_echoed_custom_header_makes_the_headers_observable() {
     let headers = reading(fixture!("get-response-echoed-headers.json"))
         .headers
+        .unwrap()
         .unwrap();
     assert_eq!(headers.len(), 1);
     assert_eq!(headers["x-team"].expose_secret(), "orders");
@@ -146,6 +149,7 @@ fn a_header_twice_is_an_error_and_twice_in_other_case_a_list() {
     assert!(serde_json::from_str::<Envelope<Subscription>>(twice).is_err());
     let headers = with(&json!({"headers": {"x-a": "2", "X-A": "1"}}))
         .headers
+        .unwrap()
         .unwrap();
     assert!(["1, 2", "2, 1"].contains(&headers["x-a"].expose_secret()));
 }
@@ -244,12 +248,14 @@ fn the_delivery_status_is_read_with_its_gaps() {
         success: false,
         code: Some(503),
         time: Some("2026-01-01T00:05:00.000Z".into()),
+        next_retry: None,
     };
     assert_eq!(
         read[0],
         Delivery {
             event: event_name("ConversationClosed"),
-            result: Some(result)
+            result: Some(result),
+            failures: None,
         }
     );
     assert_eq!(read[1].result, None);
@@ -266,7 +272,8 @@ fn the_delivery_status_is_read_with_its_gaps() {
         Some(DeliveryResult {
             success: false,
             code: None,
-            time: Some("[31m2026".into())
+            time: Some("[31m2026".into()),
+            next_retry: None,
         })
     );
     assert!(list(r#"{"data": [{"event": "A"}]}"#, Deliveries::default()).is_err());
@@ -282,6 +289,7 @@ fn the_log_is_read_newest_first_without_its_payloads() {
         success: true,
         code: None,
         time: Some(time.into()),
+        next_retry: None,
     };
     let mut log = [
         entry("2026-01-01T00:00:00Z"),

@@ -13,23 +13,21 @@ use std::sync::Arc;
 
 use ::http::Method;
 use ::http::header::AUTHORIZATION;
-use operator_core::capabilities::Capabilities;
-use operator_core::delivery::{Delivery, DeliveryResult};
+use operator_core::capabilities::{Capabilities, FanOut, Filtering, Identity, SigningKeys};
+use operator_core::delivery::DeliveryResult;
 use operator_core::hash::HashKey;
 use operator_core::names::{EventName, ExternalId};
 use operator_core::remote::Remote;
 use operator_core::settings::Settings;
 use operator_core::view::{Field, FieldSet};
 use secrecy::SecretString;
-use secrecy::zeroize::Zeroizing;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 pub use events::KNOWN_EVENTS;
 
 use super::error::ProviderError;
-use super::http::{Answer, BuildError, Call, Client, Connection, Operation, listing, segment};
-use super::{Cursor, Page, Shared};
+use super::http::{Answer, BuildError, Call, Client, Connection, Operation, segment};
+use super::wire::{ANOTHER, UNDOCUMENTED, absent_as_none, json, newest_first, parse, same, secrets};
+use super::{Cursor, Deletion, Deliveries, Page, Shared};
 use answer::{Envelope, Subscription};
 use request::{Create, Patch};
 
@@ -40,7 +38,7 @@ pub const DEFAULT_FILTER_SCOPE: &str = "Conversation";
 
 /// What Dixa can do. The signing key is Dixa's own: it can be published, and not be wanted.
 pub const CAPABILITIES: Capabilities = Capabilities {
-    names: true,
+    identity: Identity::Marker,
     supports: FieldSet::of(&[
         Field::Name,
         Field::Url,
@@ -50,6 +48,18 @@ pub const CAPABILITIES: Capabilities = Capabilities {
         Field::Authorization,
         Field::Headers,
     ]),
+    rendered: FieldSet::EMPTY,
+    late: FieldSet::EMPTY,
+    fan_out: FanOut::Together,
+    filtering: Filtering::Trees {
+        scope: DEFAULT_FILTER_SCOPE,
+    },
+    signing: SigningKeys::Provider,
+    services: &[],
+    known_events: &KNOWN_EVENTS,
+    catalogue: false,
+    tests: false,
+    identical_max: None,
     listed: &[
         "CustomHeaders",
         "DeliveryLog",
@@ -164,7 +174,7 @@ impl Dixa {
         })?;
         let mut call = Call::new(Operation::Create, Method::POST, self.path.to_owned(), false);
         call.body = Some(json(&body)?);
-        call.secrets = request::secrets(settings);
+        call.secrets = secrets(settings);
         self.client
             .send(call, |answer| one(answer, &[201, 200])?.into_remote(&self.key))
             .await
@@ -181,7 +191,7 @@ impl Dixa {
         })?;
         let mut call = Call::new(Operation::Update, Method::PATCH, self.path_of(id, "")?, true);
         call.body = Some(json(&body)?);
-        call.secrets = request::secrets(settings);
+        call.secrets = secrets(settings);
         self.client
             .send(call, |answer| {
                 same(id, one(answer, &[200])?.into_remote(&self.key)?)
@@ -189,7 +199,7 @@ impl Dixa {
             .await
     }
 
-    pub(super) async fn delete(&self, id: &ExternalId) -> Result<(), ProviderError> {
+    pub(super) async fn delete(&self, id: &ExternalId) -> Result<Deletion, ProviderError> {
         let call = Call::new(Operation::Delete, Method::DELETE, self.path_of(id, "")?, true);
         let deleted = self.client.send(call, |answer| match answer.status {
             204 => Ok(()),
@@ -198,13 +208,16 @@ impl Dixa {
             200 => parse::<serde_json::Map<String, serde_json::Value>>(answer).map(drop),
             _ => Err(UNDOCUMENTED),
         });
-        absent_as_none(deleted.await).map(|_| ())
+        absent_as_none(deleted.await).map(|_| Deletion::Done)
     }
 
-    pub(super) async fn deliveries(&self, id: &ExternalId) -> Result<Vec<Delivery>, ProviderError> {
+    pub(super) async fn deliveries(&self, id: &ExternalId) -> Result<Deliveries, ProviderError> {
         let path = self.path_of(id, "/delivery-status")?;
         let call = Call::new(Operation::Deliveries, Method::GET, path, true);
-        Ok(self.client.list(call, list::Deliveries::default()).await?.0)
+        Ok(Deliveries {
+            events: self.client.list(call, list::Deliveries::default()).await?.0,
+            ..Deliveries::default()
+        })
     }
 
     pub(super) async fn delivery_log(
@@ -215,7 +228,7 @@ impl Dixa {
         let path = self.path_of(id, &format!("/delivery-status/logs/{}", segment(event.as_str())?))?;
         let call = Call::new(Operation::DeliveryLog, Method::GET, path, true);
         let mut log = self.client.list(call, list::Log::default()).await?.0;
-        answer::newest_first(&mut log);
+        newest_first(&mut log);
         Ok(log)
     }
 
@@ -241,9 +254,6 @@ impl Dixa {
     }
 }
 
-const UNDOCUMENTED: &str = "this status is not documented here";
-const ANOTHER: &str = "it is about another subscription";
-
 /// An answer about one subscription.
 fn one(answer: &Answer, documented: &[u16]) -> Result<Subscription, &'static str> {
     if !documented.contains(&answer.status) {
@@ -252,34 +262,5 @@ fn one(answer: &Answer, documented: &[u16]) -> Result<Subscription, &'static str
     Ok(parse::<Envelope<Subscription>>(answer)?.data)
 }
 
-fn parse<T: DeserializeOwned>(answer: &Answer) -> Result<T, &'static str> {
-    serde_json::from_slice(&answer.body).map_err(|error| listing::form(&error))
-}
-
-fn same(id: &ExternalId, remote: Remote) -> Result<Remote, &'static str> {
-    if remote.id == *id {
-        Ok(remote)
-    } else {
-        Err(ANOTHER)
-    }
-}
-
-fn absent_as_none<T>(result: Result<T, ProviderError>) -> Result<Option<T>, ProviderError> {
-    match result {
-        Err(ProviderError::Vanished { .. }) => Ok(None),
-        other => other.map(Some),
-    }
-}
-
-/// The body of a request, in memory that is wiped.
-fn json(body: &impl Serialize) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
-    // Large enough for almost every body: what a growing vector leaves behind is not wiped.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(16 << 10));
-    serde_json::to_writer(&mut *bytes, body).map_err(|_| ProviderError::NotSendable {
-        why: "it does not make valid JSON",
-    })?;
-    Ok(bytes)
-}
-
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

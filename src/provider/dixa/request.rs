@@ -2,19 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use operator_core::names::EventName;
 use operator_core::settings::{self, Filters, Match, Operator, Settings};
-use operator_core::url::canonical_url;
 use operator_core::view::{Field, FieldSet};
 use secrecy::ExposeSecret;
-use secrecy::zeroize::Zeroizing;
 use serde::Serialize;
-
-/// Parts of a delivery URL are taken for secrets from this length on: shorter ones are words, which would blank
-/// out ordinary text.
-const URL_PART_MIN: usize = 16;
 
 /// The body of a create. Dixa requires `authorization` and `customHeaders` even where there are none.
 #[derive(Serialize)]
@@ -176,43 +168,6 @@ fn events(events: &BTreeSet<EventName>) -> Vec<&str> {
     events.iter().map(EventName::as_str).collect()
 }
 
-/// Every secret that a request with these settings holds, in the forms in which a provider could repeat it.
-pub(super) fn secrets(settings: &Settings) -> Vec<Zeroizing<String>> {
-    let mut secrets = Vec::new();
-    let mut keep = |text: &str| secrets.push(Zeroizing::new(text.to_owned()));
-    match &settings.authorization {
-        settings::Authorization::None => {}
-        settings::Authorization::Basic { username, password } => {
-            let (username, password) = (username.expose_secret(), password.expose_secret());
-            let pair = Zeroizing::new(format!("{username}:{password}"));
-            keep(&Zeroizing::new(STANDARD.encode(pair.as_bytes())));
-            keep(&pair);
-            keep(username);
-            keep(password);
-        }
-        settings::Authorization::Bearer(token) => keep(token.expose_secret()),
-    }
-    settings
-        .headers
-        .values()
-        .for_each(|value| keep(value.expose_secret()));
-    settings
-        .signing_key
-        .iter()
-        .for_each(|key| keep(key.expose_secret()));
-    // The URL may come from a Secret, and some receivers carry their token in it.
-    let url = settings.url.expose();
-    keep(url);
-    keep(&Zeroizing::new(canonical_url(url)));
-    let after_host = url.splitn(4, '/').nth(3).unwrap_or_default();
-    keep(&format!("/{after_host}"));
-    let parts = after_host.split(['/', '?', '&', '=']);
-    parts
-        .filter(|part| part.len() >= URL_PART_MIN)
-        .for_each(&mut keep);
-    secrets
-}
-
 #[cfg(test)]
 mod tests {
     use operator_core::url::DeliveryUrl;
@@ -329,20 +284,5 @@ mod tests {
         assert!(Create::new(&nameless).is_none());
         assert!(Patch::new(&nameless, FieldSet::of(&[Field::Name])).is_none());
         assert!(Patch::new(&nameless, FieldSet::of(&[Field::Url])).is_some());
-    }
-
-    #[test]
-    fn every_secret_of_a_request_is_known_to_the_redaction() {
-        let url = "https://h.example/in/0123456789abcdef-token?key=fedcba9876543210";
-        let settings = Settings {
-            url: DeliveryUrl::parse(url).unwrap(),
-            ..documented()
-        };
-        let secrets = secrets(&settings);
-        let text = format!(
-            "relay hunter2-example cmVsYXk6aHVudGVyMi1leGFtcGxl orders {url} 0123456789abcdef-token fedcba9876543210"
-        );
-        let shown = operator_core::redact::shown(&text, secrets.iter().map(|secret| secret.as_str()));
-        assert_eq!(shown.replace("[redacted]", "").trim(), "", "{shown}");
     }
 }

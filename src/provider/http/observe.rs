@@ -20,6 +20,12 @@ pub enum Operation {
     Deliveries,
     /// Reading the log of one event's deliveries.
     DeliveryLog,
+    /// Reading the events that the account has.
+    Catalogue,
+    /// Asking for a test event.
+    Test,
+    /// Deleting one delivery from the log.
+    DeleteLogged,
 }
 
 impl Operation {
@@ -32,6 +38,9 @@ impl Operation {
         Self::Delete,
         Self::Deliveries,
         Self::DeliveryLog,
+        Self::Catalogue,
+        Self::Test,
+        Self::DeleteLogged,
     ];
 
     /// The label.
@@ -44,6 +53,9 @@ impl Operation {
             Self::Delete => "delete",
             Self::Deliveries => "deliveries",
             Self::DeliveryLog => "delivery_log",
+            Self::Catalogue => "catalogue",
+            Self::Test => "test",
+            Self::DeleteLogged => "delete_logged",
         }
     }
 }

@@ -225,7 +225,7 @@ async fn only_the_provider_itself_can_say_that_something_is_not_there() {
         let server = Server::start(Reply::of(404, body)).await;
         let dixa = at(&server, Limits::default());
         assert_eq!(dixa.get(&id("i")).await, Ok(None));
-        assert_eq!(dixa.delete(&id("i")).await, Ok(()));
+        assert_eq!(dixa.delete(&id("i")).await, Ok(Deletion::Done));
         assert_eq!(
             dixa.list(None).await.unwrap_err().reason(),
             "UnintelligibleAnswer"

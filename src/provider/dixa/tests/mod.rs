@@ -10,7 +10,7 @@ mod simulated;
 mod trust;
 
 /// The settings that the documents' example of a create stands for.
-pub(super) fn documented() -> Settings {
+pub(in crate::provider) fn documented() -> Settings {
     let condition = |operator, field: &str, value: &str| Condition {
         operator,
         field: field.into(),
@@ -38,6 +38,7 @@ pub(super) fn documented() -> Settings {
         },
         headers: [("x-team".to_owned(), SecretString::from("orders"))].into(),
         signing_key: None,
+        max_retries: None,
     }
 }
 

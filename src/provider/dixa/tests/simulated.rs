@@ -160,7 +160,7 @@ async fn deliveries_and_their_log_are_read() {
         };
         simulator.dixa().record_delivery(remote, &result).unwrap();
     }
-    let deliveries = dixa.deliveries(&made.id).await.unwrap();
+    let deliveries = dixa.deliveries(&made.id).await.unwrap().events;
     assert_eq!(deliveries.len(), 2);
     let closed = deliveries
         .iter()
