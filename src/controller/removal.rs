@@ -192,6 +192,10 @@ impl Pass<'_> {
 
     /// Takes the finalizer off; what stays at the provider is recorded where somebody will find it.
     pub(super) async fn release(&mut self, orphaned: &[ExternalId]) -> Result<Rest, ReconcileError> {
+        // In the log before the object goes: afterwards nothing else would know the ids, should the process end here.
+        for id in orphaned {
+            tracing::warn!(subscription = %self.name, %id, "left behind at the provider");
+        }
         self.ctx.release_finalizer(&self.object).await?;
         tracing::info!(subscription = %self.name, finalizer = FINALIZER_REMOTE, "released");
         for id in orphaned {
@@ -200,7 +204,6 @@ impl Pass<'_> {
                 "subscription {id} of WebhookSubscription {} was left behind at the provider",
                 self.name
             );
-            tracing::warn!(subscription = %self.name, %id, "left behind at the provider");
             self.tell(Kind::Warning, "Orphaned", "Delete", note.clone());
             // The object and perhaps its namespace are going: the operator's own namespace keeps the record.
             let about = ObjectReference {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::{OPERATOR_NAMESPACE, PROVIDER, SUBSCRIPTION, World, condition};
-use crate::{all_ready, has_controller_manager, metric, names, subscribe_all, text};
+use crate::{all_ready, has_controller_manager, names, orphans, subscribe_all, text};
 
 /// Ten subscriptions, all Ready, that let go 15 s after their deletion where they must.
 fn ten(world: &World) -> Vec<String> {
@@ -62,11 +62,7 @@ fn a_namespace_whose_key_is_lost_is_let_go_after_the_grace_period_with_a_record(
     namespace_goes(&world, Duration::from_secs(60));
 
     assert_eq!(world.remote().len(), 10, "nobody could delete them");
-    let metrics = world.operator().metrics().unwrap();
-    assert!(
-        (metric(&metrics, "webhook_operator_orphans_total") - 10.0).abs() < 0.5,
-        "{metrics}"
-    );
+    orphans(&mut world, 10.0);
     let log = world.operator_log();
     let events = world.eventually("an Event for each in the operator's namespace", || {
         let all = world
@@ -120,11 +116,7 @@ fn a_deletion_without_a_key_names_the_annotation_that_gets_out_and_obeys_it() {
     ]);
     world.gone(SUBSCRIPTION, "crm");
     assert_eq!(world.only_remote().id.to_string(), id);
-    let metrics = world.operator().metrics().unwrap();
-    assert!(
-        (metric(&metrics, "webhook_operator_orphans_total") - 1.0).abs() < 0.5,
-        "{metrics}"
-    );
+    orphans(&mut world, 1.0);
     assert!(world.operator_log().contains(&id));
 }
 

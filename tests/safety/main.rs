@@ -109,19 +109,33 @@ fn metric(text: &str, name: &str) -> f64 {
     values.sum()
 }
 
-/// Waits until the operator has had so many turns since its start.
-fn turns(world: &mut World, least: u32) {
+/// Waits until a metric of the operator is as it should be.
+fn counts(world: &mut World, name: &str, expected: impl Fn(f64) -> bool) {
     let operator = world.operator();
-    let counted = wait_for(SOON, "its turns", || {
+    let counted = wait_for(SOON, name, || {
         let text = operator.metrics().map_err(|error| error.to_string())?;
-        let turns = metric(&text, "webhook_operator_reconciles_total");
-        if turns >= f64::from(least) {
+        let value = metric(&text, name);
+        if expected(value) {
             Ok(())
         } else {
-            Err(format!("{turns}"))
+            Err(format!("{value}"))
         }
     });
     counted.unwrap();
+}
+
+/// Waits until the operator has had so many turns since its start.
+fn turns(world: &mut World, least: u32) {
+    counts(world, "webhook_operator_reconciles_total", |turns| {
+        turns >= f64::from(least)
+    });
+}
+
+/// Waits until so many remote subscriptions are recorded as left behind: they are counted once their object is gone.
+fn orphans(world: &mut World, expected: f64) {
+    counts(world, "webhook_operator_orphans_total", |orphans| {
+        (orphans - expected).abs() < 0.5
+    });
 }
 
 /// A member of an object as text.

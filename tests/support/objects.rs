@@ -298,6 +298,18 @@ impl World {
             .collect()
     }
 
+    /// Waits for an Event about an object that holds `text`: Events are written beside the work.
+    pub fn told(&self, name: &str, text: &str) {
+        self.eventually("an Event about it", || {
+            let events = self.events_about(name);
+            if events.iter().any(|event| event.contains(text)) {
+                Ok(())
+            } else {
+                Err(format!("{text:?} is in none of {events:?}"))
+            }
+        });
+    }
+
     /// A reader of what is written from now on, for [`Self::operator_writes`].
     pub fn audit(&self) -> AuditReader {
         self.cluster().audit_from_now().unwrap()
