@@ -78,3 +78,34 @@ pub struct Capabilities {
     /// Names of the capabilities for `status.capabilities`, sorted.
     pub listed: &'static [&'static str],
 }
+
+#[cfg(test)]
+pub(crate) mod examples {
+    //! Providers of the tests.
+
+    use super::{Capabilities, FanOut, Filtering, Identity, SigningKeys};
+    use crate::view::{Field, FieldSet};
+
+    /// A provider with names.
+    pub(crate) const NAMED: Capabilities = Capabilities {
+        identity: Identity::Marker,
+        supports: FieldSet::of(Field::ALL),
+        rendered: FieldSet::EMPTY,
+        late: FieldSet::EMPTY,
+        fan_out: FanOut::EachEvent,
+        filtering: Filtering::Trees { scope: "All" },
+        signing: SigningKeys::Client,
+        services: &[],
+        known_events: &[],
+        catalogue: false,
+        tests: false,
+        identical_max: None,
+        listed: &[],
+    };
+
+    /// A provider without names.
+    pub(crate) const NAMELESS: Capabilities = Capabilities {
+        identity: Identity::Content,
+        ..NAMED
+    };
+}

@@ -8,6 +8,7 @@ mod changes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::capabilities::Capabilities;
 use crate::hash::Fingerprint;
 use crate::names::{EventName, ExternalId, RemoteKey};
 use crate::reason::Reason;
@@ -70,14 +71,36 @@ pub struct Pending {
 /// What a create was to send: enough to recognise the result, and to know later what was applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// Digest of the URL.
-    pub url: Part,
+    /// Digests of URL, events and filters: by these the result is recognised where nothing marks it.
+    pub content: Content,
     /// The events.
     pub events: Vec<EventName>,
     /// Digest of the whole view.
     pub applied: Option<Fingerprint>,
     /// Digests of the fields.
     pub sent: Option<Sent>,
+}
+
+/// What tells remote subscriptions apart that nobody can mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Content {
+    /// Where deliveries go.
+    pub url: Part,
+    /// What is delivered.
+    pub events: Part,
+    /// Which of the events.
+    pub filters: Part,
+}
+
+impl Content {
+    /// The content of a view.
+    pub const fn of(view: &View) -> Self {
+        Self {
+            url: view.get(Field::Url),
+            events: view.get(Field::Events),
+            filters: view.get(Field::Filters),
+        }
+    }
 }
 
 /// A failure that holds back further attempts.
@@ -117,10 +140,18 @@ pub struct Entry {
     pub id: Option<ExternalId>,
     /// How it came to be ours.
     pub hold: Hold,
+    /// Where nothing marks it at the provider: it is proven to have become ours, and these were its events, which
+    /// never change.
+    pub proof: Option<Part>,
+    /// Status has the id.
+    pub stored: bool,
     /// Digest of the wish that was last applied; `None` = unknown.
     pub applied: Option<Fingerprint>,
     /// Digests of the fields as they were last sent; `None` = unknown.
     pub sent: Option<Sent>,
+    /// What the provider showed of [`Capabilities::rendered`] fields right after they were written, where that is
+    /// not what was sent.
+    pub rendering: Sent,
     /// Fields that the provider did not change as asked.
     pub not_kept: FieldSet,
     /// Fields that were removed, with no way to see whether they are gone.
@@ -156,6 +187,8 @@ pub struct Memory {
     pub entries: BTreeMap<RemoteKey, Entry>,
     /// Ids that this process knows to be gone, which an older snapshot may still show.
     pub gone: BTreeSet<ExternalId>,
+    /// The wishes for which a remote subscription was given up for another one: once each.
+    pub replaced: BTreeMap<RemoteKey, Fingerprint>,
 }
 
 /// A change of memory that needs no effect in the world.
@@ -167,6 +200,10 @@ pub enum Note {
     Applied(RemoteKey),
     /// The entry has nothing to tell any more.
     Forget(RemoteKey, Forgotten),
+    /// What was made a moment ago without a marker is gone again.
+    Discarded(RemoteKey),
+    /// Another remote subscription takes the key's place: this one is on its way out.
+    Retire(RemoteKey),
 }
 
 /// Why an entry is forgotten.
@@ -245,22 +282,24 @@ impl Entry {
     }
 
     /// Takes what the provider shows after a write of `fields`.
-    fn wrote(&mut self, wanted: &Wanted, fields: FieldSet, remote: Remote, at: Moment) {
+    fn wrote(&mut self, wanted: &Wanted, fields: FieldSet, remote: Remote, at: Moment, able: &Capabilities) {
         if self.applied != Some(wanted.digest) {
             self.not_kept = FieldSet::EMPTY;
             self.unverifiable = FieldSet::EMPTY;
         }
-        self.not_kept = self
-            .not_kept
-            .union(wanted.view.differing(&remote.view).intersection(fields));
-        let hidden = remote.view.fields_that_are(Part::Unknown);
-        let removed = wanted.view.fields_that_are(Part::Absent);
-        self.unverifiable = self.unverifiable.union(
-            fields
-                .intersection(hidden)
-                .intersection(removed)
-                .without(self.shown),
-        );
+        let differs = wanted.view.differing(&remote.view).intersection(fields);
+        self.not_kept = self.not_kept.union(differs.without(able.rendered));
+        for field in able.rendered.intersection(fields).iter() {
+            let shown = remote.view.get(field).short();
+            self.rendering
+                .set(field, shown.filter(|_| differs.contains(field)));
+        }
+        let hidden = remote.view.fields_that_are(Part::Unknown).without(self.shown);
+        let unreadable = differs.intersection(able.rendered);
+        let removed = wanted.view.fields_that_are(Part::Absent).intersection(fields);
+        self.unverifiable = self
+            .unverifiable
+            .union(removed.intersection(hidden.union(unreadable)));
         self.applied = Some(wanted.digest);
         self.sent = Some(Sent::all_of(&wanted.view));
         self.failure = None;

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use crate::marker::Ownership;
 use crate::names::RemoteKey;
-use crate::plan::{KeyState, Settled};
+use crate::plan::{KeyState, Replace, Settled};
 use crate::reason::Reason;
 use crate::view::{Field, FieldSet, Part};
 
@@ -96,6 +96,8 @@ fn excused(world: &World, state: &KeyState) -> bool {
     match reason {
         Reason::MarkerMissing => world.stripped || !world.imports.is_empty(),
         Reason::AlreadyExists => world.cloned,
+        Reason::IdenticalExists => world.cloned || !world.imports.is_empty(),
+        Reason::AmbiguousMatch if world.cloned => true,
         Reason::NothingToAdopt
         | Reason::AmbiguousMatch
         | Reason::AdoptionWouldClear
@@ -109,7 +111,11 @@ fn policy_is_by_id(world: &World) -> bool {
 }
 
 fn marked<'a>(world: &'a World, key: &RemoteKey) -> Vec<&'a provider::Held> {
+    let named = world.provider.nature.named;
     let ours = |held: &&provider::Held| {
+        if !named {
+            return held.is_of(key) && !held.lost;
+        }
         held.marker()
             .is_some_and(|marker| world.owner.ownership(key, &marker) == Ownership::Ours)
     };
@@ -136,17 +142,33 @@ fn as_wanted(world: &World, settled: &Settled) -> Result<(), String> {
             .iter()
             .find(|held| Some(&held.id) == id)
             .ok_or(format!("{key} is in sync and {id:?} is not there and ours"))?;
-        let differs = wish.view.differing(&held.show().view);
+        let mut truth = held.content;
+        truth.set(
+            Field::Name,
+            held.show(&world.provider.nature).view.get(Field::Name),
+        );
+        let differs = wish
+            .view
+            .differing(&truth)
+            .without(FieldSet::of(&[Field::Headers]));
         if differs != *not_kept || !differs.without(FieldSet::of(&[Field::Filters])).is_empty() {
             return Err(format!("{key}: {differs:?} differ, {not_kept:?} are known to"));
         }
         let hidden = wish.view.get(Field::Headers);
-        if !held.hidden_is_anything && held.content.get(Field::Headers) != hidden {
+        if differs.contains(Field::Headers)
+            && !held.hidden_is_anything
+            && held.content.get(Field::Headers) != hidden
+        {
             return Err(format!("{key}: the hidden headers are not as wanted"));
         }
         if matches!(hidden, Part::Unknown) {
             return Err("the model manages headers".into());
         }
+    }
+    let excuse = settled.keys.values().any(|state| excused(world, state));
+    if excuse {
+        // What is wanted instead is not there, so what was there before is kept.
+        return Ok(());
     }
     let unwanted = settled
         .keys
@@ -156,11 +178,12 @@ fn as_wanted(world: &World, settled: &Settled) -> Result<(), String> {
 }
 
 fn nothing_left(world: &World) -> Result<(), String> {
-    let ours = world
-        .provider
-        .held
-        .iter()
-        .find(|held| held.marker().is_some_and(|marker| world.owner.wrote(&marker)));
+    let named = world.provider.nature.named;
+    let ours = world.provider.held.iter().find(|held| {
+        let marked = held.marker().is_some_and(|marker| world.owner.wrote(&marker));
+        let made = matches!(held.maker, provider::Maker::Controller(_)) || held.taken.is_some();
+        if named { marked } else { made && !held.lost }
+    });
     match ours {
         Some(held) if !world.cloned => Err(format!("{} outlives the object", held.id)),
         _ => Ok(()),
@@ -177,6 +200,9 @@ fn promises_hold(world: &mut World) -> Result<(), String> {
         world.edit(&schedule::Edit::Url(7));
         world.edit(&schedule::Edit::Observe(false));
         world.edit(&schedule::Edit::CorrectDrift(true));
+        if world.object.spec.replace == Replace::Never {
+            world.edit(&schedule::Edit::Replace(Replace::KeysOnly));
+        }
         if let Some(settled) = come_to_rest(world)? {
             as_wanted(world, &settled)?;
             stays_quiet(world)?;
@@ -185,6 +211,11 @@ fn promises_hold(world: &mut World) -> Result<(), String> {
         world.object.deleting = true;
     }
     if let Some(settled) = come_to_rest(world)? {
+        // Which of two that are the same was made by a lost create is for a person to say.
+        let undecided = |state: &KeyState| matches!(state, KeyState::Stalled(Reason::AmbiguousMatch, _));
+        if world.cloned && settled.keys.values().any(undecided) {
+            return Ok(());
+        }
         return Err(format!("the deletion ends as {settled:?}"));
     }
     if world.orphaned {

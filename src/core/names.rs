@@ -91,6 +91,20 @@ impl RemoteKey {
     pub fn single() -> Self {
         Self("default".into())
     }
+
+    /// The key under which a remote subscription is kept that another one of this key has taken the place of.
+    #[must_use]
+    pub fn retired(&self) -> Self {
+        let kept = &self.0[..self.0.len().min(Self::MAX - 8)];
+        Self(format!("{kept}#retired").into())
+    }
+
+    /// The key under which a remote subscription is kept that carries the object's marker and that nothing else is
+    /// known of.
+    #[must_use]
+    pub fn stray(id: &ExternalId) -> Self {
+        Self(format!("stray#{id}").into())
+    }
 }
 
 /// Namespace and name of a namespaced object.

@@ -12,10 +12,12 @@ mod candidate;
 mod keep;
 mod remove;
 mod sight;
+mod standing;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
+use crate::capabilities::Capabilities;
 use crate::marker::Owner;
 use crate::memory::{Certainty, Entry, Memory, Note, Wanted};
 use crate::names::{ExternalId, RemoteKey};
@@ -54,6 +56,31 @@ pub struct Adoption {
     pub overwrite: bool,
 }
 
+/// What to do about a change that needs another remote subscription in place of the present one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Replace {
+    /// The user says nothing: where the key changes, the new one is made first; what merely cannot be cleared stays.
+    #[default]
+    KeysOnly,
+    /// Nothing is replaced.
+    Never,
+    /// The new one is made first, so that nothing is missed and some things are delivered twice.
+    CreateFirst,
+    /// The old one is deleted first, so that nothing is delivered twice and some things are missed.
+    DeleteFirst,
+}
+
+/// What other objects of the account have a hold on. Needed only where nothing at the provider tells.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rivals {
+    /// Remote subscriptions that other objects hold.
+    pub held: HashSet<ExternalId>,
+    /// Keys of this object for which another one came first, with a text that names it.
+    pub claimed: BTreeMap<RemoteKey, String>,
+    /// Keys of this object for which there is no more room, as others of the account have the same event and filters.
+    pub crowded: BTreeMap<RemoteKey, usize>,
+}
+
 /// What should become of the object's remote subscriptions.
 #[derive(Debug, Clone, Copy)]
 pub enum Intent<'a> {
@@ -67,6 +94,8 @@ pub enum Intent<'a> {
         observe: bool,
         /// Repair drift, or only report it.
         correct_drift: bool,
+        /// What to do about what cannot be changed in place.
+        replace: Replace,
     },
     /// They should go, and then the finalizer.
     Remove {
@@ -117,12 +146,16 @@ pub struct Situation<'a> {
     pub now: Moment,
     /// What should be.
     pub intent: Intent<'a>,
+    /// What the provider can do.
+    pub capabilities: &'a Capabilities,
     /// Whose markers are ours.
     pub owner: &'a Owner,
     /// What is remembered.
     pub memory: &'a Memory,
     /// The newest complete LIST of the account.
     pub snapshot: Option<&'a Snapshot>,
+    /// What other objects have a hold on.
+    pub rivals: &'a Rivals,
     /// What is forbidden.
     pub restraint: Restraint,
     /// The durations.
@@ -136,6 +169,8 @@ pub enum Action {
     ClaimFinalizer,
     /// Store write-ahead entries for these keys, by a write that fails on a stale copy.
     RecordIntent(Vec<RemoteKey>),
+    /// Store what is remembered in status, before something is changed that it can be recognised by.
+    Store,
     /// Have a LIST that begins after this moment (any at all, where it is `None`).
     Look(Option<Moment>),
     /// Read one id. A LIST that begins now will do where it shows our marker; before a marker is written, only
@@ -305,11 +340,21 @@ impl Agenda {
 /// What was made a moment ago without a marker goes first, and nothing else happens to its key until it is gone.
 fn discard(s: &Situation<'_>, key: &RemoteKey, entry: &Entry) -> Option<Step> {
     let id = entry.discard.as_ref()?;
+    if sight::is_gone(s, entry, id) {
+        return Some(Step::Act(Action::Note(Note::Discarded(key.clone()))));
+    }
     let failure = entry.failure.as_ref();
     match failure.and_then(|failure| failure.until.map(|until| (failure, until))) {
         Some((failure, until)) if s.now < until => {
             let state = KeyState::Failing(failure.reason, failure.message.clone());
             Some(Step::Rest(state, Some(until)))
+        }
+        // The answer to a deletion did not tell: a read does.
+        _ if entry
+            .doubted
+            .is_some_and(|doubted| entry.seen.as_ref().is_none_or(|seen| seen.at <= doubted)) =>
+        {
+            Some(Step::Act(Action::Read(key.clone(), id.clone())))
         }
         _ => Some(Step::Act(Action::Delete(Some(key.clone()), id.clone()))),
     }

@@ -106,7 +106,8 @@ reasons! {
     OwnedByOtherCluster,
     /// The remote subscription carries somebody else's marker and is left alone.
     ForeignMarker,
-    /// The remote subscription has lost our marker, so that it is no longer ours to change.
+    /// The remote subscription has lost our marker, or (where the provider has no place for one) nothing proves that it
+    /// is this object's: it is not ours to change.
     MarkerMissing,
     /// The provider did not keep the marker in the name; what was created has been deleted again.
     MarkerNotPreserved,
@@ -116,6 +117,19 @@ reasons! {
     AdoptionWouldClear,
     /// A remote subscription of this object exists, and `spec.adoption.policy` is Never.
     AlreadyExists,
+    /// A subscription with the same events, URL and filters exists already, or another object asks for it. The message
+    /// names it; adopt it with `spec.adoption`, or change one of the two.
+    IdenticalExists,
+    /// The provider allows no more subscriptions with the same event and filters.
+    TooManyIdentical,
+    /// The change needs another remote subscription in place of the present one, and `spec.replacePolicy` is Never.
+    ReplacementRefused,
+    /// One remote subscription takes the place of another: the second half of the change waits for the first.
+    Replacing,
+    /// The provider did not say whether a deletion took place; it is looked after and tried again.
+    DeletionUnconfirmed,
+    /// The provider does not have this event; the message has the nearest names.
+    UnknownEvent,
     /// None of `spec.adoption.externalIDs`, or nothing that matches, exists at the provider.
     NothingToAdopt,
     /// The remote subscription disappeared; it is made anew when a second look confirms that.

@@ -44,9 +44,8 @@ pub struct Snapshot {
 impl std::hash::Hash for Part {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         match self {
-            Self::Unknown => 0_u64.hash(state),
-            Self::Absent => 1_u64.hash(state),
-            Self::Is(fingerprint) => fingerprint.short().hash(state),
+            Self::Unknown => 1_u64.hash(state),
+            Self::Absent | Self::Is(_) => self.short().unwrap_or_default().hash(state),
         }
     }
 }
@@ -107,10 +106,10 @@ impl Snapshot {
             .filter_map(|id| self.remotes.get(id))
     }
 
-    /// Those without any marker that deliver to the URL of `view`.
-    pub fn unmarked_with_url(&self, view: &View) -> impl Iterator<Item = &Remote> {
+    /// Those without any marker that deliver to the URL.
+    pub fn unmarked_with_url(&self, url: Part) -> impl Iterator<Item = &Remote> {
         self.by_url
-            .get(&view.get(Field::Url))
+            .get(&url)
             .into_iter()
             .flatten()
             .filter_map(|id| self.remotes.get(id))

@@ -147,6 +147,18 @@ pub enum Part {
     Is(Fingerprint),
 }
 
+impl Part {
+    /// A short digest for comparison with a later look at the same field; zero stands for empty, `None` for not
+    /// shown.
+    pub fn short(self) -> Option<u64> {
+        match self {
+            Self::Unknown => None,
+            Self::Absent => Some(0),
+            Self::Is(fingerprint) => Some(fingerprint.short()),
+        }
+    }
+}
+
 /// All fields of one remote subscription, observed or wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct View([Part; FIELDS]);
@@ -185,14 +197,23 @@ impl View {
         key.fingerprint("view", parts)
     }
 
+    /// The view reduced to `fields`; the others become unknown.
+    #[must_use]
+    pub fn only(mut self, fields: FieldSet) -> Self {
+        for field in Field::ALL.iter().filter(|field| !fields.contains(**field)) {
+            self.set(*field, Part::Unknown);
+        }
+        self
+    }
+
     /// The fields in the state `part`.
     pub fn fields_that_are(&self, part: Part) -> FieldSet {
         self.fields(|field| self.get(field) == part)
     }
 }
 
-/// Per field, a short digest of what was last sent: the only knowledge there is of fields that a provider
-/// hides. A field that is missing was sent empty, or never.
+/// Per field, a short digest of what was last sent or shown: the only knowledge there is of fields that a provider
+/// hides, or shows in a form of its own. What is missing was sent empty, or never.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Sent([Option<u64>; FIELDS]);
 

@@ -1,17 +1,20 @@
 //! How each effect changes what is remembered.
 
-use std::collections::BTreeSet;
+use std::time::Duration;
 
+use crate::capabilities::{Capabilities, Identity};
 use crate::hash::Fingerprint;
 use crate::names::{ExternalId, RemoteKey};
 use crate::plan::BREAKER_REST;
 use crate::reason::Reason;
 use crate::remote::Remote;
-use crate::retry::Disposition;
+use crate::retry::{Disposition, backoff};
 use crate::time::Moment;
 use crate::view::{Field, FieldSet, Part, Sent};
 
-use super::{Certainty, Entry, Failure, Fault, Forgotten, Hold, Memory, Note, Pending, Target, Wanted};
+use super::{
+    Certainty, Content, Entry, Failure, Fault, Forgotten, Hold, Memory, Note, Pending, Target, Wanted,
+};
 
 impl Memory {
     /// What is known of `key`.
@@ -34,10 +37,13 @@ impl Memory {
                 ..pending
             });
             let kept = Entry {
+                stored: entry.id.is_some(),
                 id: entry.id,
                 hold: entry.hold,
+                proof: entry.proof,
                 applied: entry.applied,
                 sent: entry.sent,
+                rendering: entry.rendering,
                 not_kept: entry.not_kept,
                 unverifiable: entry.unverifiable,
                 discard: entry.discard,
@@ -50,7 +56,14 @@ impl Memory {
         Self {
             finalizer: self.finalizer,
             entries: entries.collect(),
-            gone: BTreeSet::new(),
+            ..Self::default()
+        }
+    }
+
+    /// Status was written: it has all ids.
+    pub fn stored(&mut self) {
+        for entry in self.entries.values_mut() {
+            entry.stored = entry.id.is_some();
         }
     }
 
@@ -84,7 +97,7 @@ impl Memory {
                 .map_or(0, |pending| pending.attempt)
                 .saturating_add(1);
             let target = Target {
-                url: wish.view.get(Field::Url),
+                content: Content::of(&wish.view),
                 events: wish.events.clone(),
                 applied: Some(wish.digest),
                 sent: Some(Sent::all_of(&wish.view)),
@@ -112,11 +125,18 @@ impl Memory {
         }
     }
 
-    /// A create succeeded. Where names exist and the marker did not survive, the result is to be deleted again.
-    pub fn created(&mut self, wanted: &Wanted, remote: Remote, marked: bool, at: Moment) {
+    /// A create succeeded. Where the marker has a place and did not survive, the result is to be deleted again.
+    pub fn created(
+        &mut self,
+        wanted: &Wanted,
+        remote: Remote,
+        marked: bool,
+        at: Moment,
+        able: &Capabilities,
+    ) {
         let entry = self.entry(&wanted.key);
         entry.pending = None;
-        if !marked {
+        if able.identity == Identity::Marker && !marked {
             entry.discard = Some(remote.id);
             entry.failure = Some(Failure {
                 reason: Reason::MarkerNotPreserved,
@@ -129,11 +149,25 @@ impl Memory {
             return;
         }
         entry.id = Some(remote.id.clone());
+        entry.stored = false;
         entry.hold = Hold::Owned;
+        entry.proof = Some(remote.view.get(Field::Events));
         entry.applied = None;
         let everything = Field::ALL.iter().copied().collect::<FieldSet>();
-        let set = everything.without(wanted.view.fields_that_are(Part::Absent));
-        entry.wrote(wanted, set, remote, at);
+        let empty = wanted.view.fields_that_are(Part::Absent).without(able.rendered);
+        let late = wanted.view.differing(&remote.view).intersection(able.late);
+        entry.wrote(
+            wanted,
+            everything.without(empty).without(able.late),
+            remote,
+            at,
+            able,
+        );
+        // There was nothing before it that could be left over.
+        entry.unverifiable = FieldSet::EMPTY;
+        if !late.is_empty() {
+            entry.applied = None;
+        }
     }
 
     /// A create did not succeed, or nobody knows.
@@ -155,8 +189,11 @@ impl Memory {
     pub fn adopted(&mut self, key: &RemoteKey, hold: Hold, sent_by_entry: bool, remote: Remote, at: Moment) {
         let entry = self.entry(key);
         let pending = entry.pending.take();
+        entry.stored &= entry.id.as_ref() == Some(&remote.id);
         entry.id = Some(remote.id.clone());
         entry.hold = if sent_by_entry { Hold::Owned } else { hold };
+        let events = remote.view.get(Field::Events);
+        entry.proof = Some(events).filter(|_| entry.hold != Hold::Observed);
         (entry.applied, entry.sent) = match pending {
             Some(pending) if sent_by_entry => (pending.target.applied, pending.target.sent),
             _ => (None, None),
@@ -170,8 +207,11 @@ impl Memory {
         let entry = self.entry(key);
         match remote {
             Some(remote) => {
-                // A read that works ends a failure to read; a refusal of the wish stays.
-                entry.failure.take_if(|failure| failure.until.is_some());
+                // A read that works ends a failure to read; a refusal of the wish stays, and so does the count of
+                // deletions without effect.
+                entry.failure.take_if(|failure| {
+                    failure.until.is_some() && failure.reason != Reason::DeletionUnconfirmed
+                });
                 entry.saw(remote, at);
             }
             None => entry.absent_at = Some(at),
@@ -179,7 +219,15 @@ impl Memory {
     }
 
     /// An update succeeded. `repair` tells that it corrected drift.
-    pub fn updated(&mut self, wanted: &Wanted, fields: FieldSet, remote: Remote, repair: bool, at: Moment) {
+    pub fn updated(
+        &mut self,
+        wanted: &Wanted,
+        fields: FieldSet,
+        remote: Remote,
+        repair: bool,
+        at: Moment,
+        able: &Capabilities,
+    ) {
         let entry = self.entry(&wanted.key);
         let (repairs, last) = entry.repairs;
         // A repair that held for long ends the row.
@@ -193,7 +241,7 @@ impl Memory {
         } else {
             (0, at)
         };
-        entry.wrote(wanted, fields, remote, at);
+        entry.wrote(wanted, fields, remote, at, able);
     }
 
     /// A read, update or delete failed. `digest` is the wish it was meant for.
@@ -227,6 +275,41 @@ impl Memory {
         }
     }
 
+    /// A deletion was answered, and the answer does not tell whether it took place: a read of the id does. Each
+    /// further one waits longer.
+    pub fn deletion_unconfirmed(&mut self, key: Option<&RemoteKey>, id: &ExternalId, now: Moment, seed: u64) {
+        // A stray gets an entry of its own, under which it is read.
+        let stray = || RemoteKey::stray(id);
+        let entry = self.entry(&key.cloned().unwrap_or_else(stray));
+        if entry.discard.is_none() {
+            entry.id = Some(id.clone());
+        }
+        entry.doubted = Some(now);
+        let before = entry.failure.take();
+        let count = before
+            .as_ref()
+            .map_or(0, |failure| failure.count)
+            .saturating_add(1);
+        let wait = if count > 1 {
+            backoff(count, seed)
+        } else {
+            Duration::ZERO
+        };
+        let unconfirmed = Failure {
+            reason: Reason::DeletionUnconfirmed,
+            message: "the provider's answer to the deletion does not say that it took place".into(),
+            until: None,
+            digest: None,
+            count,
+            since: now,
+        };
+        entry.failure = Some(Failure {
+            until: Some(now.after(wait)),
+            count,
+            ..before.unwrap_or(unconfirmed)
+        });
+    }
+
     /// A change that needs no effect.
     pub fn note(&mut self, note: &Note, wanted: &[Wanted], now: Moment) {
         match note {
@@ -241,6 +324,18 @@ impl Memory {
                     entry.applied = Some(wish.digest);
                     entry.sent = Some(Sent::all_of(&wish.view));
                     entry.failure = None;
+                }
+            }
+            Note::Discarded(key) => {
+                if let Some(id) = self.entries.get(key).and_then(|entry| entry.discard.clone()) {
+                    self.deleted(Some(key), &id);
+                }
+            }
+            Note::Retire(key) => {
+                let retired = self.entries.remove(key).filter(|entry| entry.id.is_some());
+                if let (Some(entry), Some(digest)) = (retired, wanted.iter().find(|wish| wish.key == *key)) {
+                    self.entries.insert(key.retired(), entry);
+                    self.replaced.insert(key.clone(), digest.digest);
                 }
             }
             Note::Forget(key, why) => {

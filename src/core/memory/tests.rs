@@ -1,4 +1,5 @@
 use super::*;
+use crate::capabilities::examples::NAMED;
 use crate::hash::HashKey;
 use crate::view::Part;
 
@@ -67,7 +68,7 @@ fn an_entry_says_what_is_going_to_be_sent_and_counts_its_attempts() {
     let first = pending(&memory).unwrap().clone();
     assert_eq!(first.attempt, 1);
     assert_eq!(first.certainty, Certainty::NotSent { opened: at(10) });
-    assert_eq!(first.target.url, wish().view.get(Field::Url));
+    assert_eq!(first.target.content, Content::of(&wish().view));
     assert_eq!(first.target.applied, Some(wish().digest));
     assert_eq!(first.target.sent, Some(Sent::all_of(&wish().view)));
     memory.intend(&[&wish()], at(20));
@@ -86,7 +87,7 @@ fn after_a_restart_nobody_knows_whether_an_open_create_was_sent() {
 fn a_restart_keeps_what_status_tells_and_nothing_else() {
     let mut memory = intended();
     memory.finalizer = true;
-    memory.created(&wish(), remote(), true, at(11));
+    memory.created(&wish(), remote(), true, at(11), &NAMED);
     memory.failed(&key(), None, fault(Disposition::Backoff, true), at(12), 1);
     memory.gone.insert(ExternalId::parse("r0").unwrap());
     let before = memory.entries[&key()].clone();
@@ -110,7 +111,7 @@ fn a_key_that_status_tells_nothing_of_is_not_kept_over_a_restart() {
 #[test]
 fn a_create_that_worked_closes_its_entry_and_is_ours() {
     let mut memory = intended();
-    memory.created(&wish(), remote(), true, at(11));
+    memory.created(&wish(), remote(), true, at(11), &NAMED);
     let entry = &memory.entries[&key()];
     assert_eq!(entry.pending, None);
     assert_eq!(entry.id, Some(remote().id));
@@ -200,7 +201,7 @@ fn only_what_was_read_after_a_lost_reply_counts() {
 fn a_lost_update_makes_what_was_sent_unknown_and_a_lost_deletion_does_not() {
     let lost = |digest| {
         let mut memory = intended();
-        memory.created(&wish(), remote(), true, at(11));
+        memory.created(&wish(), remote(), true, at(11), &NAMED);
         memory.failed(&key(), digest, fault(Disposition::Backoff, true), at(12), 1);
         memory.entries[&key()].sent.unwrap()
     };
@@ -256,18 +257,18 @@ fn what_an_entry_made_is_owned_and_known_and_anything_else_is_adopted_and_unknow
 #[test]
 fn an_edit_ends_a_row_of_repairs_and_clears_what_was_not_kept() {
     let mut memory = intended();
-    memory.created(&wish(), remote(), true, at(11));
+    memory.created(&wish(), remote(), true, at(11), &NAMED);
     let url = FieldSet::of(&[Field::Url]);
     let mut stubborn = remote();
     stubborn.view.set(Field::Url, Part::Is(digest("other")));
-    memory.updated(&wish(), url, stubborn, true, at(12));
+    memory.updated(&wish(), url, stubborn, true, at(12), &NAMED);
     assert_eq!(memory.entries[&key()].not_kept, url);
     assert_eq!(memory.entries[&key()].repairs, (1, at(12)));
     let edited = Wanted {
         digest: digest("edited"),
         ..wish()
     };
-    memory.updated(&edited, url, remote(), false, at(13));
+    memory.updated(&edited, url, remote(), false, at(13), &NAMED);
     assert!(memory.entries[&key()].not_kept.is_empty());
     assert_eq!(memory.entries[&key()].repairs, (0, at(13)));
 }
@@ -296,7 +297,7 @@ fn what_is_noted_as_applied_starts_with_a_clean_slate_only_for_another_wish() {
 #[test]
 fn what_was_deleted_is_remembered_as_gone_with_or_without_a_key() {
     let mut memory = intended();
-    memory.created(&wish(), remote(), true, at(11));
+    memory.created(&wish(), remote(), true, at(11), &NAMED);
     memory.deleted(Some(&key()), &remote().id);
     assert!(memory.entries.is_empty() && memory.gone.contains(&remote().id));
     let mut memory = Memory::default();
@@ -307,7 +308,7 @@ fn what_was_deleted_is_remembered_as_gone_with_or_without_a_key() {
 #[test]
 fn with_another_account_what_was_read_or_refused_is_void_and_what_is_ours_stays() {
     let mut memory = intended();
-    memory.created(&wish(), remote(), true, at(11));
+    memory.created(&wish(), remote(), true, at(11), &NAMED);
     memory.read(&key(), None, at(12));
     let fault = Fault {
         reason: Reason::Forbidden,
@@ -332,7 +333,7 @@ fn an_entry_that_was_not_sent_claims_nothing_of_an_account() {
     assert!(!intended().has_claims());
     assert!(intended().after_restart(at(20)).has_claims());
     let mut made = intended();
-    made.created(&wish(), remote(), true, at(11));
+    made.created(&wish(), remote(), true, at(11), &NAMED);
     assert!(made.has_claims());
 }
 
@@ -355,7 +356,7 @@ fn a_removed_field_is_unverifiable_unless_the_provider_was_seen_to_show_it() {
         let mut memory = Memory::default();
         memory.entry(&key()).id = Some(remote().id);
         memory.read(&key(), Some(before), at(1));
-        memory.updated(&wanted, headers, after, false, at(2));
+        memory.updated(&wanted, headers, after, false, at(2), &NAMED);
         memory.entries[&key()].unverifiable
     };
     assert_eq!(removed(false), headers);

@@ -9,7 +9,7 @@ use crate::retry::Disposition;
 use crate::time::Moment;
 use crate::view::{Field, FieldSet, View};
 
-use super::provider::{Held, Maker};
+use super::provider::Maker;
 use super::schedule::Mishap;
 use super::world::{Round, World};
 
@@ -34,8 +34,18 @@ impl World {
                 }
                 if known {
                     self.memory = memory;
+                    self.memory.stored();
                 } else {
                     self.memory.intend_failed(&keys);
+                }
+            }
+            Action::Store => {
+                if carried_out {
+                    let memory = self.memory.clone();
+                    self.store(&memory);
+                }
+                if known {
+                    self.memory.stored();
                 }
             }
             Action::Look(after) => {
@@ -49,7 +59,10 @@ impl World {
                 self.wait(300);
             }
             Action::Read(key, id) => {
-                let seen = self.provider.get(&id).map(Held::show);
+                let seen = self
+                    .provider
+                    .get(&id)
+                    .map(|held| held.show(&self.provider.nature));
                 if known {
                     self.memory.read(&key, seen, self.now);
                 } else {
@@ -81,7 +94,10 @@ impl World {
                 if carried_out {
                     self.provider.delete(&id);
                 }
-                if known {
+                if self.provider.nature.mute && mishap != Mishap::ReplyLost {
+                    self.memory
+                        .deletion_unconfirmed(key.as_ref(), &id, self.now, SEED);
+                } else if known {
                     self.memory.deleted(key.as_ref(), &id);
                 } else {
                     let key = key.unwrap_or_else(RemoteKey::single);
@@ -101,6 +117,9 @@ impl World {
                 if carried_out {
                     let memory = self.memory.clone();
                     self.store(&memory);
+                }
+                if known {
+                    self.memory.stored();
                 }
                 if settled.gone {
                     self.require(self.object.deleting, || "gone without deletion".into());
@@ -167,10 +186,20 @@ impl World {
         };
         let remote = self.provider.create(wish, name, self.now);
         let mut alive = self.provider.held.iter().filter(|held| {
+            let nature = &self.provider.nature;
+            let remembered = self
+                .memory
+                .entries
+                .values()
+                .any(|entry| entry.id.as_ref() == Some(&held.id));
+            let marked = held
+                .marker()
+                .is_some_and(|m| self.owner.ownership(key, &m) == Ownership::Ours);
+            // One that is on its way out, to make room, is no duplicate.
             held.maker == Maker::Controller(key.clone())
-                && held
-                    .marker()
-                    .is_some_and(|m| self.owner.ownership(key, &m) == Ownership::Ours)
+                && !remembered
+                && !held.lost
+                && (marked || !nature.named)
         });
         let single = (alive.next(), alive.next()).1.is_none();
         self.require(single, || {
@@ -180,7 +209,8 @@ impl World {
             self.memory.create_failed(wish, fault(mishap), self.now, SEED);
         } else {
             let marked = remote.marker.is_some();
-            self.memory.created(wish, remote, marked, self.now);
+            self.memory
+                .created(wish, remote, marked, self.now, &self.capabilities);
         }
     }
 
@@ -208,7 +238,8 @@ impl World {
             self.provider
                 .update(id, FieldSet::EMPTY, &View::default(), Some(name))
         } else {
-            self.provider.get(id).map(Held::show)
+            self.check_taken(key, id);
+            self.provider.get(id).map(|held| held.show(&self.provider.nature))
         };
         let digest = wish.map(|wish| wish.digest);
         match remote {
@@ -224,6 +255,13 @@ impl World {
                     Hold::Adopted
                 };
                 self.memory.adopted(key, hold, sent_by_entry, remote, self.now);
+                let held = self.memory.entries.get(key).map(|entry| entry.hold);
+                if held != Some(Hold::Observed)
+                    && let Some(held) = self.provider.get_mut(id)
+                {
+                    held.taken = Some(key.clone());
+                    held.lost = false;
+                }
             }
             Some(_) => self.memory.failed(key, digest, fault(mishap), self.now, SEED),
             None => self.memory.deleted(None, id),
@@ -240,7 +278,10 @@ impl World {
         let remote = self.provider.update(id, fields, &wish.view, name);
         match remote {
             _ if mishap == Mishap::ReplyLost => self.fail(&wish.key, Some(wish), mishap),
-            Some(remote) => self.memory.updated(wish, fields, remote, repair, self.now),
+            Some(remote) => {
+                let able = self.capabilities;
+                self.memory.updated(wish, fields, remote, repair, self.now, &able);
+            }
             None => self.memory.read(&wish.key, None, self.now),
         }
     }
@@ -255,6 +296,10 @@ impl World {
     /// The marker is ours, or a hand took it off so lately that a fresh read could not know.
     fn check_marked(&mut self, key: &RemoteKey, id: &ExternalId, what: &str) {
         let Some(held) = self.provider.get(id) else { return };
+        if !self.provider.nature.named {
+            let ours = held.is_of(key);
+            return self.require(ours, || format!("{id} is {what} and not ours"));
+        }
         let ours = held
             .marker()
             .is_some_and(|marker| self.owner.ownership(key, &marker) == Ownership::Ours);
@@ -278,11 +323,28 @@ impl World {
         let observe = self.object.spec.observe;
         self.require(!observe, || format!("{id} is deleted while only observing"));
         let Some(held) = self.provider.get(id) else { return };
+        if !self.provider.nature.named {
+            let ours = matches!(held.maker, Maker::Controller(_)) || held.taken.is_some();
+            return self.require(ours, || format!("{id} is deleted and not ours"));
+        }
         let ours = held.marker().is_some_and(|marker| self.owner.wrote(&marker));
         let lately = held
             .stripped
             .is_some_and(|at| self.now.since(at) <= Timing::default().fresh);
         self.require(ours || lately, || format!("{id} is deleted and not marked"));
+    }
+
+    /// What carries no mark is taken over only where the policy asks for it, or where our own create made it.
+    fn check_taken(&mut self, key: &RemoteKey, id: &ExternalId) {
+        let Some(held) = self.provider.get(id) else { return };
+        let spec = &self.object.spec;
+        let asked = match spec.policy {
+            AdoptionPolicy::ById => self.imports.contains(id),
+            AdoptionPolicy::IfMatches => true,
+            AdoptionPolicy::IfOwned | AdoptionPolicy::Never => false,
+        };
+        let allowed = self.provider.nature.named || asked || held.is_of(key) || self.cloned;
+        self.require(allowed, || format!("{id} is taken over unasked"));
     }
 
     /// Only adoption that was asked for writes on what is not marked.

@@ -10,6 +10,8 @@ use crate::remote::{Remote, Snapshot};
 use crate::time::Moment;
 use crate::view::{Field, FieldSet, Part, View};
 
+use super::schedule::{Headers, Nature};
+
 static KEY: LazyLock<HashKey> = LazyLock::new(|| HashKey::new([7; 32]));
 
 /// The digest of a text.
@@ -40,6 +42,12 @@ pub struct Held {
     pub content: View,
     pub maker: Maker,
     pub made: Moment,
+    /// The key that took it over.
+    pub taken: Option<RemoteKey>,
+    /// A hand changed what it is recognised by where nothing can be marked.
+    pub disguised: bool,
+    /// Nobody can know any more whose it is.
+    pub lost: bool,
     /// A hand changed what nobody can see, or made the whole: its hidden part is anything.
     pub hidden_is_anything: bool,
     /// When a hand took the marker off.
@@ -52,14 +60,32 @@ impl Held {
         Marker::parse(&self.name)
     }
 
-    /// What a read shows: everything but the headers.
-    pub fn show(&self) -> Remote {
+    /// Whether the controller made it for the key, or took it over.
+    pub fn is_of(&self, key: &RemoteKey) -> bool {
+        self.maker == Maker::Controller(key.clone()) || self.taken.as_ref() == Some(key)
+    }
+
+    /// What a read shows.
+    pub fn show(&self, nature: &Nature) -> Remote {
         let mut view = self.content;
-        view.set(Field::Name, part(Field::Name, &self.name));
-        view.set(Field::Headers, Part::Unknown);
+        let name = if nature.named {
+            part(Field::Name, &self.name)
+        } else {
+            Part::Unknown
+        };
+        view.set(Field::Name, name);
+        let headers = view.get(Field::Headers);
+        let headers = match (nature.headers, headers) {
+            (Headers::Shown, headers) => headers,
+            (Headers::Hidden, _) => Part::Unknown,
+            (Headers::Rendered, headers) => part(Field::Headers, ("rendered", headers)),
+            (Headers::Masked, Part::Absent) => Part::Absent,
+            (Headers::Masked, _) => part(Field::Headers, "masked"),
+        };
+        view.set(Field::Headers, headers);
         Remote {
             id: self.id.clone(),
-            marker: self.marker(),
+            marker: self.marker().filter(|_| nature.named),
             view,
             created: i64::try_from(self.made.as_millis()).ok(),
         }
@@ -67,8 +93,9 @@ impl Held {
 }
 
 /// The account.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Provider {
+    pub nature: Nature,
     pub held: Vec<Held>,
     pub lag: u64,
     pub writes: u32,
@@ -82,7 +109,7 @@ impl Provider {
             .held
             .iter()
             .filter(|held| held.made.as_millis() + self.lag <= begun.as_millis());
-        Snapshot::new(begun, visible.map(Held::show))
+        Snapshot::new(begun, visible.map(|held| held.show(&self.nature)))
     }
 
     pub fn get(&self, id: &ExternalId) -> Option<&Held> {
@@ -100,22 +127,29 @@ impl Provider {
             id: ExternalId::parse(&format!("r{}", self.made)).unwrap(),
             name,
             content,
+            taken: None,
+            disguised: false,
+            lost: false,
             hidden_is_anything: maker == Maker::Hand,
             maker,
             made,
             stripped: None,
         };
-        let shown = held.show();
+        let shown = held.show(&self.nature);
         self.held.push(held);
         shown
     }
 
     pub fn create(&mut self, wish: &Wanted, name: String, now: Moment) -> Remote {
         self.writes += 1;
-        self.add(name, wish.view, Maker::Controller(wish.key.clone()), now)
+        let mut content = wish.view;
+        if self.nature.late {
+            content.set(Field::Enabled, part(Field::Enabled, true));
+        }
+        self.add(name, content, Maker::Controller(wish.key.clone()), now)
     }
 
-    /// Writes `fields` of `view`. Filters are never cleared; an id that is not there gives `None`.
+    /// Writes `fields` of `view`. An id that is not there gives `None`.
     pub fn update(
         &mut self,
         id: &ExternalId,
@@ -124,12 +158,13 @@ impl Provider {
         name: Option<String>,
     ) -> Option<Remote> {
         self.writes += 1;
+        let nature = self.nature.clone();
         let held = self.get_mut(id)?;
         if let Some(name) = name {
             held.name = name;
         }
         for field in fields.iter() {
-            if field == Field::Filters && view.get(field) == Part::Absent {
+            if !nature.clears && field == Field::Filters && view.get(field) == Part::Absent {
                 continue;
             }
             if field == Field::Headers {
@@ -137,7 +172,7 @@ impl Provider {
             }
             held.content.set(field, view.get(field));
         }
-        Some(held.show())
+        Some(held.show(&nature))
     }
 
     pub fn delete(&mut self, id: &ExternalId) {

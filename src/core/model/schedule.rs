@@ -2,11 +2,39 @@
 
 use proptest::prelude::*;
 
-use crate::plan::AdoptionPolicy;
+use crate::plan::{AdoptionPolicy, Replace};
+
+/// What a read shows of the headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Headers {
+    /// The truth.
+    Shown,
+    /// Nothing.
+    Hidden,
+    /// A text of the provider's own, which differs where they do.
+    Rendered,
+    /// A text of the provider's own, the same for all.
+    Masked,
+}
+
+/// What the provider is like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nature {
+    /// It has names, so that there is a place for a marker.
+    pub named: bool,
+    pub headers: Headers,
+    /// A create cannot switch off.
+    pub late: bool,
+    /// The answer to a deletion does not tell whether it took place.
+    pub mute: bool,
+    /// Filters can be cleared.
+    pub clears: bool,
+}
 
 /// One run: the world's nature, and what happens in it.
 #[derive(Debug, Clone)]
 pub struct Schedule {
+    pub nature: Nature,
     /// Seconds until a new remote subscription appears in LISTs.
     pub lag: u8,
     /// Unmarked remote subscriptions that are there from the start, by their URL.
@@ -26,10 +54,11 @@ pub struct Spec {
     pub url: u8,
     pub events: u8,
     pub enabled: bool,
-    /// A field that the provider hides.
+    /// A field that the provider may hide.
     pub headers: Option<u8>,
-    /// A field that the provider shows and never clears.
+    /// A field that the provider shows and may never clear.
     pub filters: Option<u8>,
+    pub replace: Replace,
     pub policy: AdoptionPolicy,
     pub overwrite: bool,
     pub observe: bool,
@@ -82,6 +111,7 @@ pub enum Edit {
     Policy(AdoptionPolicy, bool),
     Observe(bool),
     CorrectDrift(bool),
+    Replace(Replace),
 }
 
 /// Which remote subscription: an index into those that are there, taken modulo their number.
@@ -112,6 +142,39 @@ fn small_option() -> impl Strategy<Value = Option<u8>> {
     prop::option::of(0_u8..2)
 }
 
+fn replace() -> impl Strategy<Value = Replace> {
+    prop_oneof![
+        4 => Just(Replace::KeysOnly),
+        1 => Just(Replace::Never),
+        2 => Just(Replace::CreateFirst),
+        2 => Just(Replace::DeleteFirst),
+    ]
+}
+
+fn nature() -> impl Strategy<Value = Nature> {
+    let headers = prop_oneof![
+        1 => Just(Headers::Shown),
+        2 => Just(Headers::Hidden),
+        1 => Just(Headers::Rendered),
+        1 => Just(Headers::Masked),
+    ];
+    let rarely = || prop::bool::weighted(0.3);
+    (
+        prop::bool::weighted(0.6),
+        headers,
+        rarely(),
+        rarely(),
+        any::<bool>(),
+    )
+        .prop_map(|(named, headers, late, mute, clears)| Nature {
+            named,
+            headers,
+            late,
+            mute,
+            clears,
+        })
+}
+
 fn spec() -> impl Strategy<Value = Spec> {
     (
         1_u8..8,
@@ -121,16 +184,17 @@ fn spec() -> impl Strategy<Value = Spec> {
         small_option(),
         small_option(),
         policy(),
-        prop::bool::weighted(0.1),
+        (prop::bool::weighted(0.1), replace()),
     )
         .prop_map(
-            |(keys, url, events, enabled, headers, filters, policy, observe)| Spec {
+            |(keys, url, events, enabled, headers, filters, policy, (observe, replace))| Spec {
                 keys,
                 url,
                 events,
                 enabled,
                 headers,
                 filters,
+                replace,
                 policy,
                 overwrite: false,
                 observe,
@@ -163,6 +227,7 @@ fn edit() -> impl Strategy<Value = Edit> {
         2 => (policy(), any::<bool>()).prop_map(|(policy, overwrite)| Edit::Policy(policy, overwrite)),
         1 => any::<bool>().prop_map(Edit::Observe),
         1 => any::<bool>().prop_map(Edit::CorrectDrift),
+        1 => replace().prop_map(Edit::Replace),
     ]
 }
 
@@ -193,12 +258,14 @@ fn event() -> impl Strategy<Value = Event> {
 /// All schedules of up to 80 events.
 pub fn schedules() -> impl Strategy<Value = Schedule> {
     (
+        nature(),
         0_u8..60,
         prop::collection::vec(0_u8..2, 0..2),
         spec(),
         prop::collection::vec(event(), 0..80),
     )
-        .prop_map(|(lag, strangers, spec, events)| Schedule {
+        .prop_map(|(nature, lag, strangers, spec, events)| Schedule {
+            nature,
             lag,
             strangers,
             spec,

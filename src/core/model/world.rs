@@ -1,16 +1,18 @@
 //! The world around the decision: an object in an apiserver, a process that may end at any time, a provider,
 //! and a driver that performs what is decided.
 
+use crate::capabilities::Capabilities;
+use crate::capabilities::examples::{NAMED, NAMELESS};
 use crate::marker::Owner;
-use crate::memory::{Memory, Wanted};
+use crate::memory::{Content, Memory, Pending, Wanted};
 use crate::names::{ClusterId, ExternalId, ObjectName, ObjectUid, RemoteKey};
-use crate::plan::{Action, Adoption, Intent, Restraint, Settled, Situation, Timing, next_action};
+use crate::plan::{Action, Adoption, Intent, Restraint, Rivals, Settled, Situation, Timing, next_action};
 use crate::remote::Snapshot;
 use crate::time::Moment;
-use crate::view::{Field, Part, View};
+use crate::view::{Field, FieldSet, Part, View};
 
 use super::provider::{Maker, Provider, digest, part};
-use super::schedule::{Edit, Hand, Mishap, Schedule, Spec};
+use super::schedule::{Edit, Hand, Headers, Mishap, Schedule, Spec};
 
 /// The object as the apiserver has it.
 #[derive(Debug)]
@@ -25,6 +27,7 @@ pub struct Object {
 }
 
 pub struct World {
+    pub capabilities: Capabilities,
     pub now: Moment,
     pub object: Object,
     pub provider: Provider,
@@ -62,8 +65,11 @@ impl World {
         let cluster = ClusterId::parse("c1").unwrap();
         let owner = Owner::new(&cluster, &[], &name, &ObjectUid::parse("u1").unwrap());
         let mut provider = Provider {
+            nature: schedule.nature.clone(),
+            held: Vec::new(),
             lag: u64::from(schedule.lag) * 1000,
-            ..Provider::default()
+            writes: 0,
+            made: 0,
         };
         let imports = schedule.strangers.iter().map(|url| {
             let content = stranger(*url);
@@ -72,7 +78,22 @@ impl World {
                 .id
         });
         let imports = imports.collect();
+        let named = schedule.nature.named;
+        let rendered = matches!(schedule.nature.headers, Headers::Rendered | Headers::Masked);
+        let fields = |those: bool, field| {
+            if those {
+                FieldSet::of(&[field])
+            } else {
+                FieldSet::EMPTY
+            }
+        };
+        let capabilities = Capabilities {
+            rendered: fields(rendered, Field::Headers),
+            late: fields(schedule.nature.late, Field::Enabled),
+            ..if named { NAMED } else { NAMELESS }
+        };
         Self {
+            capabilities,
             now: Moment::from_millis(100_000),
             object: Object {
                 spec: schedule.spec.clone(),
@@ -117,11 +138,22 @@ impl World {
         let keys = (0..3).filter(|bit| spec.keys >> bit & 1 == 1);
         let optional = |field, value: Option<u8>| value.map_or(Part::Absent, |value| part(field, value));
         keys.map(|bit| {
-            let key = RemoteKey::parse(&format!("k{bit}")).unwrap();
+            // Where nothing can be marked, events are fixed, and tell the keys apart.
+            let named = self.provider.nature.named;
+            let text = if named {
+                format!("k{bit}")
+            } else {
+                format!("k{bit}/{}", spec.events)
+            };
+            let key = RemoteKey::parse(&text).unwrap();
             let mut view = View::default();
-            view.set(Field::Name, part(Field::Name, self.name(&key)));
             view.set(Field::Url, part(Field::Url, spec.url));
-            view.set(Field::Events, part(Field::Events, spec.events));
+            if named {
+                view.set(Field::Name, part(Field::Name, self.name(&key)));
+                view.set(Field::Events, part(Field::Events, spec.events));
+            } else {
+                view.set(Field::Events, part(Field::Events, &text));
+            }
             view.set(Field::Enabled, part(Field::Enabled, spec.enabled));
             view.set(Field::Headers, optional(Field::Headers, spec.headers));
             view.set(Field::Filters, optional(Field::Filters, spec.filters));
@@ -143,21 +175,40 @@ impl World {
         self.memory = self.object.status.clone().after_restart(self.now);
         self.memory.finalizer = self.object.finalizer;
         self.snapshot = None;
+        self.lose_disguised();
+    }
+
+    /// Where nothing can be marked, one whose id nobody has noted and whose content a hand has changed is nobody's.
+    fn lose_disguised(&mut self) {
+        let (object, memory) = (&self.object, &self.memory);
+        for held in self.provider.held.iter_mut().filter(|held| held.disguised) {
+            let noted = object.status.ids().chain(memory.ids()).any(|id| *id == held.id);
+            if !self.provider.nature.named && !noted {
+                held.lost = true;
+            }
+        }
     }
 
     /// Hidden content that was sent and not yet stored as sent is known to nobody after a crash: should the
     /// user then go back to the former wish, it stays. That is the one divergence the model excuses.
     fn forget_hidden(&mut self) {
-        let (status, owner) = (&self.object.status, &self.owner);
+        let (status, owner, named) = (&self.object.status, &self.owner, self.provider.nature.named);
         for held in &mut self.provider.held {
-            let marker = held.marker();
+            let (marker, content) = (held.marker(), Content::of(&held.content));
             let mut stored = status.entries.iter().filter_map(|(key, entry)| {
                 if entry.id.as_ref() == Some(&held.id) {
                     return entry.sent;
                 }
-                let pending = entry.pending.as_ref();
-                let ours = marker.is_some_and(|marker| marker == owner.marker(key));
-                pending.filter(|_| ours).and_then(|pending| pending.target.sent)
+                let marked = marker.is_some_and(|marker| marker == owner.marker(key));
+                let ours = |pending: &&Pending| {
+                    if named {
+                        marked
+                    } else {
+                        pending.target.content == content
+                    }
+                };
+                let pending = entry.pending.as_ref().filter(ours);
+                pending.and_then(|pending| pending.target.sent)
             });
             let truth = crate::view::Sent::all_of(&held.content).get(Field::Headers);
             held.hidden_is_anything |= stored.all(|sent| sent.get(Field::Headers) != truth);
@@ -182,11 +233,14 @@ impl World {
                 adoption: &adoption,
                 observe: spec.observe,
                 correct_drift: spec.correct_drift,
+                replace: spec.replace,
             }
         };
         next_action(&Situation {
             now: self.now,
             intent,
+            capabilities: &self.capabilities,
+            rivals: &Rivals::default(),
             owner: &self.owner,
             memory: &self.memory,
             snapshot: self.snapshot.as_ref(),
@@ -245,6 +299,7 @@ impl World {
             Edit::Policy(policy, overwrite) => (spec.policy, spec.overwrite) = (policy, overwrite),
             Edit::Observe(observe) => spec.observe = observe,
             Edit::CorrectDrift(correct) => spec.correct_drift = correct,
+            Edit::Replace(replace) => spec.replace = replace,
         }
     }
 
@@ -259,29 +314,36 @@ impl World {
             self.imports.push(made.id);
             return;
         }
+        let unseen = matches!(self.provider.nature.headers, Headers::Hidden | Headers::Masked);
         let held = &mut self.provider.held;
         if count == 0 {
             return;
         }
         match *hand {
-            Hand::SetUrl(pick, url) => held[at(pick)].content.set(Field::Url, part(Field::Url, url)),
+            Hand::SetUrl(pick, url) => {
+                held[at(pick)].content.set(Field::Url, part(Field::Url, url));
+                held[at(pick)].disguised = true;
+            }
             Hand::SetEnabled(pick, on) => held[at(pick)]
                 .content
                 .set(Field::Enabled, part(Field::Enabled, on)),
             Hand::SetHeaders(pick, to) => {
                 let to = to.map_or(Part::Absent, |to| part(Field::Headers, to));
                 held[at(pick)].content.set(Field::Headers, to);
-                held[at(pick)].hidden_is_anything = true;
+                held[at(pick)].hidden_is_anything |= unseen;
             }
-            Hand::SetFilters(pick, to) => held[at(pick)]
-                .content
-                .set(Field::Filters, part(Field::Filters, to)),
+            Hand::SetFilters(pick, to) => {
+                held[at(pick)]
+                    .content
+                    .set(Field::Filters, part(Field::Filters, to));
+                held[at(pick)].disguised = true;
+            }
             Hand::Delete(pick) => {
                 held.remove(at(pick));
             }
             Hand::Clone(pick) => {
                 let original = held[at(pick)].clone();
-                self.cloned |= original.marker().is_some();
+                self.cloned = true;
                 self.provider
                     .add(original.name, original.content, Maker::Hand, now);
             }
@@ -293,6 +355,7 @@ impl World {
             }
             Hand::MakeUnmarked(_) => {}
         }
+        self.lose_disguised();
     }
 }
 

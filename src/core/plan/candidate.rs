@@ -1,14 +1,16 @@
 //! What in a LIST could be the remote subscription that is wanted.
 
+use crate::capabilities::Identity;
 use crate::marker::Ownership;
-use crate::memory::{Entry, Wanted};
+use crate::memory::{Content, Entry, Pending, Wanted};
 use crate::names::{ExternalId, RemoteKey};
 use crate::reason::Reason;
 use crate::remote::{Remote, Sighting, Snapshot};
 use crate::view::{Field, Part};
 
-use super::AdoptionPolicy;
 use super::keep::Keep;
+use super::standing::identical;
+use super::{AdoptionPolicy, Situation};
 
 pub(super) enum Candidate {
     None,
@@ -18,9 +20,20 @@ pub(super) enum Candidate {
 
 impl Keep<'_> {
     /// What our create has made, if it shows: nothing else is taken for it.
-    pub(super) fn result_of_create(&self, wish: &Wanted, snapshot: &Snapshot) -> Option<ExternalId> {
+    pub(super) fn result_of_create(
+        &self,
+        wish: &Wanted,
+        pending: &Pending,
+        snapshot: &Snapshot,
+    ) -> Candidate {
+        if self.s.capabilities.identity == Identity::Content {
+            return made_by(self.s, pending, snapshot, &self.adoption.ids);
+        }
         self.marked(wish, None, snapshot, Ownership::Ours)
-            .map(|remote| remote.id.clone())
+            .map_or(Candidate::None, |remote| Candidate::Found {
+                id: remote.id.clone(),
+                stamp: false,
+            })
     }
 
     /// Neither gone nor held by this object already, nor perhaps stamped for another of its keys.
@@ -33,6 +46,7 @@ impl Keep<'_> {
                 && seen.is_some_and(|seen| seen.remote.id == remote.id)
         };
         !memory.gone.contains(&remote.id)
+            && !self.s.rivals.held.contains(&remote.id)
             && memory.ids().all(|id| *id != remote.id)
             && !memory.entries.iter().any(stamped)
     }
@@ -64,6 +78,9 @@ impl Keep<'_> {
         if self.adoption.policy == AdoptionPolicy::ById {
             return self.named(wish, seen, snapshot);
         }
+        if self.s.capabilities.identity == Identity::Content {
+            return self.same_content(wish, snapshot);
+        }
         let of = |wanted| self.marked(wish, seen, snapshot, wanted);
         let ours = of(Ownership::Ours).map(|remote| (remote, false));
         if let Some((remote, stamp)) = ours.or_else(|| of(Ownership::Former).map(|remote| (remote, true))) {
@@ -82,23 +99,37 @@ impl Keep<'_> {
         }
         if self.adoption.policy == AdoptionPolicy::IfMatches {
             let mut same = snapshot
-                .unmarked_with_url(&wish.view)
+                .unmarked_with_url(wish.view.get(Field::Url))
                 .filter(|remote| self.is_free(wish, remote))
                 .map(|remote| newest(remote, seen, snapshot))
                 .filter(|remote| remote.marker.is_none() && matches(wish, remote));
             return match (same.next(), same.next()) {
                 (None, _) => Candidate::None,
                 (Some(remote), None) => self.unmarked(wish, remote),
-                (Some(a), Some(b)) => Candidate::Conflict(
-                    Reason::AmbiguousMatch,
-                    format!(
-                        "{} and {} both match; name one in spec.adoption.externalIDs",
-                        a.id, b.id
-                    ),
-                ),
+                (Some(a), Some(b)) => ambiguous(a, b),
             };
         }
         Candidate::None
+    }
+
+    /// Where nothing can be marked: what is wanted may be there already, and is never made a second time.
+    fn same_content(&self, wish: &Wanted, snapshot: &Snapshot) -> Candidate {
+        let mut same = identical(self.s, Content::of(&wish.view), snapshot);
+        match (same.next(), same.next()) {
+            (None, _) => Candidate::None,
+            (Some(remote), None) if self.adoption.policy == AdoptionPolicy::IfMatches => {
+                self.unmarked(wish, remote)
+            }
+            (Some(a), Some(b)) if self.adoption.policy == AdoptionPolicy::IfMatches => ambiguous(a, b),
+            (Some(remote), _) => Candidate::Conflict(
+                Reason::IdenticalExists,
+                format!(
+                    "subscription {} has the same events, URL and filters; take it over with spec.adoption.policy \
+                     IfMatches, or delete it at the provider",
+                    remote.id
+                ),
+            ),
+        }
     }
 
     /// The candidate of policy `ByID`.
@@ -143,12 +174,23 @@ impl Keep<'_> {
 
     /// Where several are wanted, an id belongs to the key that its marker names, or else its events.
     fn could_be(&self, wish: &Wanted, remote: &Remote) -> bool {
-        let events = wish.view.get(Field::Events) == remote.view.get(Field::Events);
+        let same = |field, other: &Wanted| other.view.get(field) == remote.view.get(field);
+        let events = same(Field::Events, wish);
+        if self.s.capabilities.identity == Identity::Content {
+            // What is fixed at the provider has to fit; filters tell several keys of one event apart.
+            let alone = self
+                .wanted
+                .iter()
+                .filter(|other| same(Field::Events, other))
+                .count()
+                == 1;
+            return events && (alone || same(Field::Filters, wish));
+        }
         match remote.marker {
             Some(marker) if self.s.owner.wrote(&marker) => {
                 self.s.owner.ownership(&wish.key, &marker) == Ownership::Ours
             }
-            _ => !self.several || events,
+            _ => self.wanted.len() <= 1 || events,
         }
     }
 
@@ -170,6 +212,37 @@ impl Keep<'_> {
         );
         Candidate::Conflict(Reason::AdoptionWouldClear, message)
     }
+}
+
+/// What an unfinished create has made, where nothing can be marked: the one that has exactly what was sent. Of several
+/// it is the one that the user has named.
+pub(super) fn made_by(
+    s: &Situation<'_>,
+    pending: &Pending,
+    snapshot: &Snapshot,
+    named: &[ExternalId],
+) -> Candidate {
+    let same: Vec<&Remote> = identical(s, pending.target.content, snapshot).collect();
+    let found = |remote: &Remote| Candidate::Found {
+        id: remote.id.clone(),
+        stamp: false,
+    };
+    match *same.as_slice() {
+        [] => Candidate::None,
+        [remote] => found(remote),
+        [a, b, ..] => {
+            let named = same.iter().find(|remote| named.contains(&remote.id));
+            named.map_or_else(|| ambiguous(a, b), |remote| found(remote))
+        }
+    }
+}
+
+fn ambiguous(a: &Remote, b: &Remote) -> Candidate {
+    let message = format!(
+        "{} and {} both match; name one in spec.adoption.externalIDs",
+        a.id, b.id
+    );
+    Candidate::Conflict(Reason::AmbiguousMatch, message)
 }
 
 /// A read of the same id that is newer than the LIST, or what the LIST shows.

@@ -1,5 +1,6 @@
 //! What to do about a remote subscription that should be there.
 
+use crate::capabilities::Identity;
 use crate::marker::Ownership;
 use crate::memory::{Certainty, Entry, Forgotten, Hold, Note, Pending, Wanted};
 use crate::names::{ExternalId, RemoteKey};
@@ -11,37 +12,44 @@ use crate::view::{Field, FieldSet, Part};
 use super::candidate::{Candidate, matches, other_cluster};
 use super::remove::remove_key;
 use super::sight::{Absence, sight};
+use super::standing::standing;
 use super::{
-    Action, Adoption, AdoptionPolicy, Agenda, BREAKER, BREAKER_REST, Intent, KeyState, Settled, Situation,
-    Step, await_outcome, discard, held_back, is_stale, look_after, stalled, unproven,
+    Action, Adoption, AdoptionPolicy, Agenda, BREAKER, BREAKER_REST, Intent, KeyState, Replace, Settled,
+    Situation, Step, await_outcome, discard, held_back, is_stale, look_after, stalled, unproven,
 };
 
 pub(super) struct Keep<'a> {
     pub(super) s: &'a Situation<'a>,
     pub(super) adoption: &'a Adoption,
     pub(super) observe: bool,
-    /// More than one remote subscription is wanted.
-    pub(super) several: bool,
+    pub(super) wanted: &'a [Wanted],
     correct_drift: bool,
+    replace: Replace,
+    /// Some remote subscriptions are wanted that are not there, and some are there that are not wanted.
+    swap: bool,
 }
 
 impl<'a> Keep<'a> {
-    pub(super) fn decide(s: &'a Situation<'a>, wanted: &[Wanted], observe: bool) -> Action {
+    pub(super) fn decide(s: &'a Situation<'a>, wanted: &'a [Wanted], observe: bool) -> Action {
         let Intent::Keep {
             adoption,
             correct_drift,
+            replace,
             ..
         } = s.intent
         else {
             return Action::Settle(Settled::default());
         };
-        let keep = Keep {
+        let mut keep = Keep {
             s,
             adoption,
             observe,
-            several: wanted.len() > 1,
+            wanted,
             correct_drift,
+            replace,
+            swap: false,
         };
+        keep.swap = keep.may_create() && keep.is_swap();
         let blank = Entry::default();
         let mut agenda = Agenda::default();
         for wish in wanted {
@@ -67,6 +75,11 @@ impl<'a> Keep<'a> {
         if let Some(step) = held_back(self.s, entry, Some(wish)) {
             return step;
         }
+        if entry.id.is_none()
+            && let Some(step) = self.barred(wish, entry)
+        {
+            return step;
+        }
         match (&entry.id, &entry.pending) {
             (Some(id), _) => self.existing(wish, entry, id),
             (None, Some(pending)) => self.pending(wish, entry, pending),
@@ -74,12 +87,68 @@ impl<'a> Keep<'a> {
         }
     }
 
-    /// A key that the spec no longer asks for. Who only observes deletes nothing.
+    /// A key that the spec no longer asks for. Who only observes deletes nothing: what was never ours is forgotten, what
+    /// is ours waits until it is managed again.
     fn unwanted(&self, key: &RemoteKey, entry: &Entry) -> Step {
         if self.observe && entry.id.is_some() && entry.discard.is_none() {
-            return Step::Act(Action::Note(Note::Forget(key.clone(), Forgotten::Released)));
+            if entry.hold == Hold::Observed {
+                return Step::Act(Action::Note(Note::Forget(key.clone(), Forgotten::Released)));
+            }
+            let kept = KeyState::InSync {
+                not_kept: FieldSet::EMPTY,
+                unverifiable: FieldSet::EMPTY,
+            };
+            return Step::Rest(kept, None);
+        }
+        if self.swap && self.replace != Replace::DeleteFirst && entry.id.is_some() {
+            return Step::Rest(KeyState::Waiting(Reason::Replacing), None);
         }
         remove_key(self.s, key, entry)
+    }
+
+    fn is_swap(&self) -> bool {
+        let entries = &self.s.memory.entries;
+        let missing = |wish: &Wanted| entries.get(&wish.key).is_none_or(|entry| entry.id.is_none());
+        let leaving = |(key, entry): (&RemoteKey, &Entry)| {
+            entry.id.is_some() && self.wanted.iter().all(|wish| wish.key != *key)
+        };
+        self.wanted.iter().any(missing) && entries.iter().any(leaving)
+    }
+
+    /// What forbids that a remote subscription is made or taken over for a key that has none. What may have been sent
+    /// is looked for all the same.
+    fn barred(&self, wish: &Wanted, entry: &Entry) -> Option<Step> {
+        let s = self.s;
+        let sent = |pending: &Pending| matches!(pending.certainty, Certainty::Unknown { .. });
+        if self.observe || entry.pending.as_ref().is_some_and(sent) {
+            return None;
+        }
+        let bar = if let Some(who) = s.rivals.claimed.get(&wish.key) {
+            stalled(
+                Reason::IdenticalExists,
+                format!("{who} asks for a subscription with the same events, URL and filters"),
+            )
+        } else if let Some(others) = s.rivals.crowded.get(&wish.key) {
+            stalled(
+                Reason::TooManyIdentical,
+                format!(
+                    "{others} subscriptions of this account have the same event and filters already, which is all \
+                     that the provider allows"
+                ),
+            )
+        } else if self.swap && self.replace == Replace::Never {
+            stalled(
+                Reason::ReplacementRefused,
+                "this change needs another subscription in place of the present one; set spec.replacePolicy to \
+                 CreateFirst or DeleteFirst, or take the change back",
+            )
+        } else if self.swap && self.replace == Replace::DeleteFirst {
+            return Some(Step::Rest(KeyState::Waiting(Reason::Replacing), None));
+        } else {
+            return None;
+        };
+        // An entry whose create was not sent has nothing to tell any more.
+        Some(entry.pending.as_ref().map_or(bar, |_| never_created(wish)))
     }
 
     fn may_create(&self) -> bool {
@@ -129,6 +198,7 @@ impl<'a> Keep<'a> {
     fn adopt(&self, wish: &Wanted, entry: &Entry, id: &ExternalId, stamp: bool) -> Step {
         let s = self.s;
         let (key, id) = (wish.key.clone(), id.clone());
+        let stamp = stamp && s.capabilities.identity == Identity::Marker;
         if self.observe {
             let stamp = false;
             return Step::Act(Action::Adopt { key, id, stamp });
@@ -147,7 +217,7 @@ impl<'a> Keep<'a> {
     fn pending(&self, wish: &Wanted, entry: &Entry, pending: &Pending) -> Step {
         match pending.certainty {
             Certainty::NotSent { opened } => self.not_sent(wish, entry, pending, opened),
-            Certainty::Unknown { since } => self.unknown(wish, entry, since),
+            Certainty::Unknown { since } => self.unknown(wish, entry, pending, since),
         }
     }
 
@@ -183,13 +253,15 @@ impl<'a> Keep<'a> {
 
     /// The create of an entry may have been sent: only its own result settles that, or its absence from a LIST
     /// that began when it would be visible.
-    fn unknown(&self, wish: &Wanted, entry: &Entry, since: Moment) -> Step {
+    fn unknown(&self, wish: &Wanted, entry: &Entry, pending: &Pending, since: Moment) -> Step {
         let s = self.s;
         let Some(snapshot) = s.snapshot.filter(|snapshot| snapshot.begun() > since) else {
             return look_after(since);
         };
-        if let Some(id) = self.result_of_create(wish, snapshot) {
-            return self.adopt(wish, entry, &id, false);
+        match self.result_of_create(wish, pending, snapshot) {
+            Candidate::Found { id, .. } => return self.adopt(wish, entry, &id, false),
+            Candidate::Conflict(reason, message) => return stalled(reason, message),
+            Candidate::None => {}
         }
         match await_outcome(s, snapshot, since) {
             Some(step) => step,
@@ -212,30 +284,30 @@ impl<'a> Keep<'a> {
         if !s.memory.finalizer {
             return Step::Act(Action::ClaimFinalizer);
         }
-        match sighting
-            .remote
-            .marker
-            .map(|marker| s.owner.ownership(&wish.key, &marker))
-        {
+        match standing(s, &wish.key, entry, &sighting.remote) {
             // It was only looked at; from now on it is kept, and goes with the object.
             Some(Ownership::Ours) if entry.hold == Hold::Observed => self.adopt(wish, entry, id, false),
             Some(Ownership::Ours) => self.compare(wish, entry, id, &sighting),
             Some(Ownership::Former) => self.adopt(wish, entry, id, true),
             None if self.invited(wish, &sighting.remote) => self.adopt(wish, entry, id, true),
-            None => stalled(
-                Reason::MarkerMissing,
-                format!(
-                    "subscription {id} lost the text {} at the end of its name; put it back, or name the id in \
-                     spec.adoption.externalIDs with policy ByID",
-                    s.owner.marker(&wish.key)
-                ),
-            ),
+            None => stalled(Reason::MarkerMissing, self.not_ours(wish, id)),
             Some(Ownership::OtherCluster) => stalled(Reason::OwnedByOtherCluster, other_cluster(id)),
             Some(Ownership::Foreign) => stalled(
                 Reason::ForeignMarker,
                 format!("subscription {id} carries somebody else's marker"),
             ),
         }
+    }
+
+    fn not_ours(&self, wish: &Wanted, id: &ExternalId) -> String {
+        let what = match self.s.capabilities.identity {
+            Identity::Marker => format!(
+                "subscription {id} lost the text {} at the end of its name; put it back, or",
+                self.s.owner.marker(&wish.key)
+            ),
+            Identity::Content => format!("nothing proves that subscription {id} is this object's;"),
+        };
+        format!("{what} name the id in spec.adoption.externalIDs with policy ByID")
     }
 
     fn invited(&self, wish: &Wanted, remote: &Remote) -> bool {
@@ -271,12 +343,14 @@ impl<'a> Keep<'a> {
     /// It is there and it is ours (or only observed): does it look as wanted?
     fn compare(&self, wish: &Wanted, entry: &Entry, id: &ExternalId, sighting: &Sighting) -> Step {
         let same_wish = entry.applied == Some(wish.digest);
-        let mut differs = differing(wish, entry, &sighting.remote);
+        let mut differs = self.differing(wish, entry, &sighting.remote);
         if self.observe {
+            // What is shown in the provider's own form cannot be compared by who never wrote it.
             differs = wish
                 .view
                 .differing(&sighting.remote.view)
-                .without(FieldSet::of(&[Field::Name]));
+                .without(FieldSet::of(&[Field::Name]))
+                .without(self.s.capabilities.rendered);
         } else if same_wish {
             differs = differs.without(entry.not_kept);
         }
@@ -286,13 +360,50 @@ impl<'a> Keep<'a> {
         if !self.observe && (!same_wish || entry.sent.is_none() || entry.failure.is_some()) {
             return Step::Act(Action::Note(Note::Applied(wish.key.clone())));
         }
-        let hidden = sighting.remote.view.fields_that_are(Part::Unknown);
-        let still = wish.view.differing(&sighting.remote.view);
+        let remote = &sighting.remote.view;
+        let still = wish.view.differing(remote);
+        let not_kept = entry.not_kept.intersection(still);
+        if self.replaces(wish, not_kept) {
+            return Step::Act(Action::Note(Note::Retire(wish.key.clone())));
+        }
+        let hidden = remote.fields_that_are(Part::Unknown);
+        let unreadable = still.intersection(self.s.capabilities.rendered);
         let state = KeyState::InSync {
-            not_kept: entry.not_kept.intersection(still),
-            unverifiable: entry.unverifiable.intersection(hidden),
+            not_kept,
+            unverifiable: entry.unverifiable.intersection(hidden.union(unreadable)),
         };
         Step::Rest(state, None)
+    }
+
+    /// Whether another remote subscription takes the place of one whose fields cannot be cleared: once for a wish.
+    fn replaces(&self, wish: &Wanted, not_kept: FieldSet) -> bool {
+        let memory = self.s.memory;
+        let uncleared = not_kept.intersection(wish.view.fields_that_are(Part::Absent));
+        matches!(self.replace, Replace::CreateFirst | Replace::DeleteFirst)
+            && !uncleared.is_empty()
+            && self.may_create()
+            && memory.replaced.get(&wish.key) != Some(&wish.digest)
+            && !memory.entries.contains_key(&wish.key.retired())
+    }
+
+    /// What has to be sent: the fields that are seen to differ, and those that are hidden and were last sent
+    /// otherwise (or nobody knows). What the provider shows in its own form differs when that form changed, or when
+    /// something else was sent.
+    fn differing(&self, wish: &Wanted, entry: &Entry, remote: &Remote) -> FieldSet {
+        let seen = wish.view.differing(&remote.view);
+        let hidden = remote.view.fields_that_are(Part::Unknown);
+        let unsent = match &entry.sent {
+            Some(sent) => sent.differing(&wish.view),
+            None => wish
+                .view
+                .fields(|field| matches!(wish.view.get(field), Part::Is(_))),
+        };
+        let familiar = self.s.capabilities.rendered.iter().filter(|field| {
+            let rendered = entry.rendering.get(*field);
+            entry.sent.is_some() && rendered.is_some() && rendered == remote.view.get(*field).short()
+        });
+        let familiar = familiar.collect::<FieldSet>().without(unsent);
+        seen.without(familiar).union(unsent.intersection(hidden))
     }
 
     fn differs(
@@ -310,6 +421,13 @@ impl<'a> Keep<'a> {
         }
         if let Some(step) = unproven(s, id) {
             return step;
+        }
+        if let Some(who) = s.rivals.claimed.get(&wish.key) {
+            let message = format!("{who} asks for a subscription with the same events, URL and filters");
+            return stalled(Reason::IdenticalExists, message);
+        }
+        if s.capabilities.identity == Identity::Content && !entry.stored {
+            return Step::Act(Action::Store);
         }
         let (repairs, last) = entry.repairs;
         let rested = last.after(BREAKER_REST);
@@ -338,20 +456,6 @@ impl<'a> Keep<'a> {
             Step::Act(action())
         }
     }
-}
-
-/// What has to be sent: the fields that are seen to differ, and those that are hidden and were last sent
-/// otherwise (or nobody knows).
-fn differing(wish: &Wanted, entry: &Entry, remote: &Remote) -> FieldSet {
-    let seen = wish.view.differing(&remote.view);
-    let hidden = remote.view.fields_that_are(Part::Unknown);
-    let unsent = match &entry.sent {
-        Some(sent) => sent.differing(&wish.view),
-        None => wish
-            .view
-            .fields(|field| matches!(wish.view.get(field), Part::Is(_))),
-    };
-    seen.union(unsent.intersection(hidden))
 }
 
 fn never_created(wish: &Wanted) -> Step {

@@ -1,5 +1,6 @@
 //! What to do about remote subscriptions that are to go.
 
+use crate::capabilities::Identity;
 use crate::marker::Ownership;
 use crate::memory::{Certainty, Entry, Forgotten, Note, Pending};
 use crate::names::{ExternalId, RemoteKey};
@@ -7,7 +8,9 @@ use crate::reason::Reason;
 use crate::remote::Snapshot;
 use crate::time::Moment;
 
+use super::candidate::{Candidate, made_by};
 use super::sight::is_gone;
+use super::standing::is_ours;
 use super::{
     Action, Agenda, KeyState, Settled, Situation, Step, await_outcome, discard, held_back, is_stale,
     look_after, stalled, unproven,
@@ -85,11 +88,13 @@ pub(super) fn remove_key(s: &Situation<'_>, key: &RemoteKey, entry: &Entry) -> S
         (Some(id), _) => remove_id(s, key, entry, id),
         (
             None,
-            Some(Pending {
-                certainty: Certainty::Unknown { since },
-                ..
-            }),
-        ) => remove_unknown(s, key, *since),
+            Some(
+                pending @ Pending {
+                    certainty: Certainty::Unknown { since },
+                    ..
+                },
+            ),
+        ) => remove_unknown(s, key, pending, *since),
         (None, _) => remove_unstamped(s, key, entry),
     }
 }
@@ -114,7 +119,7 @@ fn remove_id(s: &Situation<'_>, key: &RemoteKey, entry: &Entry, id: &ExternalId)
     let Some((remote, _)) = newest.filter(|(_, at)| counts(*at)) else {
         return Step::Act(Action::Read(key.clone(), id.clone()));
     };
-    if !remote.marker.is_some_and(|marker| s.owner.wrote(&marker)) {
+    if !is_ours(s, key, entry, remote) {
         return forget(Forgotten::NotOurs);
     }
     if let Some(step) = unproven(s, id) {
@@ -145,6 +150,7 @@ fn remove_unstamped(s: &Situation<'_>, key: &RemoteKey, entry: &Entry) -> Step {
 fn reclaim(s: &Situation<'_>, key: &RemoteKey, snapshot: &Snapshot) -> Option<Step> {
     let ours = snapshot.marked_for(s.owner.object()).find(|remote| {
         !s.memory.gone.contains(&remote.id)
+            && s.memory.ids().all(|id| *id != remote.id)
             && remote
                 .marker
                 .is_some_and(|marker| s.owner.ownership(key, &marker) == Ownership::Ours)
@@ -158,11 +164,23 @@ fn reclaim(s: &Situation<'_>, key: &RemoteKey, snapshot: &Snapshot) -> Option<St
 
 /// A create that may have been sent, for something that is no longer wanted: it is looked for as long as it
 /// would be if it were.
-fn remove_unknown(s: &Situation<'_>, key: &RemoteKey, since: Moment) -> Step {
+fn remove_unknown(s: &Situation<'_>, key: &RemoteKey, pending: &Pending, since: Moment) -> Step {
     let Some(snapshot) = s.snapshot.filter(|snapshot| snapshot.begun() > since) else {
         return look_after(since);
     };
-    reclaim(s, key, snapshot)
+    let found = match s.capabilities.identity {
+        Identity::Marker => reclaim(s, key, snapshot),
+        Identity::Content => match made_by(s, pending, snapshot, &[]) {
+            Candidate::None => None,
+            Candidate::Found { id, .. } => Some(Step::Act(Action::Adopt {
+                key: key.clone(),
+                id,
+                stamp: false,
+            })),
+            Candidate::Conflict(reason, message) => Some(stalled(reason, message)),
+        },
+    };
+    found
         .or_else(|| await_outcome(s, snapshot, since))
         .unwrap_or_else(|| Step::Act(Action::Note(Note::Forget(key.clone(), Forgotten::NeverCreated))))
 }

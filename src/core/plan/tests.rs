@@ -9,8 +9,9 @@ mod totality;
 use std::sync::LazyLock;
 
 use super::*;
+use crate::capabilities::examples::NAMED;
 use crate::hash::{Fingerprint, HashKey};
-use crate::memory::{Failure, Hold, Pending, Target};
+use crate::memory::{Content, Failure, Hold, Pending, Target};
 use crate::names::{ClusterId, ObjectName, ObjectUid};
 use crate::remote::{Remote, Sighting};
 use crate::view::{Field, Part, Sent, View};
@@ -102,6 +103,9 @@ struct Case {
     owner: Owner,
     memory: Memory,
     snapshot: Option<Snapshot>,
+    capabilities: Capabilities,
+    rivals: Rivals,
+    replace: Replace,
     restraint: Restraint,
 }
 
@@ -121,6 +125,9 @@ impl Case {
                 ..Memory::default()
             },
             snapshot: None,
+            capabilities: NAMED,
+            rivals: Rivals::default(),
+            replace: Replace::default(),
             restraint: Restraint::default(),
         }
     }
@@ -167,11 +174,14 @@ impl Case {
                 adoption: &self.adoption,
                 observe: self.observe,
                 correct_drift: self.correct_drift,
+                replace: self.replace,
             },
         };
         next_action(&Situation {
             now: self.now,
             intent,
+            capabilities: &self.capabilities,
+            rivals: &self.rivals,
             owner: &self.owner,
             memory: &self.memory,
             snapshot: self.snapshot.as_ref(),
@@ -233,7 +243,7 @@ fn open(wish: &Wanted, certainty: Certainty) -> Entry {
         pending: Some(Pending {
             attempt: 1,
             target: Target {
-                url: wish.view.get(Field::Url),
+                content: Content::of(&wish.view),
                 events: Vec::new(),
                 applied: Some(wish.digest),
                 sent: Some(Sent::all_of(&wish.view)),

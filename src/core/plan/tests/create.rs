@@ -253,7 +253,7 @@ fn an_effect_comes_before_a_look_and_looks_of_several_keys_are_one() {
 fn what_was_made_without_a_marker_is_deleted_again_and_not_made_anew() {
     let mut case = Case::new().entry(not_sent(990)).listed(at(991), []);
     let unmarked = shown("r1", &wish("k"), None);
-    case.memory.created(&wish("k"), unmarked, false, case.now);
+    case.memory.created(&wish("k"), unmarked, false, case.now, &NAMED);
     assert_eq!(case.action(), delete("r1"));
     case.memory.deleted(Some(&key("k")), &id("r1"));
     assert_eq!(case.stall(), Reason::MarkerNotPreserved);
@@ -263,7 +263,7 @@ fn what_was_made_without_a_marker_is_deleted_again_and_not_made_anew() {
 fn a_discard_that_fails_pauses_and_keeps_the_reason() {
     let mut case = Case::new();
     let unmarked = shown("r1", &wish("k"), None);
-    case.memory.created(&wish("k"), unmarked, false, case.now);
+    case.memory.created(&wish("k"), unmarked, false, case.now, &NAMED);
     case.memory.failed(&key("k"), None, outage(), case.now, 1);
     assert!(matches!(
         case.state(),
@@ -279,7 +279,7 @@ fn a_discard_that_fails_pauses_and_keeps_the_reason() {
 fn a_discard_is_still_known_after_a_restart() {
     let mut case = Case::new();
     let unmarked = shown("r1", &wish("k"), None);
-    case.memory.created(&wish("k"), unmarked, false, case.now);
+    case.memory.created(&wish("k"), unmarked, false, case.now, &NAMED);
     case.memory = case.memory.after_restart(case.now);
     assert_eq!(case.action(), delete("r1"));
 }

@@ -111,7 +111,8 @@ fn repairs_count_in_a_row_until_one_holds_for_long() {
     let repair = |case: &mut Case, seconds| {
         let remote = case.ours("r1");
         let url = FieldSet::of(&[Field::Url]);
-        case.memory.updated(&wish("k"), url, remote, true, at(seconds));
+        case.memory
+            .updated(&wish("k"), url, remote, true, at(seconds), &NAMED);
         case.memory.entries[&key("k")].repairs.0
     };
     assert_eq!([repair(&mut case, 1), repair(&mut case, 2)], [1, 2]);
@@ -137,7 +138,8 @@ fn hidden_fields_are_sent_once_when_nobody_knows_what_was_sent() {
     let mut case = listed_as(|_| {}).entry(unknown);
     assert_eq!(case.action(), update("r1", &[Field::Headers], false));
     let (headers, remote) = (FieldSet::of(&[Field::Headers]), case.ours("r1"));
-    case.memory.updated(&wish("k"), headers, remote, false, case.now);
+    case.memory
+        .updated(&wish("k"), headers, remote, false, case.now, &NAMED);
     assert_eq!(case.state(), IN_SYNC);
 }
 
@@ -167,7 +169,8 @@ fn a_hidden_field_that_is_removed_is_sent_once_and_said_to_be_unverifiable() {
     let mut case = listed_as(|_| {}).bend(|case| case.wanted = vec![bare.clone()]);
     assert_eq!(case.action(), update("r1", &[Field::Headers], false));
     let (headers, remote) = (FieldSet::of(&[Field::Headers]), case.ours("r1"));
-    case.memory.updated(&bare, headers, remote, false, case.now);
+    case.memory
+        .updated(&bare, headers, remote, false, case.now, &NAMED);
     let unverifiable = headers;
     let state = KeyState::InSync {
         not_kept: FieldSet::EMPTY,
@@ -183,7 +186,8 @@ fn a_field_that_the_provider_did_not_clear_is_said_and_not_sent_again() {
     let fields = FieldSet::of(&[Field::Filters]);
     assert_eq!(case.action(), update("r1", &[Field::Filters], true));
     let remote = filtered(&case);
-    case.memory.updated(&wish("k"), fields, remote, true, case.now);
+    case.memory
+        .updated(&wish("k"), fields, remote, true, case.now, &NAMED);
     let state = KeyState::InSync {
         not_kept: fields,
         unverifiable: FieldSet::EMPTY,

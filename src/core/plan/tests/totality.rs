@@ -3,6 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::capabilities::Identity;
+use crate::capabilities::examples::{NAMED, NAMELESS};
 
 fn part() -> impl Strategy<Value = Part> {
     prop_oneof![
@@ -74,7 +76,7 @@ fn pending() -> impl Strategy<Value = Pending> {
         Pending {
             attempt: 1,
             target: Target {
-                url: view.get(Field::Url),
+                content: Content::of(&view),
                 events: Vec::new(),
                 applied,
                 sent: Some(Sent::all_of(&view)),
@@ -107,9 +109,10 @@ fn a_failure() -> impl Strategy<Value = Failure> {
 
 fn entry() -> impl Strategy<Value = Entry> {
     let hold = prop_oneof![Just(Hold::Owned), Just(Hold::Adopted), Just(Hold::Observed)];
+    let proof = prop_oneof![Just(Part::Absent), a_digest().prop_map(Part::Is)];
     let durable = (
         prop::option::of(short_id()),
-        hold,
+        (hold, prop::option::of(proof), prop::option::of(view())),
         prop::option::of(a_digest()),
         prop::option::of(view()),
         fields(),
@@ -126,11 +129,14 @@ fn entry() -> impl Strategy<Value = Entry> {
         (0_u32..7, moment()),
     );
     (durable, local).prop_map(|(durable, local)| {
-        let (id, hold, applied, sent, not_kept, unverifiable, pending) = durable;
+        let (id, (hold, proof, rendering), applied, sent, not_kept, unverifiable, pending) = durable;
         let (seen, doubted, missing_since, absent_at, discard, failure, repairs) = local;
         Entry {
             id,
             hold,
+            stored: proof.is_some(),
+            proof,
+            rendering: rendering.as_ref().map(Sent::all_of).unwrap_or_default(),
             applied,
             sent: sent.as_ref().map(Sent::all_of),
             not_kept,
@@ -158,7 +164,38 @@ fn memory() -> impl Strategy<Value = Memory> {
             finalizer,
             entries,
             gone,
+            ..Memory::default()
         })
+}
+
+fn capabilities() -> impl Strategy<Value = Capabilities> {
+    (any::<bool>(), fields(), fields()).prop_map(|(named, rendered, late)| Capabilities {
+        rendered,
+        late,
+        ..if named { NAMED } else { NAMELESS }
+    })
+}
+
+fn rivals() -> impl Strategy<Value = Rivals> {
+    (
+        prop::collection::hash_set(short_id(), 0..2),
+        prop::collection::btree_map(a_key(), Just("another".to_owned()), 0..2),
+        prop::collection::btree_map(a_key(), Just(5), 0..2),
+    )
+        .prop_map(|(held, claimed, crowded)| Rivals {
+            held,
+            claimed,
+            crowded,
+        })
+}
+
+fn replace() -> impl Strategy<Value = Replace> {
+    prop::sample::select(vec![
+        Replace::KeysOnly,
+        Replace::Never,
+        Replace::CreateFirst,
+        Replace::DeleteFirst,
+    ])
 }
 
 fn adoption() -> impl Strategy<Value = Adoption> {
@@ -181,6 +218,7 @@ fn case() -> impl Strategy<Value = Case> {
     let intent = (wishes(), adoption(), any::<bool>(), any::<bool>());
     let removal = prop::option::of(any::<(bool, bool)>());
     let restraint = any::<(bool, bool, bool)>();
+    let provider = (capabilities(), rivals(), replace());
     (
         moment(),
         intent,
@@ -188,9 +226,21 @@ fn case() -> impl Strategy<Value = Case> {
         memory(),
         prop::option::of(snapshot()),
         restraint,
+        provider,
     )
         .prop_map(
-            |(now, (wanted, adoption, observe, correct_drift), removal, memory, snapshot, restraint)| Case {
+            |(
+                now,
+                (wanted, adoption, observe, correct_drift),
+                removal,
+                memory,
+                snapshot,
+                restraint,
+                provider,
+            )| Case {
+                capabilities: provider.0,
+                rivals: provider.1,
+                replace: provider.2,
                 now,
                 wanted,
                 adoption,
@@ -234,13 +284,18 @@ proptest! {
             | Action::Adopt { stamp: true, .. } => prop_assert!(false, "{:?}", observing.action()),
             Action::Delete(..) => prop_assert!(discards),
             Action::Look(_) | Action::Read(..) | Action::Adopt { stamp: false, .. }
-            | Action::Note(_) | Action::Settle(_) => {}
+            | Action::Store | Action::Note(_) | Action::Settle(_) => {}
         }
     }
 
     #[test]
     fn no_situation_allows_a_write_without_finalizer_or_marker(case in case()) {
         let finalizer = case.memory.finalizer;
+        let named = case.capabilities.identity == Identity::Marker;
+        let proven = |key: &RemoteKey, remote: &Remote| {
+            let entry = &case.memory.entries[key];
+            entry.id.as_ref() == Some(&remote.id) && entry.proof == Some(remote.view.get(Field::Events))
+        };
         let newest = |key: &RemoteKey, id: &ExternalId| {
             let seen = case.memory.entries.get(key).and_then(|entry| entry.seen.clone());
             let seen = seen.map(|seen| (seen.remote, seen.at));
@@ -248,18 +303,31 @@ proptest! {
             [listed, seen].into_iter().flatten().max_by_key(|(_, at)| *at)
         };
         match case.action() {
-            Action::Create(_) | Action::Adopt { stamp: true, .. } => prop_assert!(finalizer),
+            Action::Create(key) => {
+                prop_assert!(finalizer);
+                prop_assert!(!case.rivals.claimed.contains_key(&key));
+                prop_assert!(!case.rivals.crowded.contains_key(&key));
+            }
+            Action::Adopt { stamp: true, .. } => prop_assert!(finalizer && named),
+            Action::Adopt { id, .. } => {
+                prop_assert!(named || !case.rivals.held.contains(&id));
+            }
             Action::Update { key, id, .. } => {
                 prop_assert!(finalizer);
                 let (remote, at) = newest(&key, &id).unwrap();
-                prop_assert_eq!(remote.marker, Some(case.owner.marker(&key)));
+                if named {
+                    prop_assert_eq!(remote.marker, Some(case.owner.marker(&key)));
+                } else {
+                    prop_assert!(proven(&key, &remote));
+                }
                 prop_assert!(case.now.since(at) <= Timing::default().fresh);
             }
             Action::Delete(Some(key), id) => {
                 let discard = case.memory.entries[&key].discard.as_ref() == Some(&id);
                 if !discard {
                     let (remote, at) = newest(&key, &id).unwrap();
-                    prop_assert!(remote.marker.is_some_and(|marker| case.owner.wrote(&marker)));
+                    let marked = remote.marker.is_some_and(|marker| case.owner.wrote(&marker));
+                    prop_assert_eq!(if named { marked } else { proven(&key, &remote) }, true);
                     prop_assert!(case.now.since(at) <= Timing::default().fresh);
                     prop_assert!(!case.restraint.guard_deletions);
                 }
