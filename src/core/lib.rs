@@ -6,12 +6,13 @@
 //! is no kube, no HTTP client and no runtime to reach for.
 //!
 //! Read in this order: [`names`] and [`marker`] (what things are called and how ownership is written at the
-//! provider), [`settings`] (what one remote subscription looks like), [`view`] (the same as digests, which is
+//! provider), [`settings`] (what one remote subscription looks like), [`fan_out`] (how many of them an object needs), [`view`] (the same as digests, which is
 //! all that comparison needs), [`memory`] (what status must remember), [`plan`] (the heart).
 
 pub mod budget;
 pub mod capabilities;
 pub mod delivery;
+pub mod fan_out;
 pub mod guard;
 pub mod hash;
 pub mod marker;

@@ -203,10 +203,22 @@ fn a_wish_that_was_refused_does_not_keep_its_remote_from_being_deleted() {
 fn who_only_observes_lets_a_dropped_key_go_and_deletes_nothing() {
     let case = Case::new().bend(|case| (case.observe, case.wanted) = (true, Vec::new()));
     let ours = case.ours("r1");
-    let mut case = case.entry(held()).listed(at(NOW), [ours]);
+    let observed = Entry {
+        hold: OBSERVED,
+        ..held()
+    };
+    let mut case = case.entry(observed).listed(at(NOW), [ours]);
     assert_eq!(case.action(), forget(Forgotten::Released));
     case.effect();
     assert!(case.memory.gone.is_empty());
+}
+
+#[test]
+fn who_only_observes_keeps_in_mind_what_was_ours() {
+    let case = Case::new().bend(|case| (case.observe, case.wanted) = (true, Vec::new()));
+    let ours = case.ours("r1");
+    let case = case.entry(held()).listed(at(NOW), [ours]);
+    assert_eq!(case.state(), IN_SYNC);
 }
 
 #[test]
