@@ -18,7 +18,7 @@ use crate::{
         store::Lag,
     },
 };
-use http::{Method, StatusCode, header};
+use http::{Method, StatusCode};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -153,16 +153,9 @@ fn wrong_place(key: &Key, call: &Call, switches: &Switches) -> Option<Reply> {
 }
 
 fn wrong_media_type(call: &Call, switches: &Switches) -> Option<Reply> {
-    let content_type = call
-        .headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("");
-    let is_json = content_type
-        .split(';')
-        .next()
-        .is_some_and(|kind| kind.trim() == "application/json");
-    (!is_json).then(|| invalid(format!("content type {content_type:?} is not JSON"), switches))
+    let media_type = call.media_type();
+    (media_type != "application/json")
+        .then(|| invalid(format!("content type {media_type:?} is not JSON"), switches))
 }
 
 fn show(status: StatusCode, found: &Subscription, switches: &Switches) -> Reply {

@@ -37,6 +37,17 @@ impl Answer {
     }
 }
 
+/// The whole answer to a request.
+pub async fn answer(request: reqwest::RequestBuilder) -> reqwest::Result<Answer> {
+    let response = request.send().await?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    Ok(Answer {
+        status,
+        headers,
+        body: response.bytes().await?,
+    })
+}
+
 pub struct Rig {
     pub simulator: Simulator,
     pub client: reqwest::Client,
@@ -89,13 +100,7 @@ impl Rig {
         path: &str,
         body: Option<&Value>,
     ) -> reqwest::Result<Answer> {
-        let response = self.request(method, path, body).send().await?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        Ok(Answer {
-            status,
-            headers,
-            body: response.bytes().await?,
-        })
+        answer(self.request(method, path, body)).await
     }
 
     pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
@@ -140,13 +145,7 @@ impl Rig {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let response = request.send().await.unwrap();
-        let (status, headers) = (response.status(), response.headers().clone());
-        Answer {
-            status,
-            headers,
-            body: response.bytes().await.unwrap(),
-        }
+        answer(request).await.unwrap()
     }
 }
 
