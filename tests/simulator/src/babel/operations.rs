@@ -92,9 +92,8 @@ pub(crate) fn apply(state: &mut State, call: &Call) -> Reply {
 
 /// The key of a request that is let in.
 fn admitted(state: &mut State, call: &Call) -> Result<Key, Box<Reply>> {
-    let guarded = state.switches.lockout.is_on();
     let (host, now) = (access::host(&call.headers), clock::now_ms());
-    if guarded && state.guard.is_locked(&host, now) {
+    if state.guard.is_locked(&host, now) {
         let note = "locked out after failed authentications";
         return Err(Box::new(render::refusal(
             state.switches.lockout_status,
@@ -107,7 +106,7 @@ fn admitted(state: &mut State, call: &Call) -> Result<Key, Box<Reply>> {
     if let Some(key) = given.and_then(|given| state.keys.get(given)) {
         return Ok(key.clone());
     }
-    if guarded {
+    if state.switches.lockout.is_on() {
         state.guard.failed(&host, now);
     }
     let note = "the key is missing, unknown or in the wrong place";

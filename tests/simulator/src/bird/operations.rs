@@ -171,7 +171,7 @@ fn create(state: &mut State, key: &Key, call: &Call) -> Reply {
         Ok(content) => content,
         Err(Refusal(note)) => return invalid(note, &switches),
     };
-    if state.is_full_for(key.workspace, &content, None) {
+    if state.is_full_for(key.workspace, &content) {
         return refused(switches.sixth, "five with this service, event and filters exist");
     }
     let created = state.create(key.workspace, key.organization, content);
@@ -207,7 +207,7 @@ fn patch(state: &mut State, key: &Key, call: &Call, id: Uuid) -> Reply {
         Err(Refusal(note)) => return invalid(note, &switches),
     };
     let moved = !content.equals_by_filters(&found.content);
-    if moved && state.is_full_for(key.workspace, &content, Some(id)) {
+    if moved && state.is_full_for(key.workspace, &content) {
         return refused(switches.sixth, "five with this service, event and filters exist");
     }
     state.write(id, content).map_or_else(

@@ -88,11 +88,12 @@ impl State {
         Some(())
     }
 
-    /// Whether the workspace has no room for one more that is equal by its filters, not counting `own`.
-    pub(crate) fn is_full_for(&self, workspace: Uuid, content: &Content, own: Option<Uuid>) -> bool {
+    /// Whether the workspace has no room for one more that is equal by its filters.
+    pub(crate) fn is_full_for(&self, workspace: Uuid, content: &Content) -> bool {
         let all = self.store.in_scope(&workspace);
-        let equal = all.filter(|found| Some(found.id) != own && found.content.equals_by_filters(content));
-        equal.count() >= EQUAL_AT_MOST
+        all.filter(|found| found.content.equals_by_filters(content))
+            .count()
+            >= EQUAL_AT_MOST
     }
 
     pub(crate) fn snapshot(&self) -> Value {

@@ -121,11 +121,12 @@ async fn ids_count_up_and_can_be_used_again_by_hand() {
     let control = babel.rig.simulator.babel();
     assert_eq!((babel.create("a").await, babel.create("b").await), (1, 2));
     control.delete(1).unwrap();
+    control.delete(2).unwrap();
     assert_eq!(babel.create("c").await, 3, "an id is not used again by itself");
     let content = control.subscription(3).unwrap().content;
     assert!(
         control
-            .create_with_id(2, Config::BABEL_INSTALLATION, content.clone())
+            .create_with_id(3, Config::BABEL_INSTALLATION, content.clone())
             .is_err()
     );
     control
@@ -133,9 +134,13 @@ async fn ids_count_up_and_can_be_used_again_by_hand() {
         .unwrap();
     assert_eq!(babel.read(1).await["name"], "c");
     control.set_next_id(2);
-    assert_eq!(babel.create("d").await, 4, "ids in use are passed over");
+    assert_eq!(
+        (babel.create("d").await, babel.create("e").await),
+        (2, 4),
+        "ids in use are passed over"
+    );
     control.set_next_id(41);
-    assert_eq!(babel.create("e").await, 41);
+    assert_eq!(babel.create("f").await, 41);
 }
 
 #[tokio::test]

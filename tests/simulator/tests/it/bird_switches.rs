@@ -7,25 +7,16 @@ use crate::{
 use http::Method;
 use provider_simulator::{Config, bird::DeliveryResult};
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use uuid::Uuid;
 
 #[tokio::test]
 async fn every_switch_is_tested_in_this_file() {
-    let bird = Bird::start().await;
-    let source = include_str!("bird_switches.rs");
-    let all = bird.rig.admin(Method::GET, "/admin/switches", None).await.json();
-    let own = all
-        .as_object()
-        .unwrap()
-        .keys()
-        .filter(|name| name.starts_with("bird."));
-    let mut count = 0;
-    for name in own {
-        count += 1;
-        assert!(source.contains(&format!("\"{name}\"")), "no test for {name}");
-    }
-    assert!(count >= 25, "{count}");
+    Bird::start()
+        .await
+        .rig
+        .assert_all_named("bird.", include_str!("bird_switches.rs"))
+        .await;
 }
 
 #[tokio::test]
@@ -336,21 +327,7 @@ async fn reads_and_changes_above_the_limit_are_refused() {
 
 #[tokio::test]
 async fn answers_take_as_long_as_switched() {
-    let bird = Bird::with(&[("bird.latencyMs", "60")]).await;
-    let start = Instant::now();
-    bird.get("").await;
-    assert!(start.elapsed() >= Duration::from_millis(60));
-    bird.rig.switch("bird.latencyMs", "0");
-    bird.rig.switch("bird.latencyJitterMs", "40");
-    let mut taken = Vec::new();
-    for _ in 0..8 {
-        let start = Instant::now();
-        bird.get("").await;
-        taken.push(start.elapsed());
-    }
-    let (least, most) = (taken.iter().min().unwrap(), taken.iter().max().unwrap());
-    assert!(
-        most.saturating_sub(*least) >= Duration::from_millis(5),
-        "{taken:?}"
-    );
+    let Bird { rig, .. } = Bird::start().await;
+    let names = ("bird.latencyMs", "bird.latencyJitterMs");
+    rig.assert_latency(names, &short(Config::BIRD_WORKSPACE)).await;
 }

@@ -70,8 +70,8 @@ async fn babel_rows_are_made_edited_cloned_and_deleted_by_hand() {
 }
 
 #[tokio::test]
-async fn babel_keys_types_events_and_lock_outs_are_set_by_hand() {
-    let mut babel = Babel::start().await;
+async fn babel_events_and_event_types_are_set_by_hand() {
+    let babel = Babel::start().await;
     let id = babel.create("a").await;
     let result = json!({"isSuccess": false, "statusCode": 503, "retryCount": 2, "times": 3,
         "eventType": "license.expired", "payload": "{}", "nextRetryAtMs": 1});
@@ -98,7 +98,12 @@ async fn babel_keys_types_events_and_lock_outs_are_set_by_hand() {
         .await
         .json();
     assert_eq!(shown, json!([{"name": "x.y", "description": ""}]));
+}
 
+#[tokio::test]
+async fn babel_keys_and_lock_outs_are_handled_by_hand() {
+    let mut babel = Babel::start().await;
+    let id = babel.create("a").await;
     let key = json!({"key": "api_second", "installation": Config::BABEL_INSTALLATION,
         "permissions": ["read", "create"]});
     assert_eq!(
@@ -138,8 +143,8 @@ async fn babel_keys_types_events_and_lock_outs_are_set_by_hand() {
 }
 
 #[tokio::test]
-async fn bird_subscriptions_and_keys_are_handled_by_hand() {
-    let mut bird = Bird::start().await;
+async fn bird_subscriptions_are_edited_cloned_and_deleted_by_hand() {
+    let bird = Bird::start().await;
     let id = bird.create("sms.outbound").await;
     let path = format!("/admin/bird/subscriptions/{id}");
     let edit = json!({"status": "inactive", "eventFilters": Value::Null});
@@ -177,7 +182,11 @@ async fn bird_subscriptions_and_keys_are_handled_by_hand() {
     );
     assert_eq!(bird.rig.admin(Method::DELETE, &path, None).await.status, 204);
     assert_eq!(bird.rig.admin(Method::GET, &path, None).await.status, 404);
+}
 
+#[tokio::test]
+async fn bird_keys_are_rotated_by_hand_and_other_workspaces_filled() {
+    let mut bird = Bird::start().await;
     let workspace = Uuid::new_v4();
     let mut other = bird_rig::body("sms.inbound");
     other["workspace"] = json!(workspace);
@@ -317,7 +326,7 @@ async fn a_snapshot_brings_all_providers_back() {
 }
 
 #[tokio::test]
-async fn fault_plans_and_the_log_know_every_operation_by_its_name() {
+async fn the_log_knows_every_operation_by_its_name() {
     let (bird, row, id) = with_all().await;
     bird.rig.simulator.clear_log();
     for (method, rest) in [
@@ -366,21 +375,16 @@ async fn fault_plans_and_the_log_know_every_operation_by_its_name() {
     ];
     assert_eq!(seen, wanted);
     assert!(log.iter().all(|entry| entry.applied), "{log:?}");
+}
 
-    let plan = |operation: &str| {
-        FaultPlan::nth(
-            RequestFilter::operation("babel", operation),
-            1,
-            FaultAction::DropBefore,
-        )
-    };
-    babel.rig.simulator.add_fault(plan("create"));
-    let send = async |rig: &Rig| {
-        rig.try_send(Method::POST, "/v1/webhooks", Some(&body("a")))
-            .await
-            .is_ok()
-    };
-    assert!(send(&babel.rig).await, "the plan is for another provider");
+#[tokio::test]
+async fn a_fault_plan_is_for_one_provider() {
+    let babel = Babel::start().await;
+    let creates = RequestFilter::operation("babel", "create");
+    let plan = FaultPlan::every(creates, FaultAction::DropBefore);
+    babel.rig.simulator.add_fault(plan);
+    assert_eq!(babel.rig.post(&body("a")).await.status, 201);
     let request = babel.request(Method::POST, PATH, Some(&babel_rig::body("b")));
     assert!(request.header("x-api-key", &babel.key).send().await.is_err());
+    assert_eq!(babel.rig.simulator.counters()["babel"]["create"].dropped, 1);
 }

@@ -4,7 +4,10 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use provider_simulator::{Config, Simulator, TlsListeners};
 use serde_json::{Value, json};
-use std::{sync::Once, time::Duration};
+use std::{
+    sync::Once,
+    time::{Duration, Instant},
+};
 use uuid::Uuid;
 
 /// How long a test waits for something that has to happen.
@@ -75,6 +78,36 @@ impl Rig {
             client: client().build().unwrap(),
             token: Config::DIXA_TOKEN.to_owned(),
         }
+    }
+
+    /// Every switch of the provider is named in the source of its tests.
+    pub async fn assert_all_named(&self, provider: &str, source: &str) {
+        let all = self.admin(Method::GET, "/admin/switches", None).await.json();
+        let names = all.as_object().unwrap().keys();
+        let own: Vec<_> = names.filter(|name| name.starts_with(provider)).collect();
+        assert!(own.len() > 20, "{own:?}");
+        for name in own {
+            assert!(source.contains(&format!("\"{name}\"")), "no test for {name}");
+        }
+    }
+
+    /// Answers take as long as these two switches say, the fixed part and the random one.
+    pub async fn assert_latency(&self, (fixed, jitter): (&str, &str), path: &str) {
+        let taken = async || {
+            let start = Instant::now();
+            self.get(path).await;
+            start.elapsed()
+        };
+        self.switch(fixed, "60");
+        assert!(taken().await >= Duration::from_millis(60));
+        self.switch(fixed, "0");
+        self.switch(jitter, "40");
+        let mut all = Vec::new();
+        for _ in 0..8 {
+            all.push(taken().await);
+        }
+        let (least, most) = (all.iter().min().unwrap(), all.iter().max().unwrap());
+        assert!(most.saturating_sub(*least) >= Duration::from_millis(5), "{all:?}");
     }
 
     pub fn switch(&self, name: &str, value: &str) {
