@@ -9,6 +9,8 @@
 //! disagreement between the two.
 
 mod admin;
+pub mod babel;
+pub mod bird;
 mod config;
 mod dixa;
 mod frame;
@@ -21,11 +23,13 @@ pub use dixa::{
     Token,
 };
 pub use frame::{
+    credential::credential_hash,
     fault::{ActiveFault, FaultAction, FaultPlan, GarbageKind, RequestFilter, When},
     hold::{Held, Release},
     log::{Counters, LogEntry, Milestone, OperationCount, Phase, Retention, Wait},
-    provider::credential_hash,
     switch::{SwitchEntry, SwitchError},
 };
 pub use net::certificate::CertificateError;
-pub use simulator::{DixaControl, EditError, Simulator, StartError, StateFileError};
+pub use simulator::{
+    BabelControl, BirdControl, DixaControl, EditError, Simulator, StartError, StateFileError,
+};

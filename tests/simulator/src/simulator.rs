@@ -2,6 +2,8 @@
 
 use crate::{
     admin,
+    babel::Babel,
+    bird::Bird,
     config::{Config, TlsListeners},
     dixa::Dixa,
     frame::{
@@ -19,14 +21,20 @@ use crate::{
     },
 };
 use axum::Router;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 use thiserror::Error;
 use tokio::task::AbortHandle;
 use tokio_rustls::TlsAcceptor;
 
+mod babel;
+mod bird;
 mod control;
+mod shared;
+pub use babel::BabelControl;
+pub use bird::BirdControl;
 pub use control::{DixaControl, EditError};
+pub(crate) use shared::Shared;
 
 /// Why a simulator did not start.
 #[derive(Debug, Error)]
@@ -74,81 +82,6 @@ pub enum StateFileError {
     },
 }
 
-/// What the admin side and the library share.
-pub(crate) struct Shared {
-    pub core: Arc<Core>,
-    pub dixa: Arc<Dixa>,
-    pub state_file: Option<PathBuf>,
-}
-
-impl Shared {
-    /// Sets `<provider>.<switch>`.
-    pub(crate) fn set_switch(&self, name: &str, value: &str) -> Result<(), SwitchError> {
-        let unknown = || SwitchError::UnknownName {
-            name: name.to_owned(),
-        };
-        let (provider, switch) = name.split_once('.').ok_or_else(|| SwitchError::NoProvider {
-            name: name.to_owned(),
-        })?;
-        let found = self
-            .core
-            .providers
-            .iter()
-            .find(|found| found.name() == provider)
-            .ok_or_else(unknown)?;
-        found.set_switch(switch, value)
-    }
-
-    /// The state of every provider; a copy goes to the state file if one is named.
-    pub(crate) fn snapshot(&self) -> Result<Value, StateFileError> {
-        let parts = self
-            .core
-            .providers
-            .iter()
-            .map(|one| (one.name().to_owned(), one.snapshot()));
-        let snapshot = Value::Object(parts.collect::<Map<_, _>>());
-        if let Some(path) = &self.state_file {
-            let failed = |source| StateFileError::File {
-                path: path.clone(),
-                source,
-            };
-            // Through a second file: a simulator that is killed here leaves the old state whole.
-            let fresh = path.with_extension("new");
-            std::fs::write(&fresh, snapshot.to_string()).map_err(failed)?;
-            std::fs::rename(&fresh, path).map_err(failed)?;
-        }
-        Ok(snapshot)
-    }
-
-    /// Replaces the state of every provider that the snapshot names.
-    pub(crate) fn restore(&self, mut snapshot: Value) -> Result<(), StateFileError> {
-        for provider in &self.core.providers {
-            if let Some(part) = snapshot.get_mut(provider.name()) {
-                let content = |source| StateFileError::Content {
-                    provider: provider.name(),
-                    source,
-                };
-                provider.restore(part.take()).map_err(content)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Restores from the state file.
-    pub(crate) fn restore_file(&self) -> Result<(), StateFileError> {
-        let path = self.state_file.as_ref().ok_or(StateFileError::NotNamed)?;
-        let text = std::fs::read(path).map_err(|source| StateFileError::File {
-            path: path.clone(),
-            source,
-        })?;
-        let content = |source| StateFileError::Content {
-            provider: "all",
-            source,
-        };
-        self.restore(serde_json::from_slice(&text).map_err(content)?)
-    }
-}
-
 /// A running simulator; dropping it closes its ports and connections.
 pub struct Simulator {
     shared: Arc<Shared>,
@@ -167,15 +100,26 @@ impl Simulator {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let dixa = Arc::new(Dixa::default());
         dixa.state().tokens.extend(config.dixa_tokens);
+        let babel = Arc::new(Babel::default());
+        babel.state().keys.extend(config.babel_keys);
+        let bird = Arc::new(Bird::default());
+        bird.state().keys.extend(config.bird_keys);
         let core = Arc::new(Core {
             log: RequestLog::new(config.retention),
             faults: FaultBoard::default(),
             holds: Holds::default(),
-            providers: vec![Arc::clone(&dixa) as Arc<dyn Provider>],
+            // Babel first: its paths lie inside Dixa's.
+            providers: vec![
+                Arc::clone(&babel) as Arc<dyn Provider>,
+                Arc::clone(&dixa) as Arc<dyn Provider>,
+                Arc::clone(&bird) as Arc<dyn Provider>,
+            ],
         });
         let shared = Arc::new(Shared {
             core,
             dixa,
+            babel,
+            bird,
             state_file: config.state_file,
         });
         if shared.state_file.as_ref().is_some_and(|path| path.exists()) {
@@ -279,6 +223,16 @@ impl Simulator {
     /// Typed access to the simulated Dixa.
     pub fn dixa(&self) -> DixaControl {
         DixaControl::new(Arc::clone(&self.shared.dixa))
+    }
+
+    /// Typed access to the simulated Babel.
+    pub fn babel(&self) -> BabelControl {
+        BabelControl::new(Arc::clone(&self.shared.babel))
+    }
+
+    /// Typed access to the simulated Bird.
+    pub fn bird(&self) -> BirdControl {
+        BirdControl::new(Arc::clone(&self.shared.bird))
     }
 
     /// Sets a switch, for example `dixa.echoCustomHeaders` to `yes`.

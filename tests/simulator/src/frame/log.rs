@@ -2,8 +2,9 @@
 
 use crate::frame::{
     clock,
+    credential::visible_headers,
     fault::{RequestFilter, Traits, When},
-    provider::{Call, credential_hash},
+    provider::Call,
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, Serializer};
@@ -214,7 +215,13 @@ impl RequestLog {
     }
 
     /// Gives the request its number and counts it.
-    pub(crate) fn receive(&self, provider: &'static str, organization: Option<&str>, call: &Call) -> Ticket {
+    pub(crate) fn receive(
+        &self,
+        provider: &'static str,
+        organization: Option<&str>,
+        call: &Call,
+        is_credential: &dyn Fn(&str) -> bool,
+    ) -> Ticket {
         let mut book = self.book();
         book.last_seq += 1;
         let ticket = Ticket {
@@ -227,7 +234,10 @@ impl RequestLog {
             while book.entries.len() >= most.max(1) {
                 book.entries.pop_front();
             }
-            book.entries.push_back(new_entry(ticket, organization, call));
+            book.entries.push_back(LogEntry {
+                headers: visible_headers(&call.headers, is_credential),
+                ..new_entry(ticket, organization, call)
+            });
         }
         drop(book);
         self.announce();
@@ -372,26 +382,7 @@ fn new_entry(ticket: Ticket, organization: Option<&str>, call: &Call) -> LogEntr
         answered_ms: None,
         faults: Vec::new(),
         note: None,
-        headers: visible_headers(call),
+        headers: BTreeMap::new(),
         body: call.body.clone(),
     }
-}
-
-fn visible_headers(call: &Call) -> BTreeMap<String, String> {
-    let show = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
-        let text = String::from_utf8_lossy(value.as_bytes());
-        let secret = matches!(
-            name.as_str(),
-            "authorization" | "x-api-key" | "proxy-authorization" | "cookie"
-        );
-        (
-            name.to_string(),
-            if secret {
-                credential_hash(&text)
-            } else {
-                text.into_owned()
-            },
-        )
-    };
-    call.headers.iter().map(show).collect()
 }

@@ -3,10 +3,14 @@
 
 pub(crate) mod body;
 pub(crate) mod clock;
+pub(crate) mod credential;
 pub(crate) mod engine;
 pub(crate) mod fault;
 pub(crate) mod hold;
+pub(crate) mod input;
 pub(crate) mod log;
+pub(crate) mod page;
 pub(crate) mod provider;
 pub(crate) mod rate;
+pub(crate) mod store;
 pub(crate) mod switch;

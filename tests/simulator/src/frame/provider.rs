@@ -4,11 +4,10 @@ use crate::frame::{
     body::Reply,
     switch::{SwitchEntry, SwitchError},
 };
+use axum::extract::Query;
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, header};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
 
 /// What a request is about, as far as method and path tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +41,24 @@ pub(crate) struct Call {
     pub target: Target,
 }
 
+impl Call {
+    /// The media type of the body, without parameters; empty if the request names none.
+    pub(crate) fn media_type(&self) -> &str {
+        let value = self.headers.get(header::CONTENT_TYPE);
+        let text = value.and_then(|value| value.to_str().ok()).unwrap_or("");
+        text.split(';').next().unwrap_or("").trim()
+    }
+
+    /// The value of a query parameter, decoded; the first one if it stands there twice.
+    pub(crate) fn query_value(&self, name: &str) -> Option<String> {
+        let uri = format!("/?{}", self.query.as_deref()?).parse().ok()?;
+        let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(&uri).ok()?;
+        pairs
+            .into_iter()
+            .find_map(|(found, value)| (found == name).then_some(value))
+    }
+}
+
 /// How long a provider takes over every answer.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Latency {
@@ -59,8 +76,10 @@ pub(crate) trait Provider: Send + Sync {
     fn target(&self, method: &Method, path: &str) -> Target;
     /// The organization (or installation, or workspace) that the credential belongs to.
     fn organization(&self, headers: &HeaderMap) -> Option<String>;
+    /// Whether a header carries a credential; the log shows only a hash of it.
+    fn is_credential(&self, header: &str) -> bool;
     /// The refusal for a request above the rate limit. Called once for each request.
-    fn over_limit(&self, headers: &HeaderMap) -> Option<Reply>;
+    fn over_limit(&self, call: &Call) -> Option<Reply>;
     /// Executes the request. The change is complete when this returns.
     fn apply(&self, call: &Call) -> Reply;
     /// How long an answer takes at present.
@@ -75,17 +94,4 @@ pub(crate) trait Provider: Send + Sync {
     fn snapshot(&self) -> Value;
     /// Replaces the state by a snapshot; the error says what is wrong with it.
     fn restore(&self, snapshot: Value) -> Result<(), serde_json::Error>;
-}
-
-/// A short name for a credential: the first 12 hex digits of its SHA-256, as
-/// `printf %s "$TOKEN" | sha256sum` shows them.
-pub fn credential_hash(credential: &str) -> String {
-    let digest = Sha256::digest(credential.as_bytes());
-    digest
-        .iter()
-        .take(6)
-        .fold(String::from("sha256:"), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
 }
