@@ -31,6 +31,9 @@ pub const ANNOTATION_RECONCILE_REQUESTED_AT: &str = concat!(group!(), "/reconcil
 /// Flux's spelling of [`ANNOTATION_RECONCILE_REQUESTED_AT`], set by `flux reconcile`; it wins where both are set.
 pub const ANNOTATION_FLUX_REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
 
+/// Annotation: a new value asks for a test event from the provider, once for each remote subscription.
+pub const ANNOTATION_TEST_REQUESTED_AT: &str = concat!(group!(), "/test-requested-at");
+
 /// Annotation: `"true"` lets a blocked deletion go after the grace period, leaving the remote side behind.
 pub const ANNOTATION_FORCE_ORPHAN: &str = concat!(group!(), "/force-orphan");
 

@@ -7,7 +7,8 @@ use kube::Api;
 use operator_core::reason::Reason;
 
 use super::context::Context;
-use super::validate::{Invalid, SecretReference, Values, secret_value};
+use super::references::{SecretReference, Values, secret_value};
+use super::validate::Invalid;
 use crate::api::names::LABEL_USE;
 
 /// Why what a spec refers to could not be fetched.

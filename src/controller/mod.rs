@@ -20,6 +20,7 @@ mod provider_status;
 mod publish;
 mod reconcile;
 mod records;
+mod references;
 mod removal;
 mod resolve;
 mod run;

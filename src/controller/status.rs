@@ -4,10 +4,12 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use operator_core::delivery::{DeliveryResult, EventHealth, Health};
 use operator_core::hash::{Fingerprint, HashKey};
-use operator_core::memory::{Certainty, Entry, Hold, Memory, Pending, Target};
+use operator_core::capabilities::{Capabilities, FanOut, Identity};
+use operator_core::memory::{Certainty, Content, Entry, Hold, Memory, Pending, Target, Wanted};
 use operator_core::names::{EventName, ExternalId, RemoteKey};
 use operator_core::plan::{KeyState, Settled};
 use operator_core::reason::Reason;
+use operator_core::settings::events_part;
 use operator_core::time::Moment;
 use operator_core::verdict;
 use operator_core::view::{Field, FieldSet, Part, Sent};
@@ -15,7 +17,8 @@ use operator_core::view::{Field, FieldSet, Part, Sent};
 use crate::api::v1alpha1 as api;
 
 const VERSION: &str = "v1";
-/// The fields whose last sent content is kept: those that some provider hides.
+/// The fields whose last sent content is kept: those that some provider hides. In upper case: what the provider shows
+/// in their place.
 const REMEMBERED: &[(char, Field)] = &[
     ('a', Field::Authorization),
     ('f', Field::Filters),
@@ -45,11 +48,19 @@ pub(super) fn restore(
                 .filter_map(|name| Field::parse(name))
                 .collect::<FieldSet>()
         };
+        let id = remote
+            .external_id
+            .as_deref()
+            .and_then(|id| ExternalId::parse(id).ok());
+        let kept = remote
+            .secret_hash
+            .as_deref()
+            .and_then(|text| decode_kept(text, key));
+        let uid = status.identity.as_ref().map(|identity| identity.object_uid.as_str());
         let entry = Entry {
-            id: remote
-                .external_id
-                .as_deref()
-                .and_then(|id| ExternalId::parse(id).ok()),
+            proof: proof(remote, uid.unwrap_or_default(), id.as_ref(), key),
+            stored: id.is_some(),
+            id,
             hold: match remote.ownership {
                 Some(api::Ownership::Adopted) => Hold::Adopted,
                 Some(api::Ownership::Observed) => Hold::Observed,
@@ -59,10 +70,8 @@ pub(super) fn restore(
                 .applied_hash
                 .as_deref()
                 .and_then(|text| decode_digest(text, key)),
-            sent: remote
-                .secret_hash
-                .as_deref()
-                .and_then(|text| decode_sent(text, key)),
+            sent: kept.map(|(sent, _)| sent),
+            rendering: kept.map(|(_, rendering)| rendering).unwrap_or_default(),
             not_kept: fields(&remote.cannot_clear),
             unverifiable: fields(&remote.unverifiable),
             ..Entry::default()
@@ -90,31 +99,63 @@ pub(super) fn restore(
             memory.entry(&remote_key).discard = id.filter(sealed);
             continue;
         }
-        let target = operation.target.as_ref();
-        let events = target.map(|target| target.events.as_slice()).unwrap_or_default();
-        let url = target.and_then(|target| decode_digest(&target.url_hash, key));
         memory.entry(&remote_key).pending = Some(Pending {
             attempt: operation.attempt,
-            target: Target {
-                url: url.map_or(Part::Unknown, Part::Is),
-                events: events
-                    .iter()
-                    .filter_map(|event| EventName::parse(event).ok())
-                    .collect(),
-                applied: target.and_then(|target| decode_digest(target.applied_hash.as_deref()?, key)),
-                sent: target.and_then(|target| decode_sent(target.secret_hash.as_deref()?, key)),
-            },
+            target: target(operation.target.as_ref(), key),
             certainty: Certainty::Unknown { since: now },
         });
     }
     memory
 }
 
+/// What an earlier process was about to send.
+fn target(target: Option<&api::PendingTarget>, key: &HashKey) -> Target {
+    let names = target.map(|target| target.events.as_slice()).unwrap_or_default();
+    let events: Vec<EventName> = names
+        .iter()
+        .filter_map(|event| EventName::parse(event).ok())
+        .collect();
+    let url = target.and_then(|target| decode_digest(&target.url_hash, key));
+    let filters = target.and_then(|target| target.filters_hash.as_deref());
+    Target {
+        content: Content {
+            url: url.map_or(Part::Unknown, Part::Is),
+            events: events_part(key, &events.iter().cloned().collect()),
+            filters: match filters {
+                None => Part::Absent,
+                Some(text) => decode_digest(text, key).map_or(Part::Unknown, Part::Is),
+            },
+        },
+        events,
+        applied: target.and_then(|target| decode_digest(target.applied_hash.as_deref()?, key)),
+        sent: target
+            .and_then(|target| decode_kept(target.secret_hash.as_deref()?, key))
+            .map(|(sent, _)| sent),
+    }
+}
+
+/// That an id is proven to be this object's: only who has the key can have written the seal.
+fn proof(
+    remote: &api::RemoteSubscription,
+    uid: &str,
+    id: Option<&ExternalId>,
+    key: &HashKey,
+) -> Option<Part> {
+    let event = EventName::parse(remote.event.as_deref()?).ok()?;
+    (remote.seal.as_ref()? == &held_seal(uid, id?, &event, key)).then(|| events_part(key, &[event].into()))
+}
+
+fn held_seal(uid: &str, id: &ExternalId, event: &EventName, key: &HashKey) -> String {
+    let parts = [uid, id.as_str(), event.as_str()].map(str::as_bytes);
+    encode_digest(key.fingerprint("held", parts), key)
+}
+
 /// What goes into a status besides the conditions.
 pub(super) struct Report<'a> {
     pub(super) memory: &'a Memory,
     pub(super) settled: Option<&'a Settled>,
-    pub(super) desired: usize,
+    pub(super) wanted: &'a [Wanted],
+    pub(super) able: Option<&'a Capabilities>,
     pub(super) enabled: bool,
     pub(super) generation: i64,
     /// The object's UID.
@@ -140,19 +181,44 @@ pub(super) fn subscriptions(report: &Report<'_>) -> Vec<api::RemoteSubscription>
         let entry = report.memory.entries.get(key).unwrap_or(&blank);
         let state = states.and_then(|states| states.get(key));
         let names = |fields: FieldSet| fields.iter().map(|field| field.as_str().to_owned()).collect();
+        let event = event(report, key);
         api::RemoteSubscription {
             key: key.to_string(),
-            event: None,
+            seal: seal_of(report, entry, event.as_ref()),
+            event: event.map(|event| event.to_string()),
             external_id: entry.id.as_ref().map(ToString::to_string),
             state: remote_state(entry, state, report.enabled),
             ownership: ownership(entry, state),
             applied_hash: entry.applied.map(|applied| encode_digest(applied, report.key)),
-            secret_hash: entry.sent.as_ref().map(|sent| encode_sent(sent, report.key)),
+            secret_hash: entry
+                .sent
+                .as_ref()
+                .map(|sent| encode_kept(sent, &entry.rendering, report.key)),
             cannot_clear: names(entry.not_kept),
             unverifiable: names(entry.unverifiable),
         }
     };
     keys.into_iter().map(remote).collect()
+}
+
+/// The event that a key stands for, where it stands for one.
+fn event(report: &Report<'_>, key: &RemoteKey) -> Option<EventName> {
+    report.able.filter(|able| able.fan_out != FanOut::Together)?;
+    if let Some(wish) = report.wanted.iter().find(|wish| wish.key == *key) {
+        return wish.events.first().cloned();
+    }
+    // No longer wanted, or given up for another one of the same event.
+    let known = report.before.subscriptions.iter();
+    let known = known.filter(|known| RemoteKey::parse(&known.key).is_ok_and(|k| k == *key || k.retired() == *key));
+    known
+        .filter_map(|known| EventName::parse(known.event.as_deref()?).ok())
+        .next()
+}
+
+fn seal_of(report: &Report<'_>, entry: &Entry, event: Option<&EventName>) -> Option<String> {
+    report.able.filter(|able| able.identity == Identity::Content)?;
+    entry.proof?;
+    Some(held_seal(report.uid, entry.id.as_ref()?, event?, report.key))
 }
 
 fn remote_state(entry: &Entry, state: Option<&KeyState>, enabled: bool) -> api::RemoteState {
@@ -163,6 +229,7 @@ fn remote_state(entry: &Entry, state: Option<&KeyState>, enabled: bool) -> api::
             | Reason::MarkerMissing
             | Reason::AmbiguousMatch
             | Reason::AlreadyExists
+            | Reason::IdenticalExists
             | Reason::AdoptionWouldClear,
             _,
         )) => api::RemoteState::Conflict,
@@ -254,12 +321,19 @@ fn seal(uid: &str, id: &ExternalId, key: &HashKey) -> String {
 fn pending_target(pending: &Pending, key: &HashKey) -> api::PendingTarget {
     let target = &pending.target;
     api::PendingTarget {
-        url_hash: match target.url {
+        url_hash: match target.content.url {
             Part::Is(fingerprint) => encode_digest(fingerprint, key),
             Part::Unknown | Part::Absent => "unknown".to_owned(),
         },
+        filters_hash: match target.content.filters {
+            Part::Is(fingerprint) => Some(encode_digest(fingerprint, key)),
+            Part::Unknown | Part::Absent => None,
+        },
         applied_hash: target.applied.map(|applied| encode_digest(applied, key)),
-        secret_hash: target.sent.as_ref().map(|sent| encode_sent(sent, key)),
+        secret_hash: target
+            .sent
+            .as_ref()
+            .map(|sent| encode_kept(sent, &Sent::default(), key)),
         events: target.events.iter().map(ToString::to_string).collect(),
     }
 }
@@ -267,15 +341,18 @@ fn pending_target(pending: &Pending, key: &HashKey) -> api::PendingTarget {
 /// How many of the wanted remote subscriptions are there and as wanted.
 pub(super) fn count(report: &Report<'_>) -> api::SubscriptionCount {
     let synced = report.settled.map_or(0, |settled| {
-        let in_sync =
-            |state: &&KeyState| matches!(state, KeyState::InSync { not_kept, .. } if not_kept.is_empty());
-        settled.keys.values().filter(in_sync).count()
+        let in_sync = |wish: &&Wanted| {
+            let state = settled.keys.get(&wish.key);
+            matches!(state, Some(KeyState::InSync { not_kept, .. }) if not_kept.is_empty())
+        };
+        report.wanted.iter().filter(in_sync).count()
     });
+    let desired = report.wanted.len();
     let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     api::SubscriptionCount {
-        desired: number(report.desired),
+        desired: number(desired),
         synced: number(synced),
-        summary: format!("{synced}/{}", report.desired),
+        summary: format!("{synced}/{desired}"),
     }
 }
 
@@ -326,7 +403,7 @@ pub(super) fn restore_health(status: Option<&api::DeliveryStatus>) -> Health {
             success: event.success,
             code: event.response_code,
             time: event.time.as_ref().map(|time| time.0.to_string()),
-            next_retry: None,
+            next_retry: event.next_retry_at.as_ref().map(|time| time.0.to_string()),
         };
         Some((
             key,
@@ -351,6 +428,12 @@ pub(super) fn delivery(health: &Health, now: Timestamp) -> api::DeliveryStatus {
             time: health
                 .result
                 .time
+                .as_deref()
+                .and_then(|time| time.parse().ok())
+                .map(Time),
+            next_retry_at: health
+                .result
+                .next_retry
                 .as_deref()
                 .and_then(|time| time.parse().ok())
                 .map(Time),
@@ -380,22 +463,37 @@ fn decode_digest(text: &str, key: &HashKey) -> Option<Fingerprint> {
     Fingerprint::parse(body(text, key)?)
 }
 
-fn encode_sent(sent: &Sent, key: &HashKey) -> String {
-    let fields = REMEMBERED
-        .iter()
-        .filter_map(|(letter, field)| Some(format!("{letter}{:016x}", sent.get(*field)?)));
-    format!("{VERSION}:{:08x}:{}", key.id(), fields.collect::<String>())
+/// What was sent, and what the provider shows in its place.
+fn encode_kept(sent: &Sent, rendering: &Sent, key: &HashKey) -> String {
+    let fields = |of: &Sent, case: fn(&char) -> char| -> String {
+        let fields = REMEMBERED.iter().filter_map(|(letter, field)| {
+            let digest = of.get(*field)?;
+            Some(format!("{}{digest:016x}", case(letter)))
+        });
+        fields.collect()
+    };
+    let sent = fields(sent, char::to_ascii_lowercase);
+    let rendering = fields(rendering, char::to_ascii_uppercase);
+    format!("{VERSION}:{:08x}:{sent}{rendering}", key.id())
 }
 
-fn decode_sent(text: &str, key: &HashKey) -> Option<Sent> {
+fn decode_kept(text: &str, key: &HashKey) -> Option<(Sent, Sent)> {
     let mut body = body(text, key)?;
-    let mut sent = Sent::default();
+    let (mut sent, mut rendering) = (Sent::default(), Sent::default());
     while let Some(letter) = body.chars().next() {
-        let (_, field) = REMEMBERED.iter().find(|(known, _)| *known == letter)?;
-        sent.set(*field, Some(u64::from_str_radix(body.get(1..17)?, 16).ok()?));
+        let (_, field) = REMEMBERED
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(&letter))?;
+        let digest = Some(u64::from_str_radix(body.get(1..17)?, 16).ok()?);
+        let of = if letter.is_ascii_lowercase() {
+            &mut sent
+        } else {
+            &mut rendering
+        };
+        of.set(*field, digest);
         body = &body[17..];
     }
-    Some(sent)
+    Some((sent, rendering))
 }
 
 #[cfg(test)]

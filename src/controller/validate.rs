@@ -1,24 +1,22 @@
 //! What the user wrote, turned into what is wanted. Pure: everything it needs is fetched before.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use operator_core::capabilities::Capabilities;
+use operator_core::capabilities::{Capabilities, SigningKeys};
+use operator_core::fan_out::fan_out;
 use operator_core::marker::{Marker, Owner};
 use operator_core::names::{EventName, ExternalId, ObjectName, RemoteKey};
-use operator_core::plan::{Adoption, AdoptionPolicy};
+use operator_core::plan::{Adoption, AdoptionPolicy, Replace};
 use operator_core::reason::Reason;
 use operator_core::settings::{
-    Authorization, Condition, Filter, Filters, Headers, Match, Operator, Settings,
+    Authorization, Condition, Filter, Filters, Headers, Match, ONLY_SCOPE, Operator, Settings,
 };
 use operator_core::url::DeliveryUrl;
-use operator_core::view::Field;
 use secrecy::SecretString;
 
-use crate::api::names::SecretUse;
+use super::references::{Values, password_key, signing_key, username_key};
 use crate::api::v1alpha1 as api;
-
-/// The scope of a filter that names none.
-const DEFAULT_SCOPE: &str = "Conversation";
+use crate::api::v1alpha1::ProviderType;
 
 /// A spec that cannot be acted on: the reason, and a message that names the field and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,91 +38,17 @@ fn spec(message: impl Into<String>) -> Invalid {
     Invalid::new(Reason::InvalidSpec, message)
 }
 
-/// A Secret that a spec refers to.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct SecretReference {
-    pub(super) name: String,
-    pub(super) purpose: &'static str,
-    pub(super) field: &'static str,
-}
-
-/// Values by (Secret, key).
-pub(super) type Values = BTreeMap<(String, String), SecretString>;
-
-/// The Secrets that the spec reads from, each with the use that its label must name.
-pub(super) fn references(spec: &api::WebhookSubscriptionSpec) -> Vec<(SecretReference, Vec<String>)> {
-    let delivery = SecretUse::Delivery.as_str();
-    let mut found: BTreeMap<SecretReference, Vec<String>> = BTreeMap::new();
-    let mut add = |name: &str, field, keys: &[&str]| {
-        let reference = SecretReference {
-            name: name.to_owned(),
-            purpose: delivery,
-            field,
-        };
-        found
-            .entry(reference)
-            .or_default()
-            .extend(keys.iter().map(|key| (*key).to_owned()));
-    };
-    if let Some(source) = &spec.url_from {
-        add(
-            &source.secret_key_ref.name,
-            "spec.urlFrom",
-            &[&source.secret_key_ref.key],
-        );
-    }
-    if let Some(authorization) = &spec.authorization {
-        if let Some(basic) = &authorization.basic {
-            add(
-                &basic.secret_ref.name,
-                "spec.authorization.basic",
-                &[username_key(basic), password_key(basic)],
-            );
-        }
-        if let Some(bearer) = &authorization.bearer {
-            add(
-                &bearer.secret_key_ref.name,
-                "spec.authorization.bearer",
-                &[&bearer.secret_key_ref.key],
-            );
-        }
-    }
-    for source in spec
-        .headers
-        .iter()
-        .filter_map(|header| header.value_from.as_ref())
-    {
-        add(
-            &source.secret_key_ref.name,
-            "spec.headers",
-            &[&source.secret_key_ref.key],
-        );
-    }
-    found.into_iter().collect()
-}
-
-fn username_key(basic: &api::BasicAuthorization) -> &str {
-    basic.secret_ref.username_key.as_deref().unwrap_or("username")
-}
-
-fn password_key(basic: &api::BasicAuthorization) -> &str {
-    basic.secret_ref.password_key.as_deref().unwrap_or("password")
-}
-
 /// What validation depends on besides the spec.
 pub(super) struct Surroundings<'a> {
     pub(super) name: &'a ObjectName,
     pub(super) owner: &'a Owner,
     pub(super) capabilities: &'a Capabilities,
+    pub(super) type_: ProviderType,
     pub(super) allow_insecure_http: bool,
     pub(super) values: &'a Values,
 }
 
 impl Surroundings<'_> {
-    fn supports_names(&self) -> bool {
-        self.capabilities.supports.contains(Field::Name)
-    }
-
     fn value(&self, secret: &str, key: &str) -> Result<SecretString, Invalid> {
         let value = self.values.get(&(secret.to_owned(), key.to_owned()));
         value.cloned().ok_or_else(|| {
@@ -144,36 +68,83 @@ pub(super) fn validate(
     spec: &api::WebhookSubscriptionSpec,
     around: &Surroundings<'_>,
 ) -> Result<Vec<(RemoteKey, Settings)>, Invalid> {
-    let key = RemoteKey::single();
-    let filters = filters(&spec.filters)?;
-    if !filters.is_empty() && !around.capabilities.supports.contains(Field::Filters) {
-        return Err(Invalid::new(
-            Reason::UnsupportedByProvider,
-            "spec.filters: this provider has no filters; remove them",
-        ));
-    }
-    let settings = Settings {
-        name: around
-            .supports_names()
-            .then(|| remote_name(spec, around, &key))
-            .transpose()?,
+    let options = options(spec, around.type_)?;
+    let whole = Settings {
+        name: None,
         url: url(spec, around)?,
         events: events(&spec.events)?,
         enabled: spec.enabled.unwrap_or(true),
-        filters,
+        filters: filters(&spec.filters)?,
         authorization: authorization(spec.authorization.as_ref(), around)?,
         headers: headers(&spec.headers, around)?,
-        signing_key: None,
-        max_retries: None,
+        signing_key: signing(spec.signing.as_ref(), around)?,
+        max_retries: options.max_retries,
     };
-    Ok(vec![(key, settings)])
+    let human = human_name(spec, around)?;
+    fan_out(&whole, options.service, around.owner, &human, around.capabilities)
+        .map_err(|error| Invalid::new(Reason::UnsupportedByProvider, error.to_string()))
 }
 
-fn remote_name(
-    spec: &api::WebhookSubscriptionSpec,
+struct ProviderOptions {
+    service: &'static str,
+    max_retries: Option<u32>,
+}
+
+/// The options of the provider's own type; those of another type are refused.
+fn options(spec: &api::WebhookSubscriptionSpec, type_: ProviderType) -> Result<ProviderOptions, Invalid> {
+    let options = spec.options.as_ref();
+    let (babel, bird) = (
+        options.and_then(|options| options.babel.as_ref()),
+        options.and_then(|options| options.bird.as_ref()),
+    );
+    let stray = match type_ {
+        ProviderType::Babel => bird.map(|_| "bird"),
+        ProviderType::Bird => babel.map(|_| "babel"),
+        ProviderType::Dixa => babel.map(|_| "babel").or(bird.map(|_| "bird")),
+    };
+    if let Some(stray) = stray {
+        return Err(self::spec(format!(
+            "spec.options.{stray}: the provider is of type {}; remove it",
+            type_.as_str()
+        )));
+    }
+    Ok(ProviderOptions {
+        service: bird.and_then(|bird| bird.service).unwrap_or_default().as_str(),
+        max_retries: babel.and_then(|babel| babel.max_retry_count),
+    })
+}
+
+/// The key to sign with, where it is ours to choose.
+fn signing(
+    signing: Option<&api::Signing>,
     around: &Surroundings<'_>,
-    key: &RemoteKey,
-) -> Result<String, Invalid> {
+) -> Result<Option<SecretString>, Invalid> {
+    let Some(signing) = signing else { return Ok(None) };
+    let unsupported = |message: &str| Invalid::new(Reason::UnsupportedByProvider, message);
+    match (around.capabilities.signing, signing_key(signing)) {
+        (SigningKeys::Provider, None) => Ok(None),
+        (SigningKeys::Provider, Some((_, _, field))) => Err(unsupported(&format!(
+            "{field}: this provider makes its own key; use spec.signing.publishProviderKey"
+        ))),
+        (SigningKeys::Client, Some((secret, key, _))) => around.value(secret, key).map(Some),
+        (SigningKeys::Client, None) => Err(unsupported(
+            "spec.signing.publishProviderKey: this provider takes its key from you; use spec.signing.secretKeyRef or \
+             spec.signing.generate",
+        )),
+    }
+}
+
+/// What the spec says about changes that cannot be made in place.
+pub(super) fn replace(policy: Option<api::ReplacePolicy>) -> Replace {
+    match policy {
+        None => Replace::KeysOnly,
+        Some(api::ReplacePolicy::Never) => Replace::Never,
+        Some(api::ReplacePolicy::CreateFirst) => Replace::CreateFirst,
+        Some(api::ReplacePolicy::DeleteFirst) => Replace::DeleteFirst,
+    }
+}
+
+fn human_name(spec: &api::WebhookSubscriptionSpec, around: &Surroundings<'_>) -> Result<String, Invalid> {
     let human = spec
         .display_name
         .clone()
@@ -183,7 +154,7 @@ fn remote_name(
             "spec.displayName: holds text that looks like the operator's own marker ([wh1:...]); remove it",
         ));
     }
-    Ok(around.owner.remote_name(key, &human))
+    Ok(human)
 }
 
 fn url(spec: &api::WebhookSubscriptionSpec, around: &Surroundings<'_>) -> Result<DeliveryUrl, Invalid> {
@@ -226,7 +197,7 @@ fn events(names: &[String]) -> Result<BTreeSet<EventName>, Invalid> {
 fn filters(filters: &[api::Filter]) -> Result<Filters, Invalid> {
     let mut lowered = Filters::new();
     for filter in filters {
-        let scope = filter.scope.clone().unwrap_or_else(|| DEFAULT_SCOPE.to_owned());
+        let scope = filter.scope.clone().unwrap_or_else(|| ONLY_SCOPE.to_owned());
         let combine = match filter.match_ {
             None | Some(api::FilterMatch::All) => Match::All,
             Some(api::FilterMatch::Any) => Match::Any,
@@ -244,9 +215,7 @@ fn filters(filters: &[api::Filter]) -> Result<Filters, Invalid> {
             conditions: conditions.collect(),
         };
         if lowered.insert(scope.clone(), entry).is_some() {
-            return Err(spec(format!(
-                "spec.filters: scope {scope} appears twice (unset means {DEFAULT_SCOPE}); join them"
-            )));
+            return Err(spec("spec.filters: each scope may appear once; put its conditions into one entry"));
         }
     }
     Ok(lowered)
@@ -326,28 +295,4 @@ pub(super) fn adoption(spec: Option<&api::Adoption>) -> Result<Adoption, Invalid
         ids: ids.collect::<Result<_, _>>()?,
         overwrite: adoption.overwrite.unwrap_or(false),
     })
-}
-
-/// A Secret's value as it may be used: one trailing newline is dropped; the rest must be visible ASCII with inner
-/// spaces, at most 4,096 bytes.
-///
-/// # Errors
-/// What is wrong, without the value.
-pub(super) fn secret_value(bytes: &[u8]) -> Result<SecretString, &'static str> {
-    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    if bytes.is_empty() {
-        return Err("is empty");
-    }
-    if bytes.len() > 4096 {
-        return Err("is longer than 4096 bytes");
-    }
-    if bytes.starts_with(b" ") || bytes.ends_with(b" ") {
-        return Err("begins or ends with a space");
-    }
-    if !bytes.iter().all(|b| b.is_ascii_graphic() || *b == b' ') {
-        return Err("holds something else than visible ASCII characters and inner spaces");
-    }
-    std::str::from_utf8(bytes)
-        .map(SecretString::from)
-        .map_err(|_| "is not text")
 }

@@ -213,6 +213,11 @@ impl Canon<'_> {
     }
 }
 
+/// The digest of events, as it stands in a [`View`].
+pub fn events_part(key: &HashKey, events: &BTreeSet<EventName>) -> Part {
+    Canon(key).events(events)
+}
+
 /// The digest of a signing key, as it stands in a [`View`].
 pub fn signing_key_part(key: &HashKey, signing_key: &str) -> Part {
     Canon(key).text(Field::SigningKey, signing_key)

@@ -236,6 +236,11 @@ impl Sent {
         self.0[field as usize] = digest;
     }
 
+    /// Whether there is no digest.
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(Option::is_none)
+    }
+
     /// The managed fields of `wanted` whose content is not what was last sent.
     pub fn differing(&self, wanted: &View) -> FieldSet {
         wanted.fields(|field| match wanted.get(field) {

@@ -13,21 +13,23 @@ mod subscription_delivery;
 mod subscription_status;
 
 pub use provider::{
-    AllowedNamespaces, CaBundleRef, ClusterWebhookProvider, ClusterWebhookProviderSpec, CredentialScheme,
-    Credentials, DixaApiVersion, DixaOptions, GuardSpec, ProviderType, RateLimit, WebhookProvider,
-    WebhookProviderSpec,
+    AllowedNamespaces, BabelOptions, BirdOptions, CaBundleRef, ClusterWebhookProvider,
+    ClusterWebhookProviderSpec, CredentialScheme, Credentials, DixaApiVersion, DixaOptions, GuardSpec,
+    ProviderType, RateLimit, WebhookProvider, WebhookProviderSpec,
 };
-pub use provider_status::{AccountStatus, GuardStatus, RemoteCount, WebhookProviderStatus};
+pub use provider_status::{AccountStatus, CatalogueStatus, GuardStatus, RemoteCount, WebhookProviderStatus};
 pub use refs::{SecretKeyRef, SecretKeySource};
 pub use subscription::{
-    Adoption, AdoptionPolicy, DeletionPolicy, Delivery, DriftPolicy, ManagementMode, ProviderKind,
-    ProviderRef, WebhookSubscription, WebhookSubscriptionSpec,
+    Adoption, AdoptionPolicy, BabelSubscriptionOptions, BirdService, BirdSubscriptionOptions, DeletionPolicy,
+    Delivery, DriftPolicy, ManagementMode, Options, ProviderKind, ProviderRef, ReplacePolicy,
+    WebhookSubscription, WebhookSubscriptionSpec,
 };
 pub use subscription_delivery::{
     Authorization, BasicAuthorization, BasicSecretRef, BearerAuthorization, Filter, FilterCondition,
-    FilterMatch, FilterOperator, Header, PublishProviderKey, Signing,
+    FilterMatch, FilterOperator, GenerateKey, Header, PublishProviderKey, Signing,
 };
 pub use subscription_status::{
     DeliveryStatus, EffectiveSettings, EventDelivery, Identity, Ownership, PendingOperation, PendingTarget,
-    PendingVerb, RemoteState, RemoteSubscription, SubscriptionCount, WebhookSubscriptionStatus,
+    PendingVerb, RemoteState, RemoteSubscription, SubscriptionCount, TestReceipt, TestResult, TestStatus,
+    WebhookSubscriptionStatus,
 };

@@ -31,5 +31,8 @@ pub(super) const HEADER_VALUE: &str = r"^[!-~]([ -~]*[!-~])?$";
 /// An RFC 9110 token: what may be a header's name.
 pub(super) const HEADER_NAME: &str = r"^[-!#$%&'*+.^_`|~0-9A-Za-z]+$";
 
+/// A UUID in its usual spelling.
+pub(super) const UUID: &str = r"^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$";
+
 /// Text on one line, without control characters and without blanks at the ends.
 pub(super) const LINE: &str = r"^[^\x00-\x20\x7f]([^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?$";

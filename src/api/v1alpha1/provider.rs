@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{SecretKeyRef, WebhookProviderStatus, patterns};
 
+const SCHEME_FITS: &str = "!has(self.credentials.scheme) || self.credentials.scheme == 'Bearer' || \
+    self.credentials.scheme == (self.type == 'Dixa' ? 'Raw' : self.type == 'Babel' ? 'ApiKey' : 'AccessKey')";
+
 const INTERVAL: &str = "duration(self) == duration('0s') || duration(self) >= duration('5s')";
 
 /// The account: which provider, where, with which key and within which limits.
@@ -63,14 +66,30 @@ const INTERVAL: &str = "duration(self) == duration('0s') || duration(self) >= du
     )
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.type == oldSelf.type")
-    .message("spec.type is immutable: create another provider object"))]
+#[x_kube(
+    validation = Rule::new("self.type == oldSelf.type")
+        .message("spec.type is immutable: create another provider object"),
+    validation = Rule::new("self.type != 'Babel' || has(self.endpoint)")
+        .message("spec.endpoint: Babel is self-hosted and has no public address; set endpoint"),
+    validation = Rule::new("(self.type == 'Bird') == has(self.bird)")
+        .message("spec.bird: type Bird needs bird.workspaceID, and no other type has bird"),
+    validation = Rule::new("self.type == 'Dixa' || !has(self.dixa)")
+        .message("spec.dixa: only type Dixa has dixa; remove it"),
+    validation = Rule::new("self.type == 'Babel' || !has(self.babel)")
+        .message("spec.babel: only type Babel has babel; remove it"),
+    validation = Rule::new("!has(self.bird) || !has(oldSelf.bird) || self.bird == oldSelf.bird")
+        .message("spec.bird is immutable: create another provider object"),
+    validation = Rule::new(SCHEME_FITS)
+        .message("spec.credentials.scheme: use Raw or Bearer for Dixa, ApiKey or Bearer for Babel, AccessKey or \
+            Bearer for Bird, or leave it out"),
+)]
 pub struct WebhookProviderSpec {
-    /// Which provider's API this is: `Dixa`. Immutable.
+    /// Which provider's API this is: `Dixa`, `Babel` (Babel Licensing Service) or `Bird`. Immutable.
     #[serde(rename = "type")]
     pub type_: ProviderType,
-    /// Where the API is: scheme, host and port, without the API's own path. Unset: the provider's public address
-    /// (Dixa: `https://dev.dixa.io`). Example: `https://dev.dixa.io`.
+    /// Where the API is: scheme, host and port, without the API's own path. Required for Babel, which is self-hosted.
+    /// Unset: the provider's public address (Dixa: `https://dev.dixa.io`, Bird: `https://api.bird.com`).
+    /// Example: `https://licensing.acme.example:5455`.
     #[schemars(length(min = 1, max = 512), regex(pattern = patterns::ENDPOINT))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
@@ -79,6 +98,12 @@ pub struct WebhookProviderSpec {
     /// Settings that only Dixa has. Unset: all defaults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dixa: Option<DixaOptions>,
+    /// Settings that only Babel has. Unset: all defaults.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub babel: Option<BabelOptions>,
+    /// Which workspace at Bird; required for Bird and for no other. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bird: Option<BirdOptions>,
     /// Certificate authorities to trust for `endpoint`, in PEM. Unset: the public ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_bundle_ref: Option<CaBundleRef>,
@@ -161,6 +186,10 @@ pub struct ClusterWebhookProviderSpec {
 pub enum ProviderType {
     /// Dixa's webhook subscriptions.
     Dixa,
+    /// The webhooks of a Babel Licensing Service.
+    Babel,
+    /// Bird's webhook subscriptions.
+    Bird,
 }
 
 impl ProviderType {
@@ -168,6 +197,8 @@ impl ProviderType {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Dixa => "Dixa",
+            Self::Babel => "Babel",
+            Self::Bird => "Bird",
         }
     }
 }
@@ -180,19 +211,24 @@ pub struct Credentials {
     /// `ClusterWebhookProvider` in the operator's own, and needs the label
     /// `webhook-operator.io/use: credentials`. Example: `{name: dixa-api, key: token}`.
     pub secret_ref: SecretKeyRef,
-    /// How the key is written into the `Authorization` header: as it is (`Raw`) or after the word Bearer
-    /// (`Bearer`). Unset: what the provider's own examples do (Dixa: `Raw`).
+    /// How the key is sent: as the whole `Authorization` header (`Raw`), in it after the word Bearer (`Bearer`) or
+    /// `AccessKey`, or in a header of its own (`ApiKey`). Unset: what the provider's own examples do (Dixa: `Raw`,
+    /// Babel: `ApiKey`, Bird: `AccessKey`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheme: Option<CredentialScheme>,
 }
 
-/// How an API key is written into the `Authorization` header.
+/// How an API key is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[schemars(description = "")]
 pub enum CredentialScheme {
-    /// As it is.
+    /// As the whole `Authorization` header.
     Raw,
-    /// After the word `Bearer`.
+    /// In a header of its own.
+    ApiKey,
+    /// In the `Authorization` header, after the word `AccessKey`.
+    AccessKey,
+    /// In the `Authorization` header, after the word `Bearer`.
     Bearer,
 }
 
@@ -217,6 +253,31 @@ pub enum DixaApiVersion {
     V1,
 }
 
+/// Settings that only Babel has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BabelOptions {
+    /// The header that carries the API key, where the installation has renamed it. Unset: `x-api-key`.
+    #[schemars(length(min = 1, max = 128), regex(pattern = patterns::HEADER_NAME))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header_name: Option<String>,
+}
+
+/// A workspace at Bird.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BirdOptions {
+    /// The workspace's id, a UUID. Example: `22222222-0000-4000-8000-000000000002`.
+    #[schemars(length(min = 36, max = 36), regex(pattern = patterns::UUID))]
+    #[serde(rename = "workspaceID")]
+    pub workspace_id: String,
+    /// The organization's id, a UUID. Set it where Bird answers 403 without it: then the longer form of its paths is
+    /// used. Unset: the shorter form. Example: `11111111-0000-4000-8000-000000000001`.
+    #[schemars(length(min = 36, max = 36), regex(pattern = patterns::UUID))]
+    #[serde(default, rename = "organizationID", skip_serializing_if = "Option::is_none")]
+    pub organization_id: Option<String>,
+}
+
 /// A `ConfigMap` that holds certificates.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -235,15 +296,16 @@ pub struct CaBundleRef {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RateLimit {
-    /// Requests a minute on average. Unset for Dixa: 480.
+    /// Requests a minute on average. Unset: Dixa 480, Babel 60,
+    /// Bird 2400.
     #[schemars(range(min = 1, max = 1_000_000))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_per_minute: Option<u32>,
-    /// Requests that may follow each other at once. Unset for Dixa: 3.
+    /// Requests that may follow each other at once. Unset: Dixa 3, Babel 5, Bird 20.
     #[schemars(range(min = 1, max = 100_000))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub burst: Option<u32>,
-    /// Requests a day. Unset for Dixa: 690000.
+    /// Requests a day. Unset: 690000 for Dixa, no limit for the others.
     #[schemars(range(min = 1, max = 2_147_483_647))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_per_day: Option<u32>,

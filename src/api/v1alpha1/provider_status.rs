@@ -24,6 +24,9 @@ pub struct WebhookProviderStatus {
     /// How many subscriptions the account holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subscriptions: Option<RemoteCount>,
+    /// The events that the account has, where the provider lists them (Babel).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catalogue: Option<CatalogueStatus>,
     /// The guard that stopped changes, while it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<GuardStatus>,
@@ -50,6 +53,20 @@ pub struct RemoteCount {
     /// The others.
     #[schemars(range(min = 0, max = 2_147_483_647))]
     pub unmanaged: u32,
+}
+
+/// The events that an account has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CatalogueStatus {
+    /// How many there are.
+    #[schemars(range(min = 0, max = 2_147_483_647))]
+    pub count: u32,
+    /// Their names, sorted; the first 256 of them.
+    #[schemars(length(max = 256), inner(length(min = 1, max = 128)))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub names: Vec<String>,
 }
 
 /// A guard that stopped changes.

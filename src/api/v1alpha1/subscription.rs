@@ -110,14 +110,15 @@ pub struct WebhookSubscriptionSpec {
     /// `url`. Example: `{secretKeyRef: {name: crm-hook, key: url}}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url_from: Option<SecretKeySource>,
-    /// The events to deliver, as the provider spells them; their order does not matter.
-    /// Example: `[ConversationCreated, ConversationClosed]`.
+    /// The events to deliver, as the provider spells them; their order does not matter. Babel and Bird get a
+    /// subscription for each. Example: `[ConversationCreated, ConversationClosed]`, for Bird `[sms.outbound]`.
     #[schemars(length(min = 1, max = 64))]
     #[schemars(inner(length(min = 1, max = 128), regex(pattern = patterns::VISIBLE)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub events: Vec<String>,
     /// Which of the events are delivered. Unset: all of them, and filters that somebody set at the provider are
-    /// removed. Example: `[{conditions: [{field: InitialChannel, operator: In, values: [email]}]}]`.
+    /// removed. Bird gets a subscription for each combination of values; Babel has no filters.
+    /// Example: `[{conditions: [{field: InitialChannel, operator: In, values: [email]}]}]`.
     #[schemars(length(max = 8))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(
@@ -163,6 +164,12 @@ pub struct WebhookSubscriptionSpec {
     /// (`Report`). Unset: `Correct`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift_policy: Option<DriftPolicy>,
+    /// What to do about a change that the provider cannot make in place: leave things as they are and say so
+    /// (`Never`), make the new subscription before the old one is deleted, so that some events may be delivered twice
+    /// (`CreateFirst`), or after that, so that some may be missed (`DeleteFirst`). Unset: `CreateFirst` where an
+    /// event or (Bird) a filter is exchanged, `Never` for what merely cannot be cleared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replace_policy: Option<ReplacePolicy>,
     /// What happens to the remote side when this object is deleted: it is deleted too (`Delete`) or stays
     /// (`Orphan`). Unset: `Delete`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -183,6 +190,9 @@ pub struct WebhookSubscriptionSpec {
     /// How deliveries are watched. Unset: all defaults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery: Option<Delivery>,
+    /// Settings that only one provider has; they must fit the provider's type. Unset: all defaults.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub options: Option<Options>,
 }
 
 /// Which provider object a subscription belongs to.
@@ -273,6 +283,86 @@ pub enum DriftPolicy {
     Report,
 }
 
+/// What to do about a change that the provider cannot make in place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[schemars(description = "")]
+pub enum ReplacePolicy {
+    /// Leave things as they are.
+    Never,
+    /// The new one, then the old one goes.
+    CreateFirst,
+    /// The old one goes, then the new one.
+    DeleteFirst,
+}
+
+/// Settings that only one provider has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!(has(self.babel) && has(self.bird))")
+    .message("spec.options: set the options of one provider only"))]
+pub struct Options {
+    /// For Babel. Set this or `bird`. Unset: all defaults.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub babel: Option<BabelSubscriptionOptions>,
+    /// For Bird. Set this or `babel`. Unset: all defaults.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bird: Option<BirdSubscriptionOptions>,
+}
+
+/// Settings that only Babel has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BabelSubscriptionOptions {
+    /// How often Babel repeats a delivery that failed. Unset: not managed, and what is set there stays. Example: `3`.
+    #[schemars(range(min = 0, max = 1000))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_retry_count: Option<u32>,
+    /// Delivered events that are older than this are deleted from Babel's own list of events, a few at a time. Unset:
+    /// nothing is ever deleted there. Example: `720h`.
+    #[schemars(length(max = patterns::DURATION_MAX), regex(pattern = patterns::DURATION))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('1h')")
+        .message("spec.options.babel.eventRetention: use 1h and more; remove it to keep all events"))]
+    pub event_retention: Option<String>,
+}
+
+/// Settings that only Bird has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BirdSubscriptionOptions {
+    /// The service of events that name none. An event may also be written as `service/event`. Unset: `channels`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<BirdService>,
+}
+
+/// Services of Bird that have events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[schemars(description = "")]
+#[serde(rename_all = "lowercase")]
+pub enum BirdService {
+    /// `channels`.
+    #[default]
+    Channels,
+    /// `conversations`.
+    Conversations,
+    /// `numbers`.
+    Numbers,
+    /// `payments`.
+    Payments,
+}
+
+impl BirdService {
+    /// The value as users and Bird write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Channels => "channels",
+            Self::Conversations => "conversations",
+            Self::Numbers => "numbers",
+            Self::Payments => "payments",
+        }
+    }
+}
+
 /// What happens to the remote side when the object is deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[schemars(description = "")]
@@ -288,8 +378,8 @@ pub enum DeletionPolicy {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Delivery {
-    /// How often the provider is asked how deliveries went; `0s` switches it off. Unset: `15m`. Where each
-    /// question costs a request (Dixa) it may be asked less often: all of them together take at most a tenth of
+    /// How often the provider is asked how deliveries went; `0s` switches it off. Unset: `15m`. As each
+    /// question costs a request, it may be asked less often: all of them together take at most a tenth of
     /// the account's request budget.
     #[schemars(length(max = patterns::DURATION_MAX), regex(pattern = patterns::DURATION))]
     #[serde(default, skip_serializing_if = "Option::is_none")]

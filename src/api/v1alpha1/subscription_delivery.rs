@@ -10,6 +10,9 @@ const HEADER_ALLOWED: &str = "!(self.name.lowerAscii() in ['authorization', 'con
     'host', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection', 'te', 'trailer', \
     'transfer-encoding', 'upgrade', 'x-dixa-signature']) && !self.name.lowerAscii().startsWith('messagebird-')";
 
+const ONE_KEY: &str = "[has(self.secretKeyRef), has(self.generate), has(self.publishProviderKey)]\
+    .filter(set, set).size() == 1";
+
 /// A condition tree for one family of events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -140,12 +143,38 @@ pub struct Header {
 }
 
 /// The key that deliveries are signed with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new(ONE_KEY)
+    .message("spec.signing: set exactly one of secretKeyRef, generate and publishProviderKey"))]
 pub struct Signing {
-    /// Write the key that the provider made into a Secret of this namespace, so that the receiver can verify
-    /// signatures.
-    pub publish_provider_key: PublishProviderKey,
+    /// Sign with the key in this Secret (Babel, Bird). The Secret needs the label
+    /// `webhook-operator.io/use: signing`. Set this, `generate` or `publishProviderKey`.
+    /// Example: `{name: crm-signing, key: signingKey}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_key_ref: Option<SecretKeyRef>,
+    /// Sign with a key that the operator makes and writes into a Secret of this namespace (Babel, Bird), before the
+    /// first subscription is made. Set this, `secretKeyRef` or `publishProviderKey`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generate: Option<GenerateKey>,
+    /// Write the key that the provider made into a Secret of this namespace (Dixa), so that the receiver can verify
+    /// signatures. Set this, `secretKeyRef` or `generate`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publish_provider_key: Option<PublishProviderKey>,
+}
+
+/// Where a key goes that the operator makes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GenerateKey {
+    /// Name of the Secret to write. The operator creates it; one that exists and is not this object's is never
+    /// overwritten. It stays when this object goes, so that a restore finds the key again. Example: `crm-signing`.
+    #[schemars(length(min = 1, max = 253), regex(pattern = patterns::OBJECT_NAME))]
+    pub secret_name: String,
+    /// Key to write to in the Secret's data. Unset: `signingKey`.
+    #[schemars(length(min = 1, max = 253), regex(pattern = patterns::DATA_KEY))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
 }
 
 /// Where the provider's key goes.

@@ -43,6 +43,9 @@ pub struct WebhookSubscriptionStatus {
     /// How deliveries went, as the provider tells it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery: Option<DeliveryStatus>,
+    /// The test that was last asked for with the annotation `webhook-operator.io/test-requested-at`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_test: Option<TestStatus>,
     /// What unset fields came to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effective: Option<EffectiveSettings>,
@@ -93,12 +96,17 @@ pub struct RemoteSubscription {
     /// somebody else's (`Foreign`). A report, not what the operator acts by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ownership: Option<Ownership>,
+    /// Keyed hash of this object, the id and the event: only the operator to which it became known as this object's
+    /// can have written it. Only where the provider has no place for a mark.
+    #[schemars(length(max = 128))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<String>,
     /// Keyed hashes of what was last sent, for the fields that the provider does not show.
     #[schemars(length(max = 128))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_hash: Option<String>,
-    /// Keyed hash of the secret values that were last sent.
-    #[schemars(length(max = 128))]
+    /// Keyed hashes of the secret values that were last sent, and of what the provider shows in their place.
+    #[schemars(length(max = 160))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_hash: Option<String>,
     /// Fields that the provider kept although they were to be cleared. Example: `[filters]`.
@@ -212,6 +220,10 @@ pub struct PendingTarget {
     /// Keyed hash of the URL.
     #[schemars(length(min = 1, max = 128))]
     pub url_hash: String,
+    /// Keyed hash of the filters. Unset: none.
+    #[schemars(length(max = 128))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filters_hash: Option<String>,
     /// Keyed hash of everything that was sent.
     #[schemars(length(max = 128))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -262,10 +274,69 @@ pub struct EventDelivery {
     #[schemars(schema_with = "super::schemas::time")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<Time>,
+    /// When the provider tries again, as it said when this was read.
+    #[schemars(schema_with = "super::schemas::time")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_retry_at: Option<Time>,
     /// How many observations in a row found a failure; not counted beyond the threshold.
     #[schemars(range(min = 0, max = 1000))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_observations: Option<u32>,
+}
+
+/// A test that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TestStatus {
+    /// The value of the annotation that asked for it.
+    #[schemars(length(max = 128))]
+    pub requested_at: String,
+    /// What came of it, for each remote subscription.
+    #[schemars(length(max = 64))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["key".into()]))]
+    pub results: Vec<TestReceipt>,
+}
+
+/// What came of the test of one remote subscription.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TestReceipt {
+    /// Which of the object's remote subscriptions was tested.
+    #[schemars(length(min = 1, max = 320))]
+    pub key: String,
+    /// What came of it: not sent yet (`Requested`), sent and on its way (`Sent`), delivered (`Succeeded`), tried and
+    /// not accepted by the receiver (`Failed`), refused by the provider (`Refused`), perhaps sent, and not sent again
+    /// (`Unknown`), not possible at this provider (`Unsupported`).
+    pub result: TestResult,
+    /// The provider's id of the test event.
+    #[schemars(length(min = 1, max = 256))]
+    #[serde(default, rename = "eventID", skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<String>,
+    /// The status code the receiver answered with.
+    #[schemars(range(min = 0, max = 65535))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_code: Option<u16>,
+}
+
+/// What came of a test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[schemars(description = "")]
+pub enum TestResult {
+    /// Not sent yet.
+    Requested,
+    /// Sent, and on its way.
+    Sent,
+    /// Delivered.
+    Succeeded,
+    /// Tried, and not accepted by the receiver.
+    Failed,
+    /// Refused by the provider.
+    Refused,
+    /// Perhaps sent.
+    Unknown,
+    /// Not possible at this provider.
+    Unsupported,
 }
 
 /// What unset fields came to.

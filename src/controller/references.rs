@@ -1,0 +1,122 @@
+//! Which Secrets a spec refers to, and what their values may be. Pure.
+
+use std::collections::BTreeMap;
+
+use secrecy::SecretString;
+
+use crate::api::names::SecretUse;
+use crate::api::v1alpha1 as api;
+
+/// The key in a Secret's data that holds a signing key, where the spec names none.
+pub(super) const SIGNING_KEY: &str = "signingKey";
+
+/// A Secret that a spec refers to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SecretReference {
+    pub(super) name: String,
+    pub(super) purpose: &'static str,
+    pub(super) field: &'static str,
+}
+
+/// Values by (Secret, key).
+pub(super) type Values = BTreeMap<(String, String), SecretString>;
+
+/// The Secrets that the spec reads from, each with the use that its label must name.
+pub(super) fn references(spec: &api::WebhookSubscriptionSpec) -> Vec<(SecretReference, Vec<String>)> {
+    let mut found: BTreeMap<SecretReference, Vec<String>> = BTreeMap::new();
+    let mut add = |name: &str, purpose: SecretUse, field, keys: &[&str]| {
+        let reference = SecretReference {
+            name: name.to_owned(),
+            purpose: purpose.as_str(),
+            field,
+        };
+        found
+            .entry(reference)
+            .or_default()
+            .extend(keys.iter().map(|key| (*key).to_owned()));
+    };
+    if let Some(source) = &spec.url_from {
+        add(
+            &source.secret_key_ref.name,
+            SecretUse::Delivery,
+            "spec.urlFrom",
+            &[&source.secret_key_ref.key],
+        );
+    }
+    if let Some(authorization) = &spec.authorization {
+        if let Some(basic) = &authorization.basic {
+            add(
+                &basic.secret_ref.name,
+                SecretUse::Delivery,
+                "spec.authorization.basic",
+                &[username_key(basic), password_key(basic)],
+            );
+        }
+        if let Some(bearer) = &authorization.bearer {
+            add(
+                &bearer.secret_key_ref.name,
+                SecretUse::Delivery,
+                "spec.authorization.bearer",
+                &[&bearer.secret_key_ref.key],
+            );
+        }
+    }
+    for source in spec
+        .headers
+        .iter()
+        .filter_map(|header| header.value_from.as_ref())
+    {
+        add(
+            &source.secret_key_ref.name,
+            SecretUse::Delivery,
+            "spec.headers",
+            &[&source.secret_key_ref.key],
+        );
+    }
+    if let Some((name, key, field)) = spec.signing.as_ref().and_then(signing_key) {
+        add(name, SecretUse::Signing, field, &[key]);
+    }
+    found.into_iter().collect()
+}
+
+/// The Secret and the key in it that hold the signing key that is sent, and the field that says so.
+pub(super) fn signing_key(signing: &api::Signing) -> Option<(&str, &str, &'static str)> {
+    if let Some(reference) = &signing.secret_key_ref {
+        return Some((&reference.name, &reference.key, "spec.signing.secretKeyRef"));
+    }
+    let generate = signing.generate.as_ref()?;
+    let key = generate.key.as_deref().unwrap_or(SIGNING_KEY);
+    Some((&generate.secret_name, key, "spec.signing.generate"))
+}
+
+pub(super) fn username_key(basic: &api::BasicAuthorization) -> &str {
+    basic.secret_ref.username_key.as_deref().unwrap_or("username")
+}
+
+pub(super) fn password_key(basic: &api::BasicAuthorization) -> &str {
+    basic.secret_ref.password_key.as_deref().unwrap_or("password")
+}
+
+/// A Secret's value as it may be used: one trailing newline is dropped; the rest must be visible ASCII with inner
+/// spaces, at most 4,096 bytes.
+///
+/// # Errors
+/// What is wrong, without the value.
+pub(super) fn secret_value(bytes: &[u8]) -> Result<SecretString, &'static str> {
+    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    if bytes.is_empty() {
+        return Err("is empty");
+    }
+    if bytes.len() > 4096 {
+        return Err("is longer than 4096 bytes");
+    }
+    if bytes.starts_with(b" ") || bytes.ends_with(b" ") {
+        return Err("begins or ends with a space");
+    }
+    if !bytes.iter().all(|b| b.is_ascii_graphic() || *b == b' ') {
+        return Err("holds something else than visible ASCII characters and inner spaces");
+    }
+    std::str::from_utf8(bytes)
+        .map(SecretString::from)
+        .map_err(|_| "is not text")
+}
