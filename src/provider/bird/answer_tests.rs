@@ -71,10 +71,7 @@ fn the_documented_subscription_is_read_completely() {
 fn a_subscription_becomes_digests_without_marker() {
     let remote = with(&json!({})).into_remote(&key()).unwrap();
     assert_eq!(remote.id.as_str(), "44444444-0000-4000-8000-000000000004");
-    assert_eq!(
-        (remote.marker, remote.created),
-        (None, Some(1_767_225_600_000))
-    );
+    assert_eq!((remote.marker, remote.created), (None, Some(1_767_225_600_000)));
     assert_eq!(remote.view, view(&json!({})));
 }
 
@@ -100,8 +97,7 @@ fn what_is_wanted_equals_what_is_read_of_it() {
 #[test]
 fn filters_are_a_set_and_the_three_forms_of_none_are_one() {
     let one = json!({"eventFilters": [{"key": "a", "value": "1"}, {"key": "b", "value": "2"}]});
-    let two =
-        json!({"eventFilters": [{"value": "2", "key": "b"}, {"key": "a", "value": "1"}, {"key": "a", "value": "1"}]});
+    let two = json!({"eventFilters": [{"value": "2", "key": "b"}, {"key": "a", "value": "1"}, {"key": "a", "value": "1"}]});
     assert_eq!(view(&one), view(&two));
     let none = view(&json!({"eventFilters": null}));
     assert_eq!(none.get(Field::Filters), Part::Absent);
@@ -135,7 +131,10 @@ fn a_signing_key_that_is_not_shown_is_unknown_and_not_absent() {
         let view = view(&json!({"signingKey": key}));
         assert_eq!(view.get(Field::SigningKey), Part::Unknown, "{key}");
     }
-    assert_eq!(bare().reading().view(&key()).get(Field::SigningKey), Part::Unknown);
+    assert_eq!(
+        bare().reading().view(&key()).get(Field::SigningKey),
+        Part::Unknown
+    );
 }
 
 #[test]
@@ -192,10 +191,7 @@ fn an_event_name_that_cannot_be_ours_does_not_make_the_row_unreadable() {
     for event in ["sms outbound", "\u{e4}", &"x".repeat(300)] {
         let members = json!({"event": event});
         assert_eq!(with(&members).reading().events.unwrap().len(), 1);
-        assert_eq!(
-            differing(&documented(), &members),
-            FieldSet::of(&[Field::Events])
-        );
+        assert_eq!(differing(&documented(), &members), FieldSet::of(&[Field::Events]));
     }
 }
 

@@ -101,7 +101,9 @@ fn the_word_decides_and_the_code_where_the_word_is_unknown() {
 
 #[test]
 fn odd_members_make_no_entry_unreadable() {
-    let odd = read(&json!({"requestId": "a b", "attemptCount": "3", "httpStatusCode": 0, "createdAt": 5, "new": []}));
+    let odd = read(
+        &json!({"requestId": "a b", "attemptCount": "3", "httpStatusCode": 0, "createdAt": 5, "new": []}),
+    );
     assert_eq!((odd.id.as_deref(), odd.code, odd.attempts), (None, None, 1));
     let found = page(vec![odd, read(&json!({}))], None, None);
     assert_eq!(found, Deliveries::default(), "nothing can be named or dated");
@@ -165,7 +167,10 @@ fn a_page_in_ascending_order_is_followed_and_another_is_not() {
     assert_eq!(ascending.log.len(), 2);
     assert_eq!(Place::of(&ascending.next.unwrap()).token, "token");
     let empty = page(Vec::new(), next, None);
-    assert!(empty.next.is_some(), "an empty page with a next one is not the newest");
+    assert!(
+        empty.next.is_some(),
+        "an empty page with a next one is not the newest"
+    );
 }
 
 #[test]

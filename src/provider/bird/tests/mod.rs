@@ -6,6 +6,7 @@ use operator_core::url::DeliveryUrl;
 use super::*;
 
 mod faults;
+mod logs;
 mod simulated;
 
 const WORKSPACE: &str = "22222222-0000-4000-8000-000000000002";
