@@ -97,10 +97,11 @@ impl Place {
     }
 }
 
-/// What a page says, that was asked for at `place` (the first one: `None`), names `next`, and was read at `now`, in
-/// milliseconds of Unix time.
+/// What one page of the log tells. The page was asked for at `place` (`None`: it is the first one), names `next` as
+/// the page after it, and was read at `now`, in milliseconds of Unix time.
 ///
-/// The order of the log is not documented. A page in ascending order is not the newest one, unless it is the last.
+/// The order of the log is not documented. In ascending order, the newest deliveries are on the last page, so that
+/// all of them have to be read.
 pub(super) fn deliveries(
     entries: Vec<Entry>,
     next: Option<String>,

@@ -124,7 +124,7 @@ async fn paths_hold_workspace_organization_and_id_as_one_segment_each() {
     let server = Server::start(Reply::of(404, b"{}")).await;
     let given = Config {
         workspace: "w/../x".into(),
-        organization: Some("o?".into()),
+        organization: Some("o/?".into()),
         ..config(Connection::new(server.endpoint()), CANARY)
     };
     let long = Bird::new(given.clone(), &shared()).unwrap();
@@ -141,7 +141,9 @@ async fn paths_hold_workspace_organization_and_id_as_one_segment_each() {
     assert_eq!(short.delete(&id("i")).await, Ok(Deletion::Done));
     let sent = server.requests();
     let path = "/workspaces/w%2F..%2Fx/webhook-subscriptions";
-    assert!(sent[0].starts_with(&format!("GET /organizations/o%3F{path}/a%2Fb%23c HTTP/1.1\r\n")));
+    assert!(sent[0].starts_with(&format!(
+        "GET /organizations/o%2F%3F{path}/a%2Fb%23c HTTP/1.1\r\n"
+    )));
     assert!(
         sent[1].starts_with(&format!("DELETE {path}/i HTTP/1.1\r\n")),
         "{}",
