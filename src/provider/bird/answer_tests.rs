@@ -5,7 +5,7 @@ use operator_core::view::{Field, FieldSet, Part, View};
 use serde_json::json;
 
 use super::*;
-use crate::provider::bird::tests::documented;
+use crate::provider::bird::tests::{documented, fixture};
 
 fn key() -> HashKey {
     HashKey::new([3; 32])
@@ -13,19 +13,8 @@ fn key() -> HashKey {
 
 /// The documented object with the given members in place of its own.
 fn with(members: &Value) -> Subscription {
-    let mut subscription = json!({
-        "id": "44444444-0000-4000-8000-000000000004",
-        "organizationId": "11111111-0000-4000-8000-000000000001",
-        "workspaceId": "22222222-0000-4000-8000-000000000002",
-        "service": "channels",
-        "event": "sms.outbound",
-        "url": "https://hooks.example.com/bird/sms",
-        "status": "active",
-        "eventFilters": [{"key": "channelId", "value": "33333333-0000-4000-8000-000000000003"}],
-        "signingKey": "example-signing-key",
-        "createdAt": "2026-01-01T00:00:00Z",
-        "updatedAt": "2026-01-01T00:00:00Z",
-    });
+    let text = fixture!("get-response-signing-key.json");
+    let mut subscription: Value = serde_json::from_str(text).unwrap();
     subscription
         .as_object_mut()
         .unwrap()
@@ -73,6 +62,25 @@ fn a_subscription_becomes_digests_without_marker() {
     assert_eq!(remote.id.as_str(), "44444444-0000-4000-8000-000000000004");
     assert_eq!((remote.marker, remote.created), (None, Some(1_767_225_600_000)));
     assert_eq!(remote.view, view(&json!({})));
+}
+
+#[test]
+fn the_answers_to_a_create_and_a_patch_are_what_was_wanted() {
+    let read = |text: &str| {
+        let subscription: Subscription = serde_json::from_str(text).unwrap();
+        subscription.into_remote(&key()).unwrap().view
+    };
+    let wanted = documented().view(&key());
+    let made = read(fixture!("create-response.json"));
+    assert_eq!(wanted.differing(&made), FieldSet::EMPTY);
+    assert_eq!(made.get(Field::SigningKey), Part::Unknown);
+    let patched = read(fixture!("patch-response.json"));
+    assert_eq!(
+        wanted.differing(&patched),
+        FieldSet::of(&[Field::Url, Field::Enabled])
+    );
+    let bare = read(fixture!("create-response-no-filters.json"));
+    assert_eq!(bare.get(Field::Filters), Part::Absent);
 }
 
 #[test]

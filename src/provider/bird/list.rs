@@ -126,6 +126,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::provider::bird::tests::fixture;
     use crate::provider::http::Endpoint;
     use crate::provider::http::listing::{ListFault, read_list};
 
@@ -161,6 +162,21 @@ mod tests {
             .ok()
             .unwrap();
         assert_eq!(page.next.as_deref(), Some("b3Bh/+="));
+    }
+
+    #[test]
+    fn the_documented_lists_are_read() {
+        for text in [
+            fixture!("list-response-last-page.json"),
+            fixture!("list-response-without-token.json"),
+        ] {
+            let page = read(text).ok().unwrap();
+            assert_eq!((page.remotes.len(), page.next), (1, None));
+            assert_eq!(page.remotes[0].created, Some(1_767_225_600_000));
+        }
+        let log = read_list(fixture!("logs-response.json").as_bytes(), 1 << 20, Log::default());
+        let log = log.ok().unwrap();
+        assert_eq!((log.entries.len(), log.next), (1, None));
     }
 
     #[test]

@@ -138,10 +138,11 @@ fn signing_key(settings: &Settings) -> Result<Option<&str>, ProviderError> {
 mod tests {
     use operator_core::names::EventName;
     use operator_core::settings::{Filters, pairs};
+    use operator_core::url::DeliveryUrl;
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::provider::bird::tests::documented;
+    use crate::provider::bird::tests::{documented, fixture};
 
     fn create(settings: &Settings) -> Value {
         let Ok(body) = Create::new(settings) else {
@@ -164,15 +165,13 @@ mod tests {
         }
     }
 
+    fn example(text: &str) -> Value {
+        serde_json::from_str(text).unwrap()
+    }
+
     #[test]
     fn a_create_is_what_the_documents_show() {
-        let expected = json!({
-            "service": "channels",
-            "event": "sms.outbound",
-            "url": "https://hooks.example.com/bird/sms",
-            "eventFilters": [{"key": "channelId", "value": "33333333-0000-4000-8000-000000000003"}],
-            "signingKey": "example-signing-key",
-        });
+        let expected = example(fixture!("create-request.json"));
         assert_eq!(create(&documented()), expected);
         let off = Settings {
             enabled: false,
@@ -184,12 +183,12 @@ mod tests {
     #[test]
     fn a_create_leaves_out_what_there_is_not() {
         let bare = Settings {
+            url: DeliveryUrl::parse("https://hooks.example.com/").unwrap(),
             filters: Filters::new(),
             signing_key: None,
-            ..documented()
+            ..events(&["conversations/conversation.created"])
         };
-        let expected = json!({"service": "channels", "event": "sms.outbound", "url": "https://hooks.example.com/bird/sms"});
-        assert_eq!(create(&bare), expected);
+        assert_eq!(create(&bare), example(fixture!("create-request-no-filters.json")));
     }
 
     #[test]

@@ -5,6 +5,18 @@ use operator_core::url::DeliveryUrl;
 
 use super::*;
 
+/// An example body of the simulator's.
+macro_rules! fixture {
+    ($name:literal) => {
+        include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/simulator/fixtures/bird/",
+            $name
+        ))
+    };
+}
+pub(super) use fixture;
+
 mod faults;
 mod logs;
 mod simulated;
