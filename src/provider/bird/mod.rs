@@ -1,7 +1,18 @@
 //! Bird's Notifications API: <https://docs.bird.com>, `webhook-subscriptions` of a workspace.
+//!
+//! A subscription has one service and one event, written `service/event` here, and no name: it is recognised by its
+//! id and its content. Whether a read holds the signing key is contradictory, so that answers become digests before
+//! anything else sees them.
+
+mod answer;
+mod list;
+mod log;
+mod request;
+mod url;
 
 use std::sync::Arc;
 
+use ::http::Method;
 use ::http::header::AUTHORIZATION;
 use operator_core::capabilities::{Capabilities, FanOut, Filtering, Identity, SigningKeys};
 use operator_core::hash::HashKey;
@@ -12,8 +23,11 @@ use operator_core::view::{Field, FieldSet};
 use secrecy::SecretString;
 
 use super::error::ProviderError;
-use super::http::{BuildError, Client, Connection};
+use super::http::{Answer, BuildError, Call, Client, Connection, Operation, segment};
+use super::wire::{UNDOCUMENTED, absent_as_none, json, parse, same, secrets};
 use super::{Cursor, Deletion, Deliveries, Page, Shared};
+use answer::Subscription;
+use request::{Create, Patch};
 
 /// Where Bird is, unless the provider object says otherwise.
 pub const DEFAULT_ENDPOINT: &str = "https://api.bird.com";
@@ -72,12 +86,10 @@ pub struct Config {
 #[derive(Debug)]
 pub struct Bird {
     client: Client,
+    workspace: String,
+    organization: Option<String>,
     key: Arc<HashKey>,
 }
-
-const TODO: ProviderError = ProviderError::NotSendable {
-    why: "not written yet",
-};
 
 impl Bird {
     /// An account. Opens no connection.
@@ -92,47 +104,126 @@ impl Bird {
         let client = Client::new(config.connection, AUTHORIZATION, prefix, config.credential)?;
         Ok(Self {
             client,
+            workspace: config.workspace,
+            organization: config.organization,
             key: Arc::clone(&shared.hash_key),
         })
     }
 
-    pub(super) async fn list(&self, _from: Option<&Cursor>) -> Result<Page, ProviderError> {
-        let _ = (&self.client, &self.key);
-        Err(TODO)
+    pub(super) async fn list(&self, from: Option<&Cursor>) -> Result<Page, ProviderError> {
+        let token = from.map(|cursor| cursor.0.as_str());
+        let query = list::query(token);
+        let mut call = Call::new(Operation::List, Method::GET, self.path()?, false);
+        call.query = Some(&query);
+        let listing = list::Subscriptions::new(Arc::clone(&self.key), self.workspace.clone());
+        let list = self.client.list(call, listing).await?;
+        Ok(Page {
+            remotes: list.remotes,
+            next: list::another(list.next, token)?.map(Cursor),
+        })
     }
 
-    pub(super) async fn get(&self, _id: &ExternalId) -> Result<Option<Remote>, ProviderError> {
-        Err(TODO)
+    pub(super) async fn get(&self, id: &ExternalId) -> Result<Option<Remote>, ProviderError> {
+        let call = Call::new(Operation::Get, Method::GET, self.path_of(id, "")?, true);
+        let read = self.client.send(call, |answer| {
+            same(id, one(answer, &[200])?.into_remote(&self.key)?)
+        });
+        absent_as_none(read.await)
     }
 
-    pub(super) async fn create(&self, _settings: &Settings) -> Result<Remote, ProviderError> {
-        Err(TODO)
+    pub(super) async fn create(&self, settings: &Settings) -> Result<Remote, ProviderError> {
+        let body = Create::new(settings)?;
+        let mut call = Call::new(Operation::Create, Method::POST, self.path()?, false);
+        call.body = Some(json(&body)?);
+        call.secrets = secrets(settings);
+        self.client
+            .send(call, |answer| one(answer, &[201, 200])?.into_remote(&self.key))
+            .await
     }
 
     pub(super) async fn update(
         &self,
-        _id: &ExternalId,
-        _settings: &Settings,
-        _fields: FieldSet,
+        id: &ExternalId,
+        settings: &Settings,
+        fields: FieldSet,
     ) -> Result<Remote, ProviderError> {
-        Err(TODO)
+        let body = Patch::new(settings, fields)?;
+        let mut call = Call::new(Operation::Update, Method::PATCH, self.path_of(id, "")?, true);
+        call.body = Some(json(&body)?);
+        call.secrets = secrets(settings);
+        self.client
+            .send(call, |answer| {
+                same(id, one(answer, &[200])?.into_remote(&self.key)?)
+            })
+            .await
     }
 
-    pub(super) async fn delete(&self, _id: &ExternalId) -> Result<Deletion, ProviderError> {
-        Err(TODO)
+    pub(super) async fn delete(&self, id: &ExternalId) -> Result<Deletion, ProviderError> {
+        let call = Call::new(Operation::Delete, Method::DELETE, self.path_of(id, "")?, true);
+        let deleted = self.client.send(call, |answer| match answer.status {
+            204 => Ok(()),
+            200 | 202 if answer.body.trim_ascii().is_empty() => Ok(()),
+            // A proxy's page must not pass for the API.
+            200 | 202 => parse::<serde_json::Map<String, serde_json::Value>>(answer).map(drop),
+            _ => Err(UNDOCUMENTED),
+        });
+        // Nothing is documented about a deletion, so that no status proves one.
+        Ok(match absent_as_none(deleted.await)? {
+            Some(()) => Deletion::Unconfirmed,
+            None => Deletion::Done,
+        })
     }
 
     pub(super) async fn deliveries(
         &self,
-        _id: &ExternalId,
-        _events: &[EventName],
-        _from: Option<&Cursor>,
+        id: &ExternalId,
+        events: &[EventName],
+        from: Option<&Cursor>,
     ) -> Result<Deliveries, ProviderError> {
-        Err(TODO)
+        let place = from.map(log::Place::of);
+        let token = place.as_ref().map(|place| place.token.as_str());
+        let query = list::query(token);
+        let path = self.path_of(id, "/logs")?;
+        let mut call = Call::new(Operation::Deliveries, Method::GET, path, true);
+        call.query = Some(&query);
+        let page = self.client.list(call, list::Log::default()).await?;
+        let next = list::another(page.next, token)?;
+        // The log names no event; a subscription has only one.
+        let event = match events {
+            [event] => Some(event),
+            _ => None,
+        };
+        let now = jiff::Timestamp::now().as_millisecond();
+        Ok(log::deliveries(page.entries, next, place, event, now))
+    }
+
+    /// The path of all subscriptions.
+    fn path(&self) -> Result<String, ProviderError> {
+        let workspace = segment(&self.workspace)?;
+        let below = format!("/workspaces/{workspace}/webhook-subscriptions");
+        match &self.organization {
+            Some(organization) => Ok(format!("/organizations/{}{below}", segment(organization)?)),
+            None => Ok(below),
+        }
+    }
+
+    fn path_of(&self, id: &ExternalId, below: &str) -> Result<String, ProviderError> {
+        Ok(format!("{}/{}{below}", self.path()?, segment(id.as_str())?))
     }
 }
 
-/// What Bird is known to refuse. See [`Adapter::refuses`](super::Adapter::refuses).
-pub(super) fn refuses(_settings: &Settings) -> Option<String> {
-    None
+/// An answer about one subscription.
+fn one(answer: &Answer, documented: &[u16]) -> Result<Subscription, &'static str> {
+    if !documented.contains(&answer.status) {
+        return Err(UNDOCUMENTED);
+    }
+    parse(answer)
 }
+
+/// What Bird is known to refuse. See [`Adapter::refuses`](super::Adapter::refuses).
+pub(super) fn refuses(settings: &Settings) -> Option<String> {
+    url::fault(settings.url.expose()).map(|fault| format!("spec.url: {fault}"))
+}
+
+#[cfg(test)]
+mod tests;
