@@ -58,6 +58,7 @@ impl Pass<'_> {
                 let wishes: Vec<&Wanted> = keys.iter().filter_map(find).collect();
                 self.record_intent(&wishes).await?;
             }
+            Action::Store => self.publish(&Phase::Parked(Reason::Progressing)).await?,
             Action::Look(after) => return Ok(self.look(after, intent)),
             Action::Read(key, id) => return self.read(&key, &id, intent).await,
             Action::Create(key) => match find(&key) {
@@ -158,7 +159,7 @@ impl Pass<'_> {
         }
     }
 
-    fn check_leadership(&self) -> Result<(), ReconcileError> {
+    pub(super) fn check_leadership(&self) -> Result<(), ReconcileError> {
         if self.ctx.leadership.may_write(self.ctx.clock.now()) {
             Ok(())
         } else {

@@ -3,14 +3,13 @@
 //! Two objects that ask for the same events, URL and filters in one place would find each other's subscription and
 //! take it for their own. Of two that have nothing there yet the older wins; who has begun keeps it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use operator_core::memory::{Content, Entry, Memory, Wanted};
+use operator_core::memory::{Content, Memory, Wanted};
 use operator_core::names::{ExternalId, ObjectName, RemoteKey};
 use operator_core::plan::Rivals;
-use operator_core::view::Part;
 
 /// Where contents must differ: a provider, an address and a workspace, whatever the key it is reached with.
 pub(super) type Realm = String;
@@ -23,7 +22,6 @@ pub(super) struct Claimant {
 }
 
 impl Claimant {
-    /// The order in which objects win.
     fn is_older(&self, other: &Self) -> bool {
         (self.created, &self.name) < (other.created, &other.name)
     }
@@ -37,18 +35,18 @@ struct Claim {
     begun: bool,
 }
 
+type Place = (Realm, Content);
+
 #[derive(Debug, Default)]
 struct State {
-    claims: HashMap<(Realm, Content), Claim>,
-    /// Ids by the object that holds them.
+    claims: HashMap<Place, Claim>,
+    by_object: HashMap<ObjectName, HashSet<Place>>,
     held: HashMap<ExternalId, ObjectName>,
-    /// What each object claims.
-    by_object: HashMap<ObjectName, HashSet<(Realm, Content)>>,
     /// Who was turned away.
     waiting: HashSet<ObjectName>,
 }
 
-/// All claims of this process. An object that is deleted or no longer asks makes room.
+/// All claims of this process. An object that is deleted, or no longer asks, makes room.
 #[derive(Debug, Default)]
 pub(super) struct Claims(Mutex<State>);
 
@@ -57,62 +55,64 @@ pub(super) struct Claims(Mutex<State>);
 pub(super) struct Outcome {
     /// What the plan has to respect.
     pub(super) rivals: Rivals,
-    /// Who should look again: room was made, or it was older than who had claimed.
+    /// Who should look again: room was made, or it has lost its claim to an older object.
     pub(super) wake: Vec<ObjectName>,
 }
 
+/// What an object asks for.
+pub(super) struct Ask<'a> {
+    pub(super) realm: &'a Realm,
+    pub(super) me: &'a Claimant,
+    pub(super) wanted: &'a [Wanted],
+    pub(super) memory: &'a Memory,
+    /// How many of an account may have the same event and filters.
+    pub(super) room: Option<usize>,
+}
+
 impl Claims {
-    /// Takes what statuses tell of an object before any object is looked at: ids that are held, and creates whose
-    /// outcome is unknown.
+    /// Takes the ids that a status tells of, before any object is looked at: what is held is not free.
     pub(super) fn remember(&self, name: &ObjectName, memory: &Memory) {
-        let mut state = self.lock();
-        for id in memory.ids() {
-            state.held.insert(id.clone(), name.clone());
-        }
+        self.lock().hold(name, memory);
     }
 
-    /// Claims what an object wants in `realm`, in place of what it claimed before. `room` is how many of an account may
-    /// have the same events and filters.
-    pub(super) fn claim(
+    /// Claims what an object wants, in place of what it claimed before. `candidates` are remote subscriptions that it
+    /// might take over.
+    pub(super) fn claim<'a>(
         &self,
-        realm: &Realm,
-        me: &Claimant,
-        wanted: &[Wanted],
-        memory: &Memory,
-        room: Option<usize>,
+        ask: &Ask<'_>,
+        candidates: impl IntoIterator<Item = &'a ExternalId>,
     ) -> Outcome {
         let mut state = self.lock();
         let mut outcome = Outcome::default();
-        let contents: HashSet<_> = wanted
-            .iter()
-            .map(|wish| (realm.clone(), Content::of(&wish.view)))
-            .collect();
-        if state.release(&me.name, |claim| !contents.contains(claim)) {
+        let name = &ask.me.name;
+        let places: HashSet<Place> = ask.wanted.iter().map(|wish| place(ask.realm, wish)).collect();
+        if state.release(name, |place| !places.contains(place)) {
             outcome.wake.extend(state.waiting.drain());
         }
-        state.hold(&me.name, memory);
-        for wish in wanted {
-            let entry = memory.entries.get(&wish.key);
-            let begun = entry.is_some_and(|entry| entry.id.is_some() || entry.pending.is_some());
-            if let Some(other) = state.take(realm, me, wish, begun, &mut outcome.wake) {
-                let who = if other.namespace == me.name.namespace {
+        state.hold(name, ask.memory);
+        for wish in ask.wanted {
+            let entry = ask.memory.entries.get(&wish.key);
+            let there = entry.is_some_and(|entry| entry.id.is_some());
+            let begun = there || entry.is_some_and(|entry| entry.pending.is_some());
+            if let Some(other) = state.take(ask, wish, begun, &mut outcome.wake) {
+                let who = if other.namespace == name.namespace {
                     format!("WebhookSubscription {other}")
                 } else {
                     "an object of another namespace".to_owned()
                 };
                 outcome.rivals.claimed.insert(wish.key.clone(), who);
-            } else if entry.is_none_or(|entry| entry.id.is_none())
-                && let Some(others) = state.crowd(realm, me, wish).filter(|others| room.is_some_and(|room| *others >= room))
-            {
-                outcome.rivals.crowded.insert(wish.key.clone(), others);
+            } else if let Some(room) = ask.room.filter(|_| !there) {
+                let others = state.others_alike(ask, wish);
+                if others >= room {
+                    outcome.rivals.crowded.insert(wish.key.clone(), others);
+                }
             }
         }
-        let turned_away = !outcome.rivals.claimed.is_empty() || !outcome.rivals.crowded.is_empty();
-        if turned_away {
-            state.waiting.insert(me.name.clone());
+        if !outcome.rivals.claimed.is_empty() || !outcome.rivals.crowded.is_empty() {
+            state.waiting.insert(name.clone());
         }
-        let others = state.held.iter().filter(|(_, by)| **by != me.name);
-        outcome.rivals.held = others.map(|(id, _)| id.clone()).collect();
+        let others = |id: &&ExternalId| state.held.get(*id).is_some_and(|by| by != name);
+        outcome.rivals.held = candidates.into_iter().filter(others).cloned().collect();
         outcome
     }
 
@@ -133,87 +133,210 @@ impl Claims {
     }
 }
 
+fn place(realm: &Realm, wish: &Wanted) -> Place {
+    (realm.clone(), Content::of(&wish.view))
+}
+
 impl State {
     /// Gives up the claims of an object for which `test` holds; tells whether there were any.
-    fn release(&mut self, name: &ObjectName, test: impl Fn(&(Realm, Content)) -> bool) -> bool {
+    fn release(&mut self, name: &ObjectName, test: impl Fn(&Place) -> bool) -> bool {
         let Some(mine) = self.by_object.get_mut(name) else {
             return false;
         };
-        let gone: Vec<_> = mine.iter().filter(|claim| test(claim)).cloned().collect();
-        for claim in &gone {
-            mine.remove(claim);
-            self.claims.remove(claim);
+        let gone: Vec<Place> = mine.iter().filter(|place| test(place)).cloned().collect();
+        for place in &gone {
+            mine.remove(place);
+            self.claims.remove(place);
         }
         !gone.is_empty()
     }
 
+    /// Notes the ids that an object holds. What it held and holds no more is gone, and its id does not come back.
     fn hold(&mut self, name: &ObjectName, memory: &Memory) {
-        let ids: HashSet<&ExternalId> = memory.ids().collect();
-        self.held.retain(|id, by| by != name || ids.contains(id));
-        for id in ids {
-            if !self.held.contains_key(id) {
+        for id in memory.ids() {
+            if self.held.get(id) != Some(name) {
                 self.held.insert(id.clone(), name.clone());
             }
         }
     }
 
-    /// Takes a content for `me`, or tells who came first.
+    /// Takes a place for who asks, or tells who came first.
     fn take(
         &mut self,
-        realm: &Realm,
-        me: &Claimant,
+        ask: &Ask<'_>,
         wish: &Wanted,
         begun: bool,
         wake: &mut Vec<ObjectName>,
     ) -> Option<ObjectName> {
-        let at = (realm.clone(), Content::of(&wish.view));
-        if let Some(claim) = self.claims.get_mut(&at) {
-            if claim.by.name == me.name {
+        let place = place(ask.realm, wish);
+        if let Some(claim) = self.claims.get_mut(&place) {
+            if claim.by.name == ask.me.name {
                 claim.begun |= begun;
                 return None;
             }
-            if claim.begun || !(begun || me.is_older(&claim.by)) {
+            if claim.begun || !(begun || ask.me.is_older(&claim.by)) {
                 return Some(claim.by.name.clone());
             }
             wake.push(claim.by.name.clone());
             if let Some(theirs) = self.by_object.get_mut(&claim.by.name) {
-                theirs.remove(&at);
+                theirs.remove(&place);
             }
         }
         let claim = Claim {
-            by: me.clone(),
+            by: ask.me.clone(),
             key: wish.key.clone(),
             begun,
         };
-        self.claims.insert(at.clone(), claim);
-        self.by_object.entry(me.name.clone()).or_default().insert(at);
+        self.claims.insert(place.clone(), claim);
+        let mine = self.by_object.entry(ask.me.name.clone()).or_default();
+        mine.insert(place);
         None
     }
 
     /// How many others have the same events and filters.
-    fn crowd(&self, realm: &Realm, me: &Claimant, wish: &Wanted) -> Option<usize> {
-        let (events, filters) = group(&Content::of(&wish.view));
-        let same = |((r, content), claim): &(&(Realm, Content), &Claim)| {
-            r == realm
-                && group(content) == (events, filters)
-                && (claim.by.name != me.name || claim.key != wish.key)
+    fn others_alike(&self, ask: &Ask<'_>, wish: &Wanted) -> usize {
+        let wanted = Content::of(&wish.view);
+        let alike = |((realm, content), claim): &(&Place, &Claim)| {
+            realm == ask.realm
+                && (content.events, content.filters) == (wanted.events, wanted.filters)
+                && (claim.by.name != ask.me.name || claim.key != wish.key)
         };
-        Some(self.claims.iter().filter(same).count())
+        self.claims.iter().filter(alike).count()
     }
 }
 
-fn group(content: &Content) -> (Part, Part) {
-    (content.events, content.filters)
-}
-
-/// What a status may tell of an entry that others must respect.
-pub(super) fn tells(entry: &Entry) -> bool {
-    entry.id.is_some()
-}
-
-/// Keys by which the tests tell outcomes apart.
 #[cfg(test)]
-fn refused(outcome: &Outcome) -> BTreeMap<String, String> {
-    let claimed = outcome.rivals.claimed.iter();
-    claimed.map(|(key, who)| (key.to_string(), who.clone())).collect()
+mod tests {
+    use operator_core::hash::HashKey;
+    use operator_core::view::{Field, Part, View};
+
+    use super::*;
+
+    fn claimant(name: &str, created: i64) -> Claimant {
+        Claimant {
+            name: ObjectName {
+                namespace: "ns".into(),
+                name: name.into(),
+            },
+            created: Timestamp::from_second(created).unwrap(),
+        }
+    }
+
+    fn wish(key: &str, url: &str) -> Wanted {
+        let hash = HashKey::new([1; 32]);
+        let is = |text: &str| Part::Is(hash.fingerprint("t", [text.as_bytes()]));
+        let mut view = View::default();
+        view.set(Field::Url, is(url));
+        view.set(Field::Events, is(key));
+        view.set(Field::Filters, Part::Absent);
+        Wanted {
+            key: RemoteKey::parse(key).unwrap(),
+            view,
+            digest: view.digest(&hash),
+            events: Vec::new(),
+        }
+    }
+
+    fn holding(key: &str, id: &str) -> Memory {
+        let mut memory = Memory::default();
+        memory.entry(&RemoteKey::parse(key).unwrap()).id = Some(ExternalId::parse(id).unwrap());
+        memory
+    }
+
+    fn claim(claims: &Claims, me: &Claimant, wanted: &[Wanted], memory: &Memory) -> Outcome {
+        let realm = "bird".to_owned();
+        let room = Some(2);
+        let ask = Ask {
+            realm: &realm,
+            me,
+            wanted,
+            memory,
+            room,
+        };
+        claims.claim(&ask, [&ExternalId::parse("r1").unwrap()])
+    }
+
+    fn is_refused(outcome: &Outcome) -> bool {
+        !outcome.rivals.claimed.is_empty()
+    }
+
+    #[test]
+    fn of_two_that_have_nothing_yet_the_older_wins_whoever_comes_first() {
+        let (old, young) = (claimant("old", 1), claimant("young", 2));
+        for young_first in [true, false] {
+            let claims = Claims::default();
+            let ask = |me| claim(&claims, me, &[wish("e", "u")], &Memory::default());
+            if young_first {
+                assert!(!is_refused(&ask(&young)));
+                let outcome = ask(&old);
+                assert!(!is_refused(&outcome));
+                assert_eq!(outcome.wake, [young.name.clone()], "who lost its claim is woken");
+            } else {
+                assert!(!is_refused(&ask(&old)));
+            }
+            assert!(is_refused(&ask(&young)));
+            assert!(!is_refused(&ask(&old)));
+        }
+    }
+
+    #[test]
+    fn who_has_begun_keeps_it_from_an_older_one_until_it_goes() {
+        let claims = Claims::default();
+        let (old, young) = (claimant("old", 1), claimant("young", 2));
+        assert!(!is_refused(&claim(
+            &claims,
+            &young,
+            &[wish("e", "u")],
+            &holding("e", "r1")
+        )));
+        let outcome = claim(&claims, &old, &[wish("e", "u")], &Memory::default());
+        assert!(is_refused(&outcome));
+        assert_eq!(outcome.rivals.held.len(), 1, "what another holds is not free");
+        assert_eq!(
+            claims.forget(&young.name),
+            [old.name.clone()],
+            "who was turned away is woken"
+        );
+        let outcome = claim(&claims, &old, &[wish("e", "u")], &Memory::default());
+        assert_eq!(outcome, Outcome::default());
+    }
+
+    #[test]
+    fn an_edit_gives_up_what_is_no_longer_asked_for() {
+        let claims = Claims::default();
+        let (a, b) = (claimant("a", 1), claimant("b", 2));
+        claim(&claims, &a, &[wish("e", "u")], &Memory::default());
+        assert!(is_refused(&claim(
+            &claims,
+            &b,
+            &[wish("e", "u")],
+            &Memory::default()
+        )));
+        let outcome = claim(&claims, &a, &[wish("e", "v")], &Memory::default());
+        assert_eq!(outcome.wake, [b.name.clone()]);
+        assert!(!is_refused(&claim(
+            &claims,
+            &b,
+            &[wish("e", "u")],
+            &Memory::default()
+        )));
+    }
+
+    #[test]
+    fn there_is_room_for_so_many_with_the_same_event_and_filters_and_who_has_its_own_keeps_it() {
+        let claims = Claims::default();
+        let names: Vec<Claimant> = (1..=3).map(|i| claimant(&format!("o{i}"), i)).collect();
+        let url = |i: usize| format!("u{i}");
+        for i in 0..2 {
+            let outcome = claim(&claims, &names[i], &[wish("e", &url(i))], &Memory::default());
+            assert!(outcome.rivals.crowded.is_empty());
+        }
+        let third = || claim(&claims, &names[2], &[wish("e", &url(2))], &Memory::default());
+        let crowded = third();
+        assert_eq!(crowded.rivals.crowded.values().collect::<Vec<_>>(), [&2]);
+        let kept = claim(&claims, &names[2], &[wish("e", &url(2))], &holding("e", "r3"));
+        assert!(kept.rivals.crowded.is_empty());
+        assert_eq!(claims.forget(&names[0].name), [names[2].name.clone()]);
+        assert!(third().rivals.crowded.is_empty());
+    }
 }

@@ -11,6 +11,7 @@ use operator_core::hash::HashKey;
 use operator_core::marker::Owner;
 use operator_core::names::{ClusterId, ObjectName, ObjectUid};
 
+use super::claims::Claims;
 use super::credentials::Accounts;
 use super::directory::Directory;
 use super::events::EventSink;
@@ -112,6 +113,7 @@ pub(super) struct Context {
     pub(super) directory: Directory,
     pub(super) accounts: Accounts,
     pub(super) records: Records,
+    pub(super) claims: Claims,
     pub(super) index: Index,
     pub(super) crd: CrdGuard,
     pub(super) triggers: Triggers,

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
-use operator_core::budget::Limits;
 use operator_core::guard::GuardLimits;
 use operator_core::hash::Fingerprint;
 use operator_core::names::AccountId;
@@ -14,21 +13,20 @@ use operator_core::reason::Reason;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::task::AbortHandle;
 
+use super::adapters;
+use super::claims::Realm;
 use super::context::{Account, Context};
 use super::dereference::DereferenceError;
 use super::directory::Problem;
 use super::references::{SecretReference, Values};
 use super::validate::Invalid;
 use crate::api::names::SecretUse;
-use crate::api::v1alpha1::{CredentialScheme, DixaApiVersion, ProviderType, WebhookProviderSpec};
+use crate::api::v1alpha1::{ProviderType, WebhookProviderSpec};
 use crate::duration::parse_duration;
 use crate::metrics::Metrics;
-use crate::provider::dixa::{ApiVersion, Config as DixaConfig, Dixa, Scheme};
-use crate::provider::http::{Connection, Endpoint};
-use crate::provider::{Adapter, Shared};
+use crate::provider::http::Connection;
 
 const CA_KEY: &str = "ca.crt";
-const DIXA_ENDPOINT: &str = "https://dev.dixa.io";
 
 /// An account and the task that hands out its turns; ends when the last provider lets go of it.
 #[derive(Debug)]
@@ -79,6 +77,7 @@ impl Accounts {
 /// What a provider object was read as.
 pub(super) struct Connected {
     pub(super) driven: Arc<Driven>,
+    pub(super) realm: Realm,
     pub(super) interval: Duration,
     pub(super) guard: GuardLimits,
 }
@@ -178,49 +177,28 @@ impl Context {
         credential: &SecretString,
         ca_bundle: Option<Vec<u8>>,
     ) -> Result<Connected, Problem> {
-        let text = spec.endpoint.as_deref().unwrap_or(DIXA_ENDPOINT);
-        let endpoint = Endpoint::parse(text, self.config.allow_insecure_http)
-            .map_err(|error| problem(Reason::InvalidSpec, format!("spec.endpoint: {error}")))?;
+        let endpoint = adapters::endpoint(spec, self.config.allow_insecure_http)?;
         let type_ = spec.type_;
-        let identity = [type_.as_str(), endpoint.as_str(), credential.expose_secret()];
-        let identity = self.hash_key.fingerprint("account", identity.map(str::as_bytes));
+        let place = [type_.as_str(), endpoint.as_str(), adapters::workspace(spec)];
+        let parts = place.iter().copied().chain([credential.expose_secret()]);
+        let identity = self.hash_key.fingerprint("account", parts.map(str::as_bytes));
         let id = AccountId::parse(&format!("v1:{identity}"))
             .map_err(|error| problem(Reason::InvalidSpec, format!("the account's id {error}")))?;
-        let version = spec
-            .dixa
-            .as_ref()
-            .and_then(|dixa| dixa.api_version)
-            .unwrap_or_default();
-        let scheme = spec.credentials.scheme;
-        let manner = format!("{version:?}/{scheme:?}");
+        let realm = place.join(" ");
+        let manner = adapters::manner(spec);
         let bundle = ca_bundle.as_deref().unwrap_or_default();
         let connection = self
             .hash_key
             .fingerprint("connection", [identity.as_bytes(), manner.as_bytes(), bundle]);
-        let limits = limits(spec);
+        let limits = adapters::limits(spec);
         let driven = self.accounts.get_or_start(connection, || {
-            let config = DixaConfig {
-                connection: Connection {
-                    ca_bundle,
-                    observer: Some(self.metrics.observer(type_)),
-                    ..Connection::new(endpoint)
-                },
-                version: match version {
-                    DixaApiVersion::Beta => ApiVersion::Beta,
-                    DixaApiVersion::V1 => ApiVersion::V1,
-                },
-                scheme: match scheme {
-                    None | Some(CredentialScheme::Raw) => Scheme::Raw,
-                    Some(CredentialScheme::Bearer) => Scheme::Bearer,
-                },
-                credential: credential.clone(),
+            let reached = Connection {
+                ca_bundle,
+                observer: Some(self.metrics.observer(type_)),
+                ..Connection::new(endpoint)
             };
-            let shared = Shared {
-                hash_key: Arc::clone(&self.hash_key),
-            };
-            let adapter = Dixa::new(config, &shared)
-                .map_err(|error| problem(Reason::InvalidSpec, error.to_string()))?;
-            let account = Account::new(id, Adapter::Dixa(adapter), limits, self.clock, self.waker.clone());
+            let adapter = adapters::adapter(spec, reached, credential.clone(), &self.hash_key)?;
+            let account = Account::new(id, adapter, limits, self.clock, self.waker.clone());
             let account = Arc::new(account);
             let running = Arc::clone(&account);
             let task = tokio::spawn(async move { running.run().await }).abort_handle();
@@ -240,22 +218,10 @@ impl Context {
             .and_then(|interval| parse_duration(interval).ok());
         Ok(Connected {
             driven,
+            realm,
             interval: interval.unwrap_or(self.config.interval),
             guard: guard(spec),
         })
-    }
-}
-
-/// The limits of the spec, or those that keep well below what the vendor documents.
-fn limits(spec: &WebhookProviderSpec) -> Limits {
-    let (per_minute, burst, per_day) = match spec.type_ {
-        ProviderType::Dixa => (480, 3, 690_000),
-    };
-    let own = spec.rate_limit.clone().unwrap_or_default();
-    Limits {
-        per_minute: own.requests_per_minute.unwrap_or(per_minute),
-        burst: own.burst.unwrap_or(burst),
-        per_day: own.requests_per_day.unwrap_or(per_day),
     }
 }
 

@@ -1,8 +1,12 @@
 //! Asks the provider how deliveries go: rarely, spread out, and with the lowest priority.
+//!
+//! A poll is a queue of single requests. Each waits for its turn without holding anything, and what is left goes on when
+//! the object is woken.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use operator_core::budget::Priority;
 use operator_core::delivery::{Delivery, observe};
 use operator_core::names::{EventName, ExternalId, RemoteKey};
@@ -11,95 +15,212 @@ use operator_core::time::Moment;
 
 use super::directory::Link;
 use super::reconcile::{Pass, seed};
+use super::records::{self, Step};
+use super::test_events::{RESULT_EVERY, RESULT_LOOKS};
 use crate::duration::parse_duration;
 use crate::metrics::PollOutcome;
-use crate::provider::End;
+use crate::provider::{Deliveries, End, Logged};
 
 const INTERVAL: Duration = Duration::from_secs(900);
 /// The most logs that one poll reads: enough to tell an outage from a hiccup.
 const LOGS_MAX: usize = 2;
+/// The most pages of one remote subscription that one poll reads.
+const PAGES_MAX: u32 = 10;
+/// The most deliveries of one remote subscription that one poll deletes from the provider's list.
+const DISCARDED_MAX: usize = 10;
+
+impl records::Deliveries {
+    /// A test was sent: its result is looked for soon.
+    pub(super) fn expect_result(&mut self, now: Moment) {
+        self.result = Some((now.after(RESULT_EVERY), 0));
+    }
+}
 
 impl Pass<'_> {
     /// Polls when it is due and its turn. A failure to poll is tried again at the next interval: it says nothing
     /// about deliveries.
     pub(super) async fn poll_deliveries(&mut self, link: &Link) {
-        let own = self
-            .object
-            .spec
-            .delivery
-            .as_ref()
-            .and_then(|delivery| delivery.interval.as_deref());
+        let now = self.ctx.clock.now();
+        if self.record.deliveries.steps.is_empty() {
+            let (regular, result) = (self.is_poll_due(now), self.is_result_due(now));
+            if !regular && !result {
+                return;
+            }
+            self.plan_poll(regular);
+        }
+        while let Some(step) = self.record.deliveries.steps.front().cloned() {
+            if !self.take_step(link, step).await {
+                return;
+            }
+            self.record.deliveries.steps.pop_front();
+        }
+    }
+
+    /// Whether the regular look is due; if not, the object is woken when it is.
+    fn is_poll_due(&mut self, now: Moment) -> bool {
+        let delivery = self.object.spec.delivery.as_ref();
+        let own = delivery.and_then(|delivery| delivery.interval.as_deref());
         let interval = own
             .and_then(|interval| parse_duration(interval).ok())
             .unwrap_or(INTERVAL);
+        let deliveries = &mut self.record.deliveries;
         if interval.is_zero() {
-            if !self.record.deliveries.health.is_empty() {
-                self.record.deliveries.health.clear();
-                self.record.deliveries.notable = true;
+            if !deliveries.health.is_empty() {
+                deliveries.health.clear();
+                deliveries.notable = true;
             }
-            return;
+            return false;
         }
-        let now = self.ctx.clock.now();
-        let due = next_poll(self.record.deliveries.next, now, interval, seed(&self.name));
-        self.record.deliveries.next = Some(due);
+        let seed = seed(&self.name);
+        let due = next_poll(deliveries.next, now, interval, seed);
+        deliveries.next = Some(due);
         if due > now {
             self.wake_at(due);
-            return;
+            return false;
         }
-        let ids: Vec<(RemoteKey, ExternalId)> = self
-            .record
-            .memory
-            .entries
-            .iter()
-            .filter_map(|(key, entry)| Some((key.clone(), entry.id.clone()?)))
-            .collect();
-        for (key, id) in ids {
-            if !self.poll_one(link, &key, &id).await {
-                return;
-            }
-        }
-        let next = self
-            .ctx
-            .clock
-            .now()
-            .after(spread(interval, seed(&self.name) ^ now.as_millis()));
+        let next = now.after(spread(interval, seed ^ now.as_millis()));
         self.record.deliveries.next = Some(next);
         self.wake_at(next);
+        true
+    }
+
+    /// Whether the result of a test is to be looked for now.
+    fn is_result_due(&mut self, now: Moment) -> bool {
+        if !self.awaits_test() {
+            self.record.deliveries.result = None;
+            return false;
+        }
+        // After a restart too, the result of a test that was sent is looked for.
+        let (due, looks) = *self.record.deliveries.result.get_or_insert((now, 0));
+        if looks >= RESULT_LOOKS {
+            return false;
+        }
+        if due > now {
+            self.wake_at(due);
+            return false;
+        }
+        let next = now.after(RESULT_EVERY);
+        self.record.deliveries.result = Some((next, looks + 1));
+        self.wake_at(next);
+        true
+    }
+
+    /// What a poll asks for: the newest deliveries of each remote subscription, and where old ones are to go, the
+    /// oldest.
+    fn plan_poll(&mut self, regular: bool) {
+        let entries = self.record.memory.entries.iter();
+        let keys: Vec<RemoteKey> = entries
+            .filter(|(_, entry)| entry.id.is_some())
+            .map(|(key, _)| key.clone())
+            .collect();
+        let discards = regular && self.retention().is_some();
+        for key in keys {
+            let read = |end| Step::Read(key.clone(), end, None, 0);
+            self.record.deliveries.steps.push_back(read(End::Newest));
+            if discards {
+                self.record.deliveries.steps.push_back(read(End::Oldest));
+            }
+        }
     }
 
     /// `false`: not its turn yet; the object will be woken.
-    async fn poll_one(&mut self, link: &Link, key: &RemoteKey, id: &ExternalId) -> bool {
+    async fn take_step(&mut self, link: &Link, step: Step) -> bool {
+        let key = match &step {
+            Step::Read(key, ..) | Step::Discard(key, _) => key.clone(),
+        };
+        let entry = self.record.memory.entries.get(&key);
+        let Some(id) = entry.and_then(|entry| entry.id.clone()) else {
+            return true;
+        };
         let Ok(permit) = self.turn(Priority::Delivery) else {
             return false;
         };
-        let events = self.events_of(key);
-        let polled = link
-            .account
-            .adapter()
-            .deliveries(id, &events, End::Newest, None)
-            .await;
-        let polled = polled.map(|polled| polled.events);
-        permit.report(&polled);
-        let outcome = match &polled {
-            Err(_) => PollOutcome::Error,
-            Ok(polled)
-                if polled
-                    .iter()
-                    .filter_map(|d| d.result.as_ref())
-                    .all(|result| result.success) =>
-            {
-                PollOutcome::Healthy
+        match step {
+            Step::Discard(_, logged) => {
+                if self.check_leadership().is_ok() {
+                    let deleted = link.account.adapter().delete_logged(&id, &logged).await;
+                    permit.report(&deleted);
+                }
             }
-            Ok(_) => PollOutcome::Failing,
+            Step::Read(_, end, from, pages) => {
+                let events = self.events_of(&key);
+                let adapter = link.account.adapter();
+                let read = adapter.deliveries(&id, &events, end, from.as_ref()).await;
+                permit.report(&read);
+                match read {
+                    Ok(read) => self.took(link, &key, &id, end, read, pages).await,
+                    Err(_) if end == End::Newest => {
+                        self.ctx.metrics.deliveries_polled(link.type_, PollOutcome::Error);
+                    }
+                    Err(_) => {}
+                }
+            }
+        }
+        true
+    }
+
+    async fn took(
+        &mut self,
+        link: &Link,
+        key: &RemoteKey,
+        id: &ExternalId,
+        end: End,
+        read: Deliveries,
+        pages: u32,
+    ) {
+        if let Some(next) = read.next {
+            // An end that is too far away is not known: what was known of it stays.
+            if pages + 1 < PAGES_MAX {
+                let further = Step::Read(key.clone(), end, Some(next), pages + 1);
+                self.record.deliveries.steps.insert(1, further);
+            }
+        } else if end == End::Newest {
+            self.took_newest(link, key, id, &read.events).await;
+        }
+        self.note_test_results(key, &read.log);
+        if end == End::Oldest {
+            self.plan_discards(key, &read.log);
+        }
+    }
+
+    async fn took_newest(&mut self, link: &Link, key: &RemoteKey, id: &ExternalId, polled: &[Delivery]) {
+        let mut results = polled.iter().filter_map(|delivery| delivery.result.as_ref());
+        let outcome = if results.all(|result| result.success) {
+            PollOutcome::Healthy
+        } else {
+            PollOutcome::Failing
         };
         self.ctx.metrics.deliveries_polled(link.type_, outcome);
-        let Ok(polled) = polled else { return true };
+        if !self.is_monitored() {
+            return;
+        }
         let threshold = self.failure_threshold();
-        let logs = self.failures_in_logs(link, key, id, &polled, threshold).await;
-        let update = observe(&self.record.deliveries.health, key, &polled, &logs, threshold);
+        let logs = self.failures_in_logs(link, key, id, polled, threshold).await;
+        let update = observe(&self.record.deliveries.health, key, polled, &logs, threshold);
         self.record.deliveries.notable |= update.notable;
         self.record.deliveries.health = update.health;
-        true
+    }
+
+    /// Delivered events that are older than the spec keeps them, a few at a time.
+    fn plan_discards(&mut self, key: &RemoteKey, log: &[Logged]) {
+        let Some(retention) = self.retention() else { return };
+        let kept = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
+        let before = Timestamp::now().as_millisecond().saturating_sub(kept);
+        let old = |logged: &&Logged| {
+            let delivered = logged.result.as_ref().is_some_and(|result| result.success);
+            delivered && logged.created.is_some_and(|created| created < before)
+        };
+        for logged in log.iter().filter(old).take(DISCARDED_MAX) {
+            let discard = Step::Discard(key.clone(), logged.id.clone());
+            self.record.deliveries.steps.push_back(discard);
+        }
+    }
+
+    fn retention(&self) -> Option<Duration> {
+        let options = self.object.spec.options.as_ref()?;
+        let retention = options.babel.as_ref()?.event_retention.as_deref()?;
+        let observes = self.object.spec.mode == Some(crate::api::v1alpha1::ManagementMode::Observe);
+        parse_duration(retention).ok().filter(|_| !observes)
     }
 
     fn events_of(&self, key: &RemoteKey) -> Vec<EventName> {

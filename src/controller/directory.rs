@@ -1,7 +1,7 @@
 //! Which provider objects are usable, and the account that each of them stands for.
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -11,6 +11,8 @@ use operator_core::plan::Restraint;
 use operator_core::reason::Reason;
 use operator_core::time::Moment;
 
+use super::catalogue::Catalogue;
+use super::claims::Realm;
 use super::context::{Account, ProviderKey};
 use super::credentials::Driven;
 use crate::api::v1alpha1::ProviderType;
@@ -48,6 +50,12 @@ pub(super) struct Link {
     pub(super) account: Arc<Account>,
     /// Keeps the account's task alive.
     pub(super) driven: Arc<Driven>,
+    /// Where contents must differ.
+    pub(super) realm: Realm,
+    /// The events that the account has, where it lists them.
+    pub(super) catalogue: Mutex<Option<Arc<Catalogue>>>,
+    /// An object asks for an event that is not in it.
+    pub(super) catalogue_doubted: AtomicBool,
     /// Accounts that are known to be the same one.
     pub(super) formerly: RwLock<Vec<AccountId>>,
     pub(super) interval: Duration,

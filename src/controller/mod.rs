@@ -5,8 +5,11 @@
 //! holds what all reconciles share; [`records`] what is remembered of each object between two of them.
 
 mod act;
+mod adapters;
 mod apiserver;
 mod assess;
+mod catalogue;
+mod claims;
 mod comparison;
 mod context;
 mod credentials;
@@ -25,7 +28,9 @@ mod removal;
 mod resolve;
 mod run;
 mod signing;
+mod signing_key;
 mod status;
+mod test_events;
 mod triggers;
 mod unreadable;
 mod validate;

@@ -1,6 +1,6 @@
 //! The driver of one provider object: credential → account → LIST → status.
 
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
@@ -144,6 +144,9 @@ async fn attempt(subject: &Subject, ctx: &Context) -> Result<Requeue, ReconcileE
         ctx.directory.set(&subject.key, listed.clone());
         ctx.wake_dependents(&Target::Provider(subject.key.clone()));
     }
+    if let Some(link) = listed.link.as_ref().filter(|_| listed.problem.is_none()) {
+        ctx.read_catalogue(link, &subject.key).await;
+    }
     let (phase, mut wake) = look(subject, ctx, &listed);
     // Before the first LIST nothing new is known: what the status says of this generation stands.
     let told = subject.status.observed_generation == subject.metadata.generation;
@@ -276,6 +279,9 @@ async fn list_provider(
         type_: subject.spec.type_,
         account: Arc::clone(&connected.driven.account),
         driven: connected.driven,
+        realm: connected.realm,
+        catalogue: Mutex::default(),
+        catalogue_doubted: AtomicBool::default(),
         formerly: RwLock::new(formerly),
         interval: connected.interval,
         guard: connected.guard,

@@ -125,6 +125,15 @@ fn fill_in(status: &mut WebhookProviderStatus, subject: &Subject, link: &Link, a
         .iter()
         .map(|&name| name.to_owned())
         .collect();
+    status.catalogue = link.catalogue().map(|catalogue| api::CatalogueStatus {
+        count: u32::try_from(catalogue.events.len()).unwrap_or(u32::MAX),
+        names: catalogue
+            .events
+            .iter()
+            .take(256)
+            .map(ToString::to_string)
+            .collect(),
+    });
     let Some(snapshot) = link.account.snapshot() else {
         return;
     };

@@ -47,6 +47,17 @@ impl Pass<'_> {
             status.last_synced_generation = Some(generation);
         }
         self.tell_transitions(&verdict, &delivery);
+        self.write_if_changed(status).await?;
+        self.record.memory.stored();
+        Ok(())
+    }
+
+    /// Stores the receipts of a test, and nothing else.
+    pub(super) async fn store_test(&mut self) -> Result<(), ReconcileError> {
+        let status = WebhookSubscriptionStatus {
+            last_test: self.record.test.clone(),
+            ..self.before()
+        };
         self.write_if_changed(status).await
     }
 
@@ -125,17 +136,15 @@ impl Pass<'_> {
             _ => None,
         };
         let key = &self.ctx.hash_key;
-        let desired = self
-            .record
-            .resolved
-            .as_ref()
-            .map_or(0, |resolved| resolved.wanted.len());
+        let wanted = self.record.resolved.as_ref();
+        let wanted = wanted.map_or(&[][..], |resolved| &resolved.wanted);
         let enabled = self.object.spec.enabled.unwrap_or(true);
         let generation = self.generation();
         let report = Report {
             memory: &self.record.memory,
             settled,
-            desired,
+            wanted,
+            able: self.link.as_ref().map(|_| self.capabilities()),
             enabled,
             generation,
             uid: self.object.metadata.uid.as_deref().unwrap_or_default(),
@@ -154,6 +163,7 @@ impl Pass<'_> {
             },
             pending_operations: status::pending_operations(&report, Timestamp::now()),
             effective: self.effective(),
+            last_test: self.record.test.clone(),
             identity: self.identity(&before),
             last_handled_reconcile_at: self.handled(phase, verdict, &before),
             subscriptions: if parked && subscriptions.is_empty() {
@@ -239,7 +249,7 @@ impl Pass<'_> {
         handled
     }
 
-    fn monitored(&self) -> bool {
+    pub(super) fn is_monitored(&self) -> bool {
         let interval = self
             .object
             .spec
@@ -263,12 +273,12 @@ impl Pass<'_> {
                 None => format!("{event} (no answer)"),
             })
             .collect();
-        let state = if self.monitored() {
+        let state = if self.is_monitored() {
             overall(health, threshold)
         } else {
             Overall::Unknown
         };
-        verdict::delivery_condition(state, self.monitored(), &failing)
+        verdict::delivery_condition(state, self.is_monitored(), &failing)
     }
 
     pub(super) fn failure_threshold(&self) -> u32 {
@@ -280,7 +290,8 @@ impl Pass<'_> {
 
     /// Whether the provider's key is in its Secret; absent where that was not asked for.
     fn published_condition(&self, phase: &Phase) -> Option<verdict::Condition> {
-        self.object.spec.signing.as_ref()?;
+        let signing = self.object.spec.signing.as_ref()?;
+        signing.publish_provider_key.as_ref()?;
         let settled = match phase {
             Phase::Settled(settled) => settled.keys.values().find_map(|state| match state {
                 KeyState::Stalled(reason @ (Reason::SecretExists | Reason::KeyNotShown), message) => {

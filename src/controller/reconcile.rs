@@ -8,19 +8,22 @@ use futures::FutureExt;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action as Requeue;
 use kube::{Resource, ResourceExt};
+use operator_core::capabilities::{Capabilities, Identity};
 use operator_core::marker::Owner;
-use operator_core::memory::Wanted;
-use operator_core::names::{ClusterId, ObjectName, ObjectUid, RemoteKey};
+use operator_core::memory::{Content, Wanted};
+use operator_core::names::{ClusterId, ExternalId, ObjectName, ObjectUid, RemoteKey};
 use operator_core::plan::{
-    Action, Adoption, Intent, KeyState, Restraint, Settled, Situation, Timing, next_action,
+    Action, Adoption, Intent, KeyState, Replace, Restraint, Rivals, Settled, Situation, Timing, next_action,
 };
 use operator_core::reason::Reason;
+use operator_core::remote::Snapshot;
 use operator_core::retry::backoff;
 use operator_core::settings::Settings;
 use operator_core::time::Moment;
 use operator_core::verdict::Phase;
 
 use super::apiserver::WriteError;
+use super::claims::{Ask, Claimant};
 use super::context::{Context, Party};
 use super::dereference::DereferenceError;
 use super::directory::Link;
@@ -33,6 +36,7 @@ use crate::api::v1alpha1 as api;
 use crate::api::v1alpha1::WebhookSubscription;
 use crate::metrics::{Kind, ReconcileOutcome};
 use crate::provider::account::Trouble;
+use crate::provider::dixa;
 
 /// The most actions of one pass: far above what any object needs, so that a mistake cannot spin.
 const ACTIONS_MAX: usize = 512;
@@ -50,6 +54,9 @@ pub(super) enum ReconcileError {
     /// A read of what the spec refers to.
     #[error(transparent)]
     Dereference(#[from] DereferenceError),
+    /// The system.
+    #[error("the system gives no random bytes for a signing key")]
+    NoRandom,
     /// A bug. It costs this object its turn, and no other.
     #[error("the reconcile panicked")]
     Panicked,
@@ -226,6 +233,14 @@ impl<'a> Pass<'a> {
             None => return Ok(None),
         };
         self.use_link(&link);
+        if link.awaits_catalogue() {
+            return Ok(None);
+        }
+        let key = self.provider_key();
+        self.ctx
+            .check_catalogue(&link, &key, &self.object.spec.events)
+            .map_err(DereferenceError::Invalid)?;
+        self.generate_signing_key().await?;
         let resolved = self.resolve(&link).await?;
         self.warn_of_unknown_events(&link);
         let spec = &self.object.spec;
@@ -235,6 +250,7 @@ impl<'a> Pass<'a> {
             adoption,
             observe: spec.mode == Some(api::ManagementMode::Observe),
             correct_drift: spec.drift_policy != Some(api::DriftPolicy::Report),
+            replace: validate::replace(spec.replace_policy),
         };
         let rest = self.drive_wish(&wish).await?;
         Ok(Some(match rest {
@@ -259,7 +275,7 @@ impl<'a> Pass<'a> {
             .keys
             .values()
             .all(|state| matches!(state, KeyState::InSync { .. } | KeyState::Drifted(..)));
-        if in_sync {
+        if in_sync && !self.send_tests(link, wish.observe).await? {
             self.poll_deliveries(link).await;
         }
         if let Some(trouble) = self.schedule_comparison(link) {
@@ -280,13 +296,15 @@ impl<'a> Pass<'a> {
             adoption,
             observe,
             correct_drift,
+            replace,
         } = wish;
-        let (observe, correct_drift) = (*observe, *correct_drift);
+        let (observe, correct_drift, replace) = (*observe, *correct_drift, *replace);
         self.drive(Intent::Keep {
             wanted,
             adoption,
             observe,
             correct_drift,
+            replace,
         })
         .await
     }
@@ -295,9 +313,12 @@ impl<'a> Pass<'a> {
     pub(super) async fn drive(&mut self, intent: Intent<'_>) -> Result<Rest, ReconcileError> {
         for _ in 0..ACTIONS_MAX {
             let snapshot = self.link.as_ref().and_then(|link| link.account.snapshot());
+            let rivals = self.rivals(intent, snapshot.as_deref());
             let situation = Situation {
                 now: self.ctx.clock.now(),
                 intent,
+                capabilities: self.capabilities(),
+                rivals: &rivals,
                 owner: &self.owner,
                 memory: &self.record.memory,
                 snapshot: snapshot.as_deref(),
@@ -315,6 +336,53 @@ impl<'a> Pass<'a> {
         }
         tracing::error!(subscription = %self.name, "the plan does not come to rest");
         Ok(Rest::Parked(Reason::Progressing))
+    }
+
+    /// What the provider can do. Where none is known nothing is sent, so that nothing depends on it.
+    pub(super) fn capabilities(&self) -> &'static Capabilities {
+        self.link
+            .as_ref()
+            .map_or(&dixa::CAPABILITIES, |link| link.account.adapter().capabilities())
+    }
+
+    /// What other objects have a hold on, where nothing at the provider tells.
+    fn rivals(&self, intent: Intent<'_>, snapshot: Option<&Snapshot>) -> Rivals {
+        let able = self.capabilities();
+        let Some(link) = self.link.as_ref().filter(|_| able.identity == Identity::Content) else {
+            return Rivals::default();
+        };
+        let (wanted, named): (&[Wanted], &[ExternalId]) = match intent {
+            Intent::Keep { wanted, adoption, .. } => (wanted, &adoption.ids),
+            Intent::Remove { .. } => (&[], &[]),
+        };
+        let created = self.object.metadata.creation_timestamp.as_ref();
+        let me = Claimant {
+            name: self.name.clone(),
+            created: created.map_or(jiff::Timestamp::MAX, |time| time.0),
+        };
+        let memory = &self.record.memory;
+        let pending = memory.entries.values().filter_map(|entry| entry.pending.as_ref());
+        let contents = wanted
+            .iter()
+            .map(|wish| Content::of(&wish.view))
+            .chain(pending.map(|pending| pending.target.content));
+        let alike = |content: Content| {
+            let remotes = snapshot
+                .into_iter()
+                .flat_map(move |s| s.unmarked_with_url(content.url));
+            remotes.filter(move |remote| Content::of(&remote.view) == content)
+        };
+        let candidates = contents.flat_map(alike).map(|remote| &remote.id).chain(named);
+        let ask = Ask {
+            realm: &link.realm,
+            me: &me,
+            wanted,
+            memory,
+            room: able.identical_max,
+        };
+        let outcome = self.ctx.claims.claim(&ask, candidates);
+        self.ctx.wake_objects(outcome.wake);
+        outcome.rivals
     }
 
     fn timing(&self) -> Timing {
@@ -354,6 +422,7 @@ pub(super) struct Wish {
     pub(super) adoption: Adoption,
     pub(super) observe: bool,
     pub(super) correct_drift: bool,
+    pub(super) replace: Replace,
 }
 
 /// What may come by itself is waited for; what somebody has to change stalls.
@@ -384,6 +453,9 @@ impl Context {
             ..Record::default()
         };
         record.memory = status::restore(status, ours, &self.hash_key, now);
+        record.test = status
+            .and_then(|status| status.last_test.clone())
+            .map(api::TestStatus::after_restart);
         record.deliveries.health = status::restore_health(status.and_then(|status| status.delivery.as_ref()));
         // An outage that began before a restart does not begin anew with it.
         let conditions = status
@@ -399,9 +471,34 @@ impl Context {
         record
     }
 
+    /// Wakes subscription objects.
+    fn wake_objects(&self, names: Vec<ObjectName>) {
+        for name in names {
+            self.triggers.wake(&Party::Subscription(name));
+        }
+    }
+
+    /// Takes from the statuses of all objects which ids they hold, before any is looked at: what another object holds
+    /// is not free.
+    pub(super) fn remember_held(&self) {
+        for store in &self.stores.subscriptions {
+            for object in store.state() {
+                let Ok(object) = &object.0 else { continue };
+                let uid = object.metadata.uid.as_deref();
+                let Some(uid) = uid.and_then(|uid| ObjectUid::parse(uid).ok()) else {
+                    continue;
+                };
+                let record = self.first_sight(object, &uid);
+                self.claims
+                    .remember(&object_name(&object.metadata), &record.memory);
+            }
+        }
+    }
+
     /// Drops everything that is kept for an object.
     pub(super) fn forget(&self, name: &ObjectName) {
         self.records.take(name);
+        self.wake_objects(self.claims.forget(name));
         let party = Party::Subscription(name.clone());
         for target in self.index.forget(&party) {
             // Its finalizer depends on whether anybody refers to it: the last one to go is enough.

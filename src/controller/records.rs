@@ -3,16 +3,17 @@
 //! The core's [`Memory`] is the truth while the process lives: a status write that lost a race or an answer
 //! never makes the operator forget an id. Status is read once, when an object is first seen.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use operator_core::delivery::Health;
 use operator_core::hash::Fingerprint;
 use operator_core::memory::{Memory, Wanted};
-use operator_core::names::{AccountId, ExternalId, ObjectName, ObjectUid};
+use operator_core::names::{AccountId, ExternalId, ObjectName, ObjectUid, RemoteKey};
 use operator_core::time::Moment;
 
-use crate::api::v1alpha1::WebhookSubscription;
+use crate::api::v1alpha1::{TestStatus, WebhookSubscription};
+use crate::provider::{Cursor, End};
 
 /// The wish as digests, and what it was made from: while that is unchanged, no Secret is read.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,8 +31,21 @@ pub(super) struct Deliveries {
     pub(super) health: Health,
     /// When the next poll is due.
     pub(super) next: Option<Moment>,
+    /// What is left of a poll that has begun.
+    pub(super) steps: VecDeque<Step>,
+    /// A test is on its way: when to look for its result next, and how often that was done.
+    pub(super) result: Option<(Moment, u32)>,
     /// Something is worth a status write.
     pub(super) notable: bool,
+}
+
+/// One request of a poll.
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    /// Reads one end of what was delivered, from a page on. How many pages were read before.
+    Read(RemoteKey, End, Option<Cursor>, u32),
+    /// Deletes one delivery from the provider's list.
+    Discard(RemoteKey, String),
 }
 
 /// One object.
@@ -51,6 +65,10 @@ pub(super) struct Record {
     pub(super) apiserver_failures: u32,
     /// The signing key that was verified to be in the Secret of this resourceVersion.
     pub(super) published: Option<(String, Fingerprint)>,
+    /// The version of the Secret that was verified to hold the key that the operator made.
+    pub(super) generated: Option<String>,
+    /// The test that was last asked for.
+    pub(super) test: Option<TestStatus>,
     /// The last value of the annotation that asks for a comparison, and when it was first seen.
     pub(super) requested: Option<(String, Moment)>,
     /// The last generation whose unknown events were warned about.

@@ -13,8 +13,9 @@ use super::directory::Link;
 use super::events::Kind;
 use super::reconcile::Pass;
 use super::records::Resolved;
+use super::references::{self, Values};
 use super::triggers::Target;
-use super::validate::{self, Invalid, Surroundings, Values};
+use super::validate::{self, Invalid, Surroundings};
 
 impl Pass<'_> {
     /// Which provider object the spec refers to.
@@ -89,11 +90,12 @@ impl Pass<'_> {
     /// The wish, from what was resolved before while nothing that it depends on has changed.
     pub(super) async fn resolve(&mut self, link: &Link) -> Result<Resolved, DereferenceError> {
         let spec = &self.object.spec;
-        let references = validate::references(spec);
-        let published = spec
-            .signing
-            .as_ref()
-            .map(|signing| signing.publish_provider_key.secret_name.clone());
+        let references = references::references(spec);
+        let published = spec.signing.as_ref().and_then(|signing| {
+            let published = signing.publish_provider_key.as_ref().map(|key| &key.secret_name);
+            let generated = signing.generate.as_ref().map(|key| &key.secret_name);
+            published.or(generated).cloned()
+        });
         let names = references
             .iter()
             .map(|(reference, _)| reference.name.clone())
@@ -122,24 +124,34 @@ impl Pass<'_> {
     pub(super) async fn load_settings(&mut self, link: &Link) -> Result<(), DereferenceError> {
         let spec = &self.object.spec;
         let (mut values, mut secrets) = (Values::new(), Vec::new());
-        for (reference, keys) in validate::references(spec) {
+        for (reference, keys) in references::references(spec) {
             let version = self
                 .ctx
                 .secret_values(&self.name.namespace, &reference, &keys, &mut values)
                 .await?;
             secrets.push((reference.name, version));
         }
+        let adapter = link.account.adapter();
+        let able = adapter.capabilities();
         let around = Surroundings {
             name: &self.name,
             owner: &self.owner,
-            capabilities: link.account.adapter().capabilities(),
+            capabilities: able,
+            type_: link.type_,
             allow_insecure_http: self.ctx.config.allow_insecure_http,
             values: &values,
         };
         let settings = validate::validate(spec, &around).map_err(DereferenceError::Invalid)?;
+        if let Some(refused) = settings
+            .iter()
+            .find_map(|(_, settings)| adapter.refuses(settings))
+        {
+            let invalid = Invalid::new(Reason::UnsupportedByProvider, refused);
+            return Err(DereferenceError::Invalid(invalid));
+        }
         let key = &self.ctx.hash_key;
         let wanted = settings.iter().map(|(remote_key, settings)| {
-            let view = settings.view(key);
+            let view = settings.view(key).only(able.supports);
             let events = settings.events.iter().cloned().collect();
             Wanted {
                 key: remote_key.clone(),

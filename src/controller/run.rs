@@ -17,6 +17,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::claims::Claims;
 use super::context::Context;
 use super::credentials::Accounts;
 use super::directory::Directory;
@@ -108,6 +109,7 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
         directory: Directory::default(),
         accounts: Accounts::default(),
         records: Records::default(),
+        claims: Claims::default(),
         index: Index::default(),
         crd: super::removal::CrdGuard::default(),
         triggers,
@@ -124,7 +126,10 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
     tokio::select! {
         () = setup.shutdown.cancelled() => {}
         ended = supervise(&mut tasks, &setup.shutdown) => return ended,
-        () = context.stores.filled() => start_controllers(&mut tasks, queues, &context, &setup.shutdown),
+        () = context.stores.filled() => {
+            context.remember_held();
+            start_controllers(&mut tasks, queues, &context, &setup.shutdown);
+        }
     }
     let result = supervise(&mut tasks, &setup.shutdown).await;
     events_task.abort();

@@ -18,9 +18,8 @@ use serde_json::json;
 use super::apiserver::{WriteError, guarded, params};
 use super::directory::Link;
 use super::reconcile::{Pass, ReconcileError};
+use super::references::SIGNING_KEY;
 use crate::api::names::{ANNOTATION_SUBSCRIPTION, FIELD_MANAGER, LABEL_USE, SecretUse};
-
-const KEY: &str = "signingKey";
 
 impl Pass<'_> {
     /// Sees to it that the Secret holds the provider's key. What stands in the way is put into `settled`.
@@ -30,11 +29,11 @@ impl Pass<'_> {
         observe: bool,
         settled: &mut Settled,
     ) -> Result<(), ReconcileError> {
-        let Some(signing) = self.object.spec.signing.as_ref().filter(|_| !observe) else {
+        let signing = self.object.spec.signing.as_ref().filter(|_| !observe);
+        let Some(target) = signing.and_then(|signing| signing.publish_provider_key.clone()) else {
             self.record.published = None;
             return Ok(());
         };
-        let target = signing.publish_provider_key.clone();
         let entry = self
             .record
             .memory
@@ -61,7 +60,7 @@ impl Pass<'_> {
         {
             return Ok(());
         }
-        let data_key = target.key.as_deref().unwrap_or(KEY);
+        let data_key = target.key.as_deref().unwrap_or(SIGNING_KEY);
         match self
             .store_signing_key(link, &id, &target.secret_name, data_key, shown)
             .await?

@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use operator_core::capabilities::{Capabilities, FanOut, Identity};
 use operator_core::delivery::{DeliveryResult, EventHealth, Health};
 use operator_core::hash::{Fingerprint, HashKey};
-use operator_core::capabilities::{Capabilities, FanOut, Identity};
 use operator_core::memory::{Certainty, Content, Entry, Hold, Memory, Pending, Target, Wanted};
 use operator_core::names::{EventName, ExternalId, RemoteKey};
 use operator_core::plan::{KeyState, Settled};
@@ -56,7 +56,10 @@ pub(super) fn restore(
             .secret_hash
             .as_deref()
             .and_then(|text| decode_kept(text, key));
-        let uid = status.identity.as_ref().map(|identity| identity.object_uid.as_str());
+        let uid = status
+            .identity
+            .as_ref()
+            .map(|identity| identity.object_uid.as_str());
         let entry = Entry {
             proof: proof(remote, uid.unwrap_or_default(), id.as_ref(), key),
             stored: id.is_some(),
@@ -209,7 +212,8 @@ fn event(report: &Report<'_>, key: &RemoteKey) -> Option<EventName> {
     }
     // No longer wanted, or given up for another one of the same event.
     let known = report.before.subscriptions.iter();
-    let known = known.filter(|known| RemoteKey::parse(&known.key).is_ok_and(|k| k == *key || k.retired() == *key));
+    let known =
+        known.filter(|known| RemoteKey::parse(&known.key).is_ok_and(|k| k == *key || k.retired() == *key));
     known
         .filter_map(|known| EventName::parse(known.event.as_deref()?).ok())
         .next()

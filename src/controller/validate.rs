@@ -215,7 +215,9 @@ fn filters(filters: &[api::Filter]) -> Result<Filters, Invalid> {
             conditions: conditions.collect(),
         };
         if lowered.insert(scope.clone(), entry).is_some() {
-            return Err(spec("spec.filters: each scope may appear once; put its conditions into one entry"));
+            return Err(spec(
+                "spec.filters: each scope may appear once; put its conditions into one entry",
+            ));
         }
     }
     Ok(lowered)

@@ -48,6 +48,8 @@ pub struct Limits {
 #[derive(Debug)]
 struct Bucket {
     level: u64,
+    /// What was used beyond the level.
+    debt: u64,
     capacity: u64,
     /// Units a millisecond.
     rate: u64,
@@ -58,6 +60,7 @@ impl Bucket {
     fn new(capacity: u64, rate: u64, now: Moment) -> Self {
         Self {
             level: capacity,
+            debt: 0,
             capacity,
             rate,
             updated: now,
@@ -66,11 +69,18 @@ impl Bucket {
 
     fn refill(&mut self, now: Moment) {
         let elapsed = u64::try_from(now.since(self.updated).as_millis()).unwrap_or(u64::MAX);
-        self.level = self
-            .level
-            .saturating_add(elapsed.saturating_mul(self.rate))
-            .min(self.capacity);
+        let gained = elapsed.saturating_mul(self.rate);
+        let repaid = gained.min(self.debt);
+        self.debt -= repaid;
+        self.level = self.level.saturating_add(gained - repaid).min(self.capacity);
         self.updated = self.updated.max(now);
+    }
+
+    /// Takes a token that may not be there.
+    fn owe(&mut self) {
+        let there = self.level.min(TOKEN);
+        self.level -= there;
+        self.debt += TOKEN - there;
     }
 
     fn has_token(&self) -> bool {
@@ -78,7 +88,7 @@ impl Bucket {
     }
 
     fn ready_at(&self) -> Moment {
-        let missing = TOKEN.saturating_sub(self.level);
+        let missing = self.debt + TOKEN.saturating_sub(self.level);
         self.updated
             .after(Duration::from_millis(missing.div_ceil(self.rate.max(1))))
     }
@@ -126,6 +136,7 @@ impl<W: Clone + Eq + Hash> Budget<W> {
         let fresh = Self::new(limits, now);
         self.all = Bucket {
             level: self.all.level.min(fresh.all.capacity),
+            debt: self.all.debt,
             ..fresh.all
         };
         self.delivery = Bucket {
@@ -182,6 +193,13 @@ impl<W: Clone + Eq + Hash> Budget<W> {
             granted.push(who);
         }
         granted
+    }
+
+    /// One more request was sent within a turn: whoever comes next waits for it.
+    pub fn charge(&mut self, now: Moment) {
+        self.refill(now);
+        self.all.owe();
+        self.count(now);
     }
 
     /// When [`Self::advance`] has something to do again; `None` while nobody waits and no turn is out.
@@ -276,12 +294,16 @@ impl<W: Clone + Eq + Hash> Budget<W> {
         if priority == Priority::Delivery {
             self.delivery.level = self.delivery.level.saturating_sub(TOKEN);
         }
+        self.count(now);
+        if self.failures >= PAUSE_AFTER {
+            self.probe = Some(who.clone());
+        }
+    }
+
+    fn count(&mut self, now: Moment) {
         match self.day.back_mut() {
             Some((begun, used)) if now.since(*begun) < DAY_BIN => *used += 1,
             _ => self.day.push_back((now, 1)),
-        }
-        if self.failures >= PAUSE_AFTER {
-            self.probe = Some(who.clone());
         }
     }
 

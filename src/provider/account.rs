@@ -134,6 +134,13 @@ pub struct Permit<'a, P: Party> {
 }
 
 impl<P: Party> Permit<'_, P> {
+    /// So many further requests were sent under this permit.
+    pub fn charge(&self, further: u32) {
+        let now = self.account.clock.now();
+        let mut state = self.account.lock();
+        (0..further).for_each(|_| state.budget.charge(now));
+    }
+
     /// Reports how the request went.
     pub fn report<T>(mut self, result: &Result<T, ProviderError>) {
         self.reported = true;

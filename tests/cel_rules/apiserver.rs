@@ -9,7 +9,7 @@ use webhook_operator::api;
 
 use crate::cases::{self, Story};
 use crate::walk::Kind;
-use crate::{Refusal, evaluated, object, widened_kinds};
+use crate::{Refusal, evaluated, object, rules_kinds};
 
 /// Installs the definitions of `kinds`, given as YAML, and waits until objects of the kinds can be made.
 pub fn install(cluster: &ControlPlane, definitions: &str, kinds: &[Kind]) {
@@ -93,7 +93,7 @@ fn tried(
 #[test]
 fn the_apiserver_agrees_with_the_local_verdict_on_every_case() {
     let cluster = ControlPlane::shared();
-    let kinds = widened_kinds();
+    let kinds = rules_kinds();
     let definitions: Vec<String> = kinds.iter().map(|kind| kind.definition.to_string()).collect();
     install(cluster, &definitions.join("\n---\n"), &kinds);
     let namespace = cluster.namespace("cel-rules").unwrap();

@@ -58,7 +58,148 @@ pub fn all() -> Vec<Cases> {
     all.extend(headers());
     all.extend(durations());
     all.extend(providers());
+    all.extend(types());
+    all.extend(options());
     all
+}
+
+const BIRD: &str = "22222222-0000-4000-8000-000000000002";
+
+fn babel(more: Value) -> Value {
+    merged(
+        json!({"type": "Babel", "endpoint": "https://licensing.acme.example"}),
+        more,
+    )
+}
+
+fn bird(more: Value) -> Value {
+    merged(json!({"type": "Bird", "bird": {"workspaceID": BIRD}}), more)
+}
+
+fn merged(mut spec: Value, more: Value) -> Value {
+    if let (Value::Object(spec), Value::Object(more)) = (&mut spec, more) {
+        spec.extend(more);
+    }
+    spec
+}
+
+fn scheme(scheme: &str) -> Value {
+    json!({"credentials": {"secretRef": {"name": "s", "key": "k"}, "scheme": scheme}})
+}
+
+/// What goes with which type of provider.
+fn types() -> Vec<Cases> {
+    vec![
+        Cases {
+            kinds: PROVIDERS,
+            message: "spec.endpoint: Babel is self-hosted and has no public address; set endpoint",
+            accepts: create([json!({}), babel(json!({})), bird(json!({}))]),
+            rejects: create([babel(json!({"endpoint": null}))]),
+        },
+        Cases {
+            kinds: PROVIDERS,
+            message: "spec.bird: type Bird needs bird.workspaceID, and no other type has bird",
+            accepts: create([json!({}), bird(json!({}))]),
+            rejects: create([
+                bird(json!({"bird": null})),
+                json!({"bird": {"workspaceID": BIRD}}),
+                babel(json!({"bird": {"workspaceID": BIRD}})),
+            ]),
+        },
+        Cases {
+            kinds: PROVIDERS,
+            message: "spec.dixa: only type Dixa has dixa; remove it",
+            accepts: create([json!({"dixa": {"apiVersion": "v1"}})]),
+            rejects: create([babel(json!({"dixa": {}})), bird(json!({"dixa": {}}))]),
+        },
+        Cases {
+            kinds: PROVIDERS,
+            message: "spec.babel: only type Babel has babel; remove it",
+            accepts: create([babel(json!({"babel": {"headerName": "x-key"}}))]),
+            rejects: create([json!({"babel": {}}), bird(json!({"babel": {}}))]),
+        },
+        Cases {
+            kinds: PROVIDERS,
+            message: "spec.bird is immutable: create another provider object",
+            accepts: change([(
+                bird(json!({})),
+                bird(json!({"endpoint": "https://api.acme.example"})),
+            )]),
+            rejects: change([
+                (
+                    bird(json!({})),
+                    bird(json!({"bird": {"workspaceID": "33333333-0000-4000-8000-000000000003"}})),
+                ),
+                (
+                    bird(json!({})),
+                    bird(json!({"bird": {"workspaceID": BIRD, "organizationID": BIRD}})),
+                ),
+            ]),
+        },
+        Cases {
+            kinds: PROVIDERS,
+            message: "spec.credentials.scheme: use Raw or Bearer for Dixa, ApiKey or Bearer for Babel, AccessKey or \
+                Bearer for Bird, or leave it out",
+            accepts: create([
+                scheme("Raw"),
+                scheme("Bearer"),
+                babel(scheme("ApiKey")),
+                babel(scheme("Bearer")),
+                bird(scheme("AccessKey")),
+                bird(scheme("Bearer")),
+            ]),
+            rejects: create([
+                scheme("ApiKey"),
+                scheme("AccessKey"),
+                babel(scheme("Raw")),
+                babel(scheme("AccessKey")),
+                bird(scheme("Raw")),
+                bird(scheme("ApiKey")),
+            ]),
+        },
+    ]
+}
+
+/// Choices among the ways to sign, and options of one provider.
+fn options() -> Vec<Cases> {
+    let reference = json!({"name": "s", "key": "k"});
+    let written = json!({"secretName": "s"});
+    vec![
+        Cases {
+            kinds: SUBSCRIPTION,
+            message: "spec.signing: set exactly one of secretKeyRef, generate and publishProviderKey",
+            accepts: create([
+                json!({"signing": {"secretKeyRef": reference}}),
+                json!({"signing": {"generate": written}}),
+                json!({"signing": {"publishProviderKey": written}}),
+            ]),
+            rejects: create([
+                json!({"signing": {}}),
+                json!({"signing": {"secretKeyRef": reference, "generate": written}}),
+                json!({"signing": {"generate": written, "publishProviderKey": written}}),
+            ]),
+        },
+        Cases {
+            kinds: SUBSCRIPTION,
+            message: "spec.options: set the options of one provider only",
+            accepts: create([
+                json!({"options": {}}),
+                json!({"options": {"babel": {"maxRetryCount": 3}}}),
+                json!({"options": {"bird": {"service": "numbers"}}}),
+            ]),
+            rejects: create([json!({"options": {"babel": {}, "bird": {}}})]),
+        },
+        Cases {
+            kinds: SUBSCRIPTION,
+            message: "spec.options.babel.eventRetention: use 1h and more; remove it to keep all events",
+            accepts: create(
+                ["1h", "60m", "720h"].map(|text| json!({"options": {"babel": {"eventRetention": text}}})),
+            ),
+            rejects: create(
+                ["0s", "59m", "1s"].map(|text| json!({"options": {"babel": {"eventRetention": text}}})),
+            ),
+        },
+    ]
 }
 
 fn references() -> Vec<Cases> {
@@ -304,7 +445,7 @@ fn providers() -> Vec<Cases> {
             kinds: PROVIDERS,
             message: "spec.type is immutable: create another provider object",
             accepts: change([(json!({}), json!({"endpoint": "https://api.acme.example"}))]),
-            rejects: change([(json!({}), json!({"type": crate::OTHER_TYPE}))]),
+            rejects: change([(json!({}), babel(json!({})))]),
         },
         Cases {
             kinds: CLUSTER_PROVIDER,

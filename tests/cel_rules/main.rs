@@ -18,26 +18,18 @@ use serde_json::{Value, json};
 use walk::{Kind, kinds, walk};
 use webhook_operator::api;
 
-/// A second provider type, which the schemas that the cases run against have in addition: with one type alone
-/// nothing could break the rule that the type is immutable.
-pub(crate) const OTHER_TYPE: &str = "OtherType";
+/// The group of the schemas that the cases run against: no operator looks at it.
+pub(crate) const RULES_GROUP: &str = "rules.test";
 
-/// The group of those schemas at the apiserver.
-pub(crate) const WIDENED_GROUP: &str = "widened.test";
-
-/// The kinds in a group of their own, with one more provider type.
-pub(crate) fn widened_kinds() -> Vec<Kind> {
-    let mut widened = kinds();
-    for kind in &mut widened {
+/// The kinds in a group of their own.
+pub(crate) fn rules_kinds() -> Vec<Kind> {
+    let mut renamed = kinds();
+    for kind in &mut renamed {
         let plural = kind.definition["spec"]["names"]["plural"].as_str().unwrap();
-        kind.definition["metadata"]["name"] = json!(format!("{plural}.{WIDENED_GROUP}"));
-        kind.definition["spec"]["group"] = json!(WIDENED_GROUP);
-        let types = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/type/enum";
-        if let Some(Value::Array(types)) = kind.definition.pointer_mut(types) {
-            types.push(json!(OTHER_TYPE));
-        }
+        kind.definition["metadata"]["name"] = json!(format!("{plural}.{RULES_GROUP}"));
+        kind.definition["spec"]["group"] = json!(RULES_GROUP);
     }
-    widened
+    renamed
 }
 
 /// An object of `kind` with a valid spec into which `change` was merged.
@@ -45,7 +37,7 @@ pub(crate) fn object(kind: &str, name: &str, change: &Value) -> Value {
     let mut spec = valid_spec(kind);
     merge(&mut spec, change);
     json!({
-        "apiVersion": format!("{WIDENED_GROUP}/{}", api::VERSION),
+        "apiVersion": format!("{RULES_GROUP}/{}", api::VERSION),
         "kind": kind,
         "metadata": {"name": name},
         "spec": spec,
@@ -150,7 +142,7 @@ fn every_message_names_its_field() {
 
 #[test]
 fn evaluated_here_each_rule_accepts_and_rejects_its_cases() {
-    let kinds = widened_kinds();
+    let kinds = rules_kinds();
     for cases in cases::all() {
         for kind in kinds
             .iter()

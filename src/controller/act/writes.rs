@@ -1,7 +1,6 @@
 //! The requests that change something at the provider, each after a fresh look that the plan has asked for.
 
 use operator_core::budget::Priority;
-use operator_core::capabilities::Identity;
 use operator_core::memory::{Certainty, Fault, Hold, Wanted};
 use operator_core::names::{ExternalId, RemoteKey};
 use operator_core::plan::Intent;
@@ -14,7 +13,7 @@ use operator_core::view::{Field, FieldSet};
 use super::fault;
 use crate::controller::events::Kind;
 use crate::controller::reconcile::{Pass, ReconcileError, Rest, seed};
-use crate::provider::ProviderError;
+use crate::provider::{Deletion, ProviderError};
 
 impl Pass<'_> {
     /// The settings of a key, read from the Secrets now if this pass has not done so yet.
@@ -51,8 +50,7 @@ impl Pass<'_> {
         let (now, seed) = (self.ctx.clock.now(), seed(&self.name));
         match result {
             Ok(remote) => {
-                let marked = link.account.adapter().capabilities().identity == Identity::Content
-                    || remote.marker == Some(self.owner.marker(&wish.key));
+                let marked = remote.marker == Some(self.owner.marker(&wish.key));
                 self.ctx.metrics.remote_created(link.type_);
                 self.ctx.count_remote(&self.provider_key(), &link, 1);
                 self.tell(
@@ -61,7 +59,10 @@ impl Pass<'_> {
                     "Create",
                     format!("created subscription {} at the provider", remote.id),
                 );
-                self.record.memory.created(wish, remote, marked, now.max(at));
+                let able = self.capabilities();
+                self.record
+                    .memory
+                    .created(wish, remote, marked, now.max(at), able);
             }
             Err(error) => self.record.memory.create_failed(wish, fault(&error), now, seed),
         }
@@ -70,7 +71,10 @@ impl Pass<'_> {
 
     /// A Secret may have changed between the decision and the read of its value: then the decision is stale.
     fn wish_changed(&mut self, wish: &Wanted, settings: &Settings) -> bool {
-        let changed = settings.view(&self.ctx.hash_key) != wish.view;
+        let changed = settings
+            .view(&self.ctx.hash_key)
+            .only(self.capabilities().supports)
+            != wish.view;
         if changed {
             self.wake_at(self.ctx.clock.now());
         }
@@ -130,6 +134,7 @@ impl Pass<'_> {
             .adapter()
             .update(id, &settings, FieldSet::of(&[Field::Name]))
             .await;
+        permit.charge(link.account.adapter().requests_of_an_update().saturating_sub(1));
         permit.report(&result);
         let (now, seed) = (self.ctx.clock.now(), seed(&self.name));
         match result {
@@ -178,13 +183,18 @@ impl Pass<'_> {
             Err(rest) => return Ok(Some(rest)),
         };
         self.check_leadership()?;
-        let result = link.account.adapter().update(id, &settings, fields).await;
+        let adapter = link.account.adapter();
+        permit.charge(adapter.requests_of_an_update().saturating_sub(1));
+        let result = adapter.update(id, &settings, fields).await;
         permit.report(&result);
         let (now, seed) = (self.ctx.clock.now(), seed(&self.name));
         match result {
             Ok(remote) => {
                 self.tell_update(id, fields, repair);
-                self.record.memory.updated(wish, fields, remote, repair, now);
+                let able = self.capabilities();
+                self.record
+                    .memory
+                    .updated(wish, fields, remote, repair, now, able);
             }
             Err(error @ (ProviderError::Rejected { .. } | ProviderError::Vanished { .. })) => {
                 // A refused PATCH does not say whether the id exists; a read does.
@@ -258,11 +268,14 @@ impl Pass<'_> {
         permit.report(&result);
         let (now, seed) = (self.ctx.clock.now(), seed(&self.name));
         match result {
-            Ok(_) => {
+            Ok(deletion) => {
                 self.ctx.metrics.remote_deleted(link.type_);
                 self.ctx.count_remote(&self.provider_key(), &link, -1);
-                tracing::info!(subscription = %self.name, %id, "deleted at the provider");
-                self.record.memory.deleted(key, id);
+                tracing::info!(subscription = %self.name, %id, ?deletion, "deleted at the provider");
+                match deletion {
+                    Deletion::Done => self.record.memory.deleted(key, id),
+                    Deletion::Unconfirmed => self.record.memory.deletion_unconfirmed(key, id, now, seed),
+                }
             }
             Err(error) => {
                 if !error.may_have_taken_effect() {

@@ -23,13 +23,19 @@ fn memory(key: &HashKey) -> Memory {
     let mut sent = Sent::default();
     sent.set(Field::Headers, Some(7));
     entry.sent = Some(sent);
+    entry.rendering.set(Field::Headers, Some(8));
+    entry.stored = true;
     entry.not_kept = FieldSet::of(&[Field::Filters]);
     entry.unverifiable = FieldSet::of(&[Field::Headers]);
     let other = memory.entry(&RemoteKey::parse("other").unwrap());
     other.pending = Some(Pending {
         attempt: 2,
         target: Target {
-            url: Part::Is(digest(2)),
+            content: Content {
+                url: Part::Is(digest(2)),
+                events: events_part(key, &[EventName::parse("A").unwrap()].into()),
+                filters: Part::Is(digest(4)),
+            },
             events: vec![EventName::parse("A").unwrap()],
             applied: None,
             sent: None,
@@ -38,7 +44,6 @@ fn memory(key: &HashKey) -> Memory {
             since: Moment::from_millis(5),
         },
     });
-    let _ = key;
     memory
 }
 
@@ -47,7 +52,8 @@ fn status(memory: &Memory, key: &HashKey) -> api::WebhookSubscriptionStatus {
     let report = Report {
         memory,
         settled: None,
-        desired: 2,
+        wanted: &[],
+        able: None,
         enabled: true,
         generation: 3,
         uid: "u",
@@ -80,6 +86,69 @@ fn a_deletion_that_this_operator_did_not_seal_is_not_taken_from_status() {
     status.pending_operations[0].external_id = Some("somebody-elses".into());
     let restored = restore(Some(&status), |_| true, &key, Moment::default());
     assert!(restored.entries.values().all(|entry| entry.discard.is_none()));
+}
+
+/// A provider that has no place for a mark, and one remote subscription an event.
+fn nameless() -> Capabilities {
+    crate::provider::bird::CAPABILITIES
+}
+
+#[test]
+fn where_nothing_can_be_marked_only_a_sealed_id_is_proven_to_be_ours() {
+    let key = HashKey::new([9; 32]);
+    let event = EventName::parse("channels/sms.outbound").unwrap();
+    let remote_key = RemoteKey::parse(event.as_str()).unwrap();
+    let proof = events_part(&key, &[event.clone()].into());
+    let mut memory = Memory::default();
+    let entry = memory.entry(&remote_key);
+    (entry.id, entry.stored, entry.proof) = (Some(ExternalId::parse("mine").unwrap()), true, Some(proof));
+    let view = operator_core::view::View::default();
+    let wanted = [Wanted {
+        key: remote_key.clone(),
+        view,
+        digest: digest(1),
+        events: vec![event],
+    }];
+    let (before, able) = (api::WebhookSubscriptionStatus::default(), nameless());
+    let report = Report {
+        memory: &memory,
+        settled: None,
+        wanted: &wanted,
+        able: Some(&able),
+        enabled: true,
+        generation: 1,
+        uid: "u",
+        key: &key,
+        before: &before,
+    };
+    let mut status = api::WebhookSubscriptionStatus {
+        identity: Some(identity()),
+        subscriptions: subscriptions(&report),
+        ..before.clone()
+    };
+    let restored = |status: &api::WebhookSubscriptionStatus, key: &HashKey| {
+        let memory = restore(Some(status), |_| true, key, Moment::default());
+        memory.entries[&remote_key].proof
+    };
+    assert_eq!(restored(&status, &key), Some(proof));
+    assert_eq!(
+        restored(&status, &HashKey::new([8; 32])),
+        None,
+        "another operator's seal"
+    );
+    for forge in [
+        |remote: &mut api::RemoteSubscription| remote.external_id = Some("theirs".into()),
+        |remote: &mut api::RemoteSubscription| remote.event = Some("channels/sms.inbound".into()),
+        |remote: &mut api::RemoteSubscription| remote.seal = None,
+    ] {
+        let mut forged = status.clone();
+        forge(&mut forged.subscriptions[0]);
+        assert_eq!(restored(&forged, &key), None);
+    }
+    if let Some(identity) = &mut status.identity {
+        identity.object_uid = "another".into();
+    }
+    assert_eq!(restored(&status, &key), None, "copied into another object");
 }
 
 #[test]
@@ -148,8 +217,8 @@ proptest! {
     #[test]
     fn reading_hashes_never_panics(text in ".{0,60}", tail in "v1:[0-9a-f]{8}:.{0,60}") {
         let key = HashKey::new([9; 32]);
-        let _ = (decode_digest(&text, &key), decode_sent(&text, &key), decode_sent(&tail, &key));
+        let _ = (decode_digest(&text, &key), decode_kept(&text, &key), decode_kept(&tail, &key));
         let forged = format!("v1:{:08x}:{text}", key.id());
-        let _ = decode_sent(&forged, &key);
+        let _ = decode_kept(&forged, &key);
     }
 }

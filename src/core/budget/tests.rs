@@ -20,6 +20,25 @@ fn budget(per_minute: u32, burst: u32) -> Budget<u32> {
 }
 
 #[test]
+fn a_request_beyond_the_turn_is_paid_by_who_comes_next() {
+    let limits = Limits {
+        per_minute: 60,
+        burst: 1,
+        per_day: 1000,
+    };
+    let at = |seconds: u64| Moment::from_millis(seconds * 1000);
+    let mut budget = Budget::new(limits, at(0));
+    assert!(budget.request(&1, Priority::Edit, at(0)));
+    budget.charge(at(0));
+    assert!(
+        !budget.request(&2, Priority::Edit, at(1)),
+        "the first second pays the debt"
+    );
+    assert_eq!(budget.next_wake(at(1)), Some(at(2)));
+    assert_eq!(budget.advance(at(2)), [2]);
+}
+
+#[test]
 fn an_edit_jumps_the_queue_and_equals_go_in_order() {
     let mut budget = budget(60, 1);
     assert!(budget.request(&0, Priority::Create, at(0)));
