@@ -1,7 +1,8 @@
 //! How a simulator is started.
 
-use crate::{dixa::Token, frame::log::Retention};
+use crate::{babel, bird, dixa::Token, frame::log::Retention};
 use std::path::PathBuf;
+use uuid::Uuid;
 
 /// Ports on 127.0.0.1; 0 lets the system choose.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -43,6 +44,10 @@ pub struct Config {
     pub switches: Vec<(String, String)>,
     /// Dixa's tokens.
     pub dixa_tokens: Vec<(String, Token)>,
+    /// Babel's keys.
+    pub babel_keys: Vec<(String, babel::Key)>,
+    /// Bird's access keys.
+    pub bird_keys: Vec<(String, bird::Key)>,
     /// How much of the request log is kept.
     pub retention: Retention,
     /// File from which the state is read at the start if it exists, and to which a snapshot is written.
@@ -52,6 +57,16 @@ pub struct Config {
 impl Config {
     /// The Dixa token of the default configuration; it belongs to `example-org`.
     pub const DIXA_TOKEN: &'static str = "dixa-token-example";
+    /// The Babel key of the default configuration; it belongs to [`Self::BABEL_INSTALLATION`].
+    pub const BABEL_KEY: &'static str = "api_EXAMPLEEXAMPLEEXAMPLE0001";
+    /// The Babel installation of the default configuration.
+    pub const BABEL_INSTALLATION: &'static str = "example-installation";
+    /// The Bird access key of the default configuration; it belongs to [`Self::BIRD_WORKSPACE`].
+    pub const BIRD_KEY: &'static str = "example-access-key";
+    /// The Bird organization of the default configuration.
+    pub const BIRD_ORGANIZATION: Uuid = Uuid::from_u128(0x1111_1111_0000_4000_8000_0000_0000_0001);
+    /// The Bird workspace of the default configuration.
+    pub const BIRD_WORKSPACE: Uuid = Uuid::from_u128(0x2222_2222_0000_4000_8000_0000_0000_0002);
 
     /// Adds a switch.
     #[must_use]
@@ -68,6 +83,14 @@ impl Default for Config {
             tls: TlsListeners::default(),
             switches: Vec::new(),
             dixa_tokens: vec![(Self::DIXA_TOKEN.to_owned(), Token::of("example-org"))],
+            babel_keys: vec![(
+                Self::BABEL_KEY.to_owned(),
+                babel::Key::of(Self::BABEL_INSTALLATION),
+            )],
+            bird_keys: vec![(
+                Self::BIRD_KEY.to_owned(),
+                bird::Key::of(Self::BIRD_WORKSPACE, Self::BIRD_ORGANIZATION),
+            )],
             retention: Retention::Entries(200_000),
             state_file: None,
         }

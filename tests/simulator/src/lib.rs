@@ -9,6 +9,8 @@
 //! disagreement between the two.
 
 mod admin;
+pub mod babel;
+pub mod bird;
 mod config;
 mod dixa;
 mod frame;
@@ -28,4 +30,6 @@ pub use frame::{
     switch::{SwitchEntry, SwitchError},
 };
 pub use net::certificate::CertificateError;
-pub use simulator::{DixaControl, EditError, Simulator, StartError, StateFileError};
+pub use simulator::{
+    BabelControl, BirdControl, DixaControl, EditError, Simulator, StartError, StateFileError,
+};

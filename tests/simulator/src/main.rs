@@ -1,7 +1,7 @@
 //! `provider-simulator`: the simulator as a process of its own.
 
 use clap::Parser;
-use provider_simulator::{Config, Ports, Retention, Simulator, TlsListeners, Token};
+use provider_simulator::{Config, Ports, Retention, Simulator, TlsListeners, Token, babel, bird};
 use serde_json::{Value, json};
 use std::{
     error::Error,
@@ -12,6 +12,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     sync::oneshot,
 };
+use uuid::Uuid;
 
 /// Simulates webhook providers: a stateful API with switches, faults and a request log.
 ///
@@ -45,6 +46,13 @@ struct Flags {
     /// Test tokens only: arguments can be seen by every user of the machine
     #[arg(long = "dixa-token", value_name = "TOKEN=ORGANIZATION", value_parser = pair)]
     dixa_tokens: Vec<(String, String)>,
+    /// A Babel key and its installation, instead of the one of the README; may be repeated. Test keys only
+    #[arg(long = "babel-key", value_name = "KEY=INSTALLATION", value_parser = pair)]
+    babel_keys: Vec<(String, String)>,
+    /// A Bird access key, its workspace and the workspace's organization (both UUIDs), instead of the one
+    /// of the README; may be repeated. Test keys only
+    #[arg(long = "bird-key", value_name = "KEY=WORKSPACE[/ORGANIZATION]", value_parser = bird_key)]
+    bird_keys: Vec<(String, bird::Key)>,
     /// Keeps only counters, no request log
     #[arg(long)]
     counters_only: bool,
@@ -65,6 +73,18 @@ struct Flags {
 fn pair(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
+}
+
+fn bird_key(text: &str) -> Result<(String, bird::Key), String> {
+    let (key, place) = text
+        .rsplit_once('=')
+        .ok_or("write it as KEY=WORKSPACE or KEY=WORKSPACE/ORGANIZATION")?;
+    let uuid = |text: &str| Uuid::try_parse(text).map_err(|error| format!("{text:?}: {error}"));
+    let (workspace, organization) = match place.split_once('/') {
+        Some((workspace, organization)) => (uuid(workspace)?, uuid(organization)?),
+        None => (uuid(place)?, Config::BIRD_ORGANIZATION),
+    };
+    Ok((key.to_owned(), bird::Key::of(workspace, organization)))
 }
 
 impl Flags {
@@ -91,6 +111,13 @@ impl Flags {
         if !self.dixa_tokens.is_empty() {
             let token = |(token, organization): &(String, String)| (token.clone(), Token::of(organization));
             config.dixa_tokens = self.dixa_tokens.iter().map(token).collect();
+        }
+        if !self.babel_keys.is_empty() {
+            let key = |(key, installation): &(String, String)| (key.clone(), babel::Key::of(installation));
+            config.babel_keys = self.babel_keys.iter().map(key).collect();
+        }
+        if !self.bird_keys.is_empty() {
+            config.bird_keys.clone_from(&self.bird_keys);
         }
         config
     }

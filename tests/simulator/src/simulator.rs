@@ -2,6 +2,8 @@
 
 use crate::{
     admin,
+    babel::Babel,
+    bird::Bird,
     config::{Config, TlsListeners},
     dixa::Dixa,
     frame::{
@@ -25,7 +27,11 @@ use thiserror::Error;
 use tokio::task::AbortHandle;
 use tokio_rustls::TlsAcceptor;
 
+mod babel;
+mod bird;
 mod control;
+pub use babel::BabelControl;
+pub use bird::BirdControl;
 pub use control::{DixaControl, EditError};
 
 /// Why a simulator did not start.
@@ -78,6 +84,8 @@ pub enum StateFileError {
 pub(crate) struct Shared {
     pub core: Arc<Core>,
     pub dixa: Arc<Dixa>,
+    pub babel: Arc<Babel>,
+    pub bird: Arc<Bird>,
     pub state_file: Option<PathBuf>,
 }
 
@@ -167,15 +175,26 @@ impl Simulator {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let dixa = Arc::new(Dixa::default());
         dixa.state().tokens.extend(config.dixa_tokens);
+        let babel = Arc::new(Babel::default());
+        babel.state().keys.extend(config.babel_keys);
+        let bird = Arc::new(Bird::default());
+        bird.state().keys.extend(config.bird_keys);
         let core = Arc::new(Core {
             log: RequestLog::new(config.retention),
             faults: FaultBoard::default(),
             holds: Holds::default(),
-            providers: vec![Arc::clone(&dixa) as Arc<dyn Provider>],
+            // Babel first: its paths lie inside Dixa's.
+            providers: vec![
+                Arc::clone(&babel) as Arc<dyn Provider>,
+                Arc::clone(&dixa) as Arc<dyn Provider>,
+                Arc::clone(&bird) as Arc<dyn Provider>,
+            ],
         });
         let shared = Arc::new(Shared {
             core,
             dixa,
+            babel,
+            bird,
             state_file: config.state_file,
         });
         if shared.state_file.as_ref().is_some_and(|path| path.exists()) {
@@ -279,6 +298,16 @@ impl Simulator {
     /// Typed access to the simulated Dixa.
     pub fn dixa(&self) -> DixaControl {
         DixaControl::new(Arc::clone(&self.shared.dixa))
+    }
+
+    /// Typed access to the simulated Babel.
+    pub fn babel(&self) -> BabelControl {
+        BabelControl::new(Arc::clone(&self.shared.babel))
+    }
+
+    /// Typed access to the simulated Bird.
+    pub fn bird(&self) -> BirdControl {
+        BirdControl::new(Arc::clone(&self.shared.bird))
     }
 
     /// Sets a switch, for example `dixa.echoCustomHeaders` to `yes`.

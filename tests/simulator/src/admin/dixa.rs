@@ -8,7 +8,7 @@ use crate::{
 };
 use axum::{
     Json, Router,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     routing::{delete, get, post},
 };
 use bytes::Bytes;
@@ -20,7 +20,6 @@ use uuid::Uuid;
 
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
-        .route("/admin/subscriptions", get(list).delete(delete_all))
         .route("/admin/dixa/subscriptions", post(create))
         .route(
             "/admin/dixa/subscriptions/{id}",
@@ -34,55 +33,6 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
 
 fn control(shared: &Arc<Shared>) -> DixaControl {
     DixaControl::new(Arc::clone(&shared.dixa))
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-struct ListQuery {
-    provider: Option<String>,
-    organization: Option<String>,
-    name: Option<String>,
-}
-
-impl ListQuery {
-    fn check_provider(&self) -> Result<(), Problem> {
-        match self.provider.as_deref() {
-            None | Some("dixa") => Ok(()),
-            Some(other) => Err(Problem::bad(format!("no provider is called {other:?}"))),
-        }
-    }
-
-    fn fits(&self, found: &Subscription) -> bool {
-        self.organization
-            .as_ref()
-            .is_none_or(|organization| found.organization == *organization)
-            && self
-                .name
-                .as_ref()
-                .is_none_or(|part| found.content.name.contains(part))
-    }
-}
-
-async fn list(
-    State(shared): SharedState,
-    query: Query<ListQuery>,
-) -> Result<Json<Vec<Subscription>>, Problem> {
-    let Query(query) = query;
-    query.check_provider()?;
-    let mut all = control(&shared).subscriptions();
-    all.retain(|found| query.fits(found));
-    Ok(Json(all))
-}
-
-async fn delete_all(State(shared): SharedState, query: Query<ListQuery>) -> Result<Json<Value>, Problem> {
-    let Query(query) = query;
-    query.check_provider()?;
-    if query.organization.is_some() || query.name.is_some() {
-        return Err(Problem::bad(
-            "this deletes everything; it takes no organization and no name",
-        ));
-    }
-    Ok(Json(json!({ "deleted": control(&shared).delete_all() })))
 }
 
 async fn create(

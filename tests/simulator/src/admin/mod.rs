@@ -1,7 +1,10 @@
 //! The admin side: everything a test or a person can do to a running simulator, as HTTP with JSON.
 
+mod babel;
+mod bird;
 mod dixa;
 mod requests;
+mod subscriptions;
 
 use crate::simulator::{EditError, Shared};
 use axum::{
@@ -32,6 +35,30 @@ POST   /admin/dixa/subscriptions/{id}/deliveries    {\"event\":\"…\",\"success
 GET    /admin/dixa/tokens
 POST   /admin/dixa/tokens                           {\"token\":\"…\",\"organization\":\"…\",\"user\":uuid?,\"readOnly\":bool?}
 DELETE /admin/dixa/tokens/{token}
+POST   /admin/babel/subscriptions                   {\"subscription\":{…}}, and \"installation\", \"id\" (any free one)
+GET    /admin/babel/subscriptions/{id}
+PATCH  /admin/babel/subscriptions/{id}              edit by hand: the members to change
+DELETE /admin/babel/subscriptions/{id}
+POST   /admin/babel/subscriptions/{id}/clone        optional {\"installation\":\"…\"}
+POST   /admin/babel/subscriptions/{id}/deliveries   {\"isSuccess\":false,\"statusCode\":503,\"retryCount\":1,\"times\":5}, see the README
+PUT    /admin/babel/next-id                         {\"nextId\":41}
+GET    /admin/babel/event-types?installation=…
+PUT    /admin/babel/event-types                     {\"eventTypes\":[{\"name\":\"…\",\"description\":\"…\"}],\"installation\":\"…\"?}
+GET    /admin/babel/lockouts                        hosts and the ends of their lock-outs
+DELETE /admin/babel/lockouts                        end them
+GET    /admin/babel/keys
+POST   /admin/babel/keys                            {\"key\":\"…\",\"installation\":\"…\",\"userId\":\"…\"?,
+                                                     \"permissions\":[\"read\",\"create\",\"write\",\"delete\"]?}
+DELETE /admin/babel/keys/{key}
+POST   /admin/bird/subscriptions                    body of a create, and \"workspace\", \"organization\"
+GET    /admin/bird/subscriptions/{id}
+PATCH  /admin/bird/subscriptions/{id}               edit by hand: body of a PATCH
+DELETE /admin/bird/subscriptions/{id}
+POST   /admin/bird/subscriptions/{id}/clone
+POST   /admin/bird/subscriptions/{id}/deliveries    {\"httpStatusCode\":503,\"attemptCount\":3,\"times\":5}, see the README
+GET    /admin/bird/keys
+POST   /admin/bird/keys                             {\"key\":\"…\",\"workspace\":uuid?,\"organization\":uuid?,\"readOnly\":bool?}
+DELETE /admin/bird/keys/{key}
 GET    /admin/faults
 POST   /admin/faults                                a plan, see the README; answers {\"id\":N}
 DELETE /admin/faults, /admin/faults/{id}
@@ -100,7 +127,10 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/admin/snapshot", post(snapshot))
         .route("/admin/restore", post(restore))
         .merge(requests::routes())
+        .merge(subscriptions::routes())
         .merge(dixa::routes())
+        .merge(babel::routes())
+        .merge(bird::routes())
         .fallback(|| async { Problem::absent("no such path; GET /admin lists them") })
         .with_state(shared)
 }

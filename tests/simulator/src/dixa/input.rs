@@ -1,15 +1,14 @@
 //! Strict reading of request bodies.
 
-use crate::dixa::{
-    subscription::{Authorization, Condition, Content, Filter, Filters},
-    switches::{ClearFilters, EventNames, PatchHeaders, Switches},
+use crate::{
+    dixa::{
+        subscription::{Authorization, Condition, Content, Filter, Filters},
+        switches::{ClearFilters, EventNames, PatchHeaders, Switches},
+    },
+    frame::input::{present, sendable_header, shortened, web_host},
 };
-use http::{HeaderName, HeaderValue, Uri};
 use serde::{Deserialize, Deserializer};
-use std::{
-    collections::{BTreeMap, HashSet},
-    str::FromStr,
-};
+use std::collections::{BTreeMap, HashSet};
 
 /// Why a body was refused. The text goes to the log, not into the answer.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,13 +55,6 @@ const EVENTS: [&str; 33] = [
     "TypingStarted",
     "ConversationTranscriptionAdded",
 ];
-
-/// Reads a member that may be absent but, when it is there, may not be `null`.
-pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    input: D,
-) -> Result<Option<T>, D::Error> {
-    T::deserialize(input).map(Some)
-}
 
 /// The member `filters` of a PATCH body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -196,11 +188,7 @@ fn finish(content: &mut Content, switches: &Switches) -> Result<(), Refusal> {
     if content.name.is_empty() {
         return wrong("name is empty".to_owned());
     }
-    let host = match Uri::from_str(&content.url) {
-        Ok(uri) if matches!(uri.scheme_str(), Some("http" | "https")) => uri.host().map(str::to_owned),
-        _ => None,
-    };
-    let Some(host) = host.filter(|host| !host.is_empty()) else {
+    let Some(host) = web_host(&content.url) else {
         return wrong("url is not an absolute http or https URL".to_owned());
     };
     let mut seen = HashSet::new();
@@ -213,7 +201,7 @@ fn finish(content: &mut Content, switches: &Switches) -> Result<(), Refusal> {
         }
     }
     for (name, value) in &content.custom_headers {
-        if HeaderName::from_str(name).is_err() || HeaderValue::from_str(value).is_err() {
+        if !sendable_header(name, value) {
             return wrong(format!("custom header {name:?} cannot be sent"));
         }
         if name.eq_ignore_ascii_case("authorization") {
@@ -224,13 +212,7 @@ fn finish(content: &mut Content, switches: &Switches) -> Result<(), Refusal> {
     if switches.normalize_url.is_yes() {
         content.url = content.url.replacen(&host, &host.to_lowercase(), 1);
     }
-    if let Some(limit) = switches.name_limit {
-        content.name = content
-            .name
-            .chars()
-            .take(usize::try_from(limit).unwrap_or(usize::MAX))
-            .collect();
-    }
+    content.name = shortened(&content.name, switches.name_limit);
     Ok(())
 }
 

@@ -14,6 +14,7 @@ pub use subscription::{Authorization, Condition, Content, Filter, Filters, Strat
 
 use crate::frame::{
     body::{Reply, json_bytes},
+    input::EditRefusal,
     provider::{Call, Latency, Provider, Target},
     rate::Buckets,
     switch::{SwitchEntry, SwitchError},
@@ -74,10 +75,14 @@ impl Provider for Dixa {
         state.tokens.get(token).map(|token| token.organization.clone())
     }
 
-    fn over_limit(&self, headers: &HeaderMap) -> Option<Reply> {
+    fn is_credential(&self, _header: &str) -> bool {
+        false
+    }
+
+    fn over_limit(&self, call: &Call) -> Option<Reply> {
         let state = self.state();
         let limit = state.switches.rate_limit?;
-        let token = credential(headers, state.switches.auth_scheme)
+        let token = credential(&call.headers, state.switches.auth_scheme)
             .filter(|token| state.tokens.contains_key(*token))?;
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if buckets.take(token, limit, Instant::now()) {
@@ -98,11 +103,15 @@ impl Provider for Dixa {
     }
 
     fn latency(&self) -> Latency {
-        self.state().switches.latency
+        let state = self.state();
+        Latency {
+            fixed_ms: state.switches.latency_ms,
+            jitter_ms: state.switches.latency_jitter_ms,
+        }
     }
 
     fn object_count(&self) -> usize {
-        self.state().count()
+        self.state().store.count()
     }
 
     fn switches(&self) -> Vec<SwitchEntry> {
@@ -136,10 +145,6 @@ fn rest_of(path: &str) -> Option<&str> {
         .or_else(|| path.strip_prefix("/beta/webhooks"))?;
     (rest.is_empty() || rest.starts_with('/')).then_some(rest)
 }
-
-/// Why an edit by hand does not fit.
-#[derive(Debug)]
-pub(crate) struct EditRefusal(pub String);
 
 impl From<Refusal> for EditRefusal {
     fn from(refusal: Refusal) -> Self {

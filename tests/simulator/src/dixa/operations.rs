@@ -11,8 +11,8 @@ use crate::{
     },
     frame::{
         body::{Content, Pieces, Reply, json_bytes},
-        clock,
         provider::{Call, Target},
+        store::Lag,
     },
 };
 use bytes::Bytes;
@@ -75,7 +75,7 @@ pub(crate) fn apply(state: &mut State, call: &Call) -> Reply {
     let Some(token) = token.cloned() else {
         return unauthorized(&state.switches);
     };
-    state.organization(&token.organization).requests += 1;
+    state.store.count_request(&token.organization);
     match call.target.operation {
         "list" => return list(state, &token, call),
         "create" => return create(state, &token, call),
@@ -105,7 +105,7 @@ pub(crate) fn apply(state: &mut State, call: &Call) -> Reply {
 }
 
 fn unauthorized(switches: &Switches) -> Reply {
-    let status = StatusCode::from_u16(switches.unauthorized_status).unwrap_or(StatusCode::UNAUTHORIZED);
+    let status = switches.unauthorized_status;
     let mut reply = match switches.unauthorized_body {
         RefusalBody::Empty => Reply::empty(status),
         RefusalBody::Message => Reply::json(status, &json!({ "message": "Unauthorized" })),
@@ -177,9 +177,9 @@ fn patch(state: &mut State, token: &Token, call: &Call, id: Uuid) -> Reply {
         Ok(patch) => patch,
         Err(refusal) => return refused(refusal),
     };
-    let Some(found) = state.find_in(&token.organization, id) else {
+    let Some(found) = state.store.find_in(&token.organization, id) else {
         let note = "no subscription of this organization has the id";
-        return if state.switches.patch_absent == 404 {
+        return if state.switches.patch_absent == StatusCode::NOT_FOUND {
             not_found(note)
         } else {
             invalid(note)
@@ -198,26 +198,20 @@ fn delete(state: &mut State, token: &Token, id: Uuid) -> Reply {
     if token.read_only {
         return Reply::message(StatusCode::FORBIDDEN, "Forbidden", "the token is read-only");
     }
-    if state.find_in(&token.organization, id).is_none() {
+    if state.store.find_in(&token.organization, id).is_none() {
         return not_found("no subscription of this organization has the id");
     }
-    state.delete(id);
+    state.store.delete(id);
     Reply::empty(StatusCode::NO_CONTENT)
 }
 
-/// Whether a young subscription can be seen already.
-fn visible(found: &Subscription, requests: u64, lag_requests: u64, lag_ms: u64) -> bool {
-    (lag_requests == 0 || requests.saturating_sub(found.created_at_request) > lag_requests)
-        && (lag_ms == 0 || clock::now_ms().saturating_sub(found.created_ms) >= lag_ms)
-}
-
-fn read(state: &mut State, token: &Token, call: &Call, id: Uuid) -> Reply {
-    let requests = state.organization(&token.organization).requests;
+fn read(state: &State, token: &Token, call: &Call, id: Uuid) -> Reply {
     let switches = &state.switches;
-    let found = state
-        .find_in(&token.organization, id)
-        .filter(|found| visible(found, requests, switches.get_lag_requests, switches.get_lag_ms));
-    let Some(found) = found else {
+    let lag = Lag {
+        requests: switches.get_lag_requests,
+        ms: switches.get_lag_ms,
+    };
+    let Some(found) = state.store.see(&token.organization, id, lag) else {
         return not_found("no subscription of this organization has the id");
     };
     match (call.target.operation, call.target.detail.as_deref()) {
@@ -237,20 +231,17 @@ fn read(state: &mut State, token: &Token, call: &Call, id: Uuid) -> Reply {
     }
 }
 
-fn list(state: &mut State, token: &Token, call: &Call) -> Reply {
-    let requests = state.organization(&token.organization).requests;
-    let key = call
-        .query
-        .iter()
-        .flat_map(|query| query.split('&'))
-        .find_map(|pair| pair.strip_prefix("pageKey="));
-    let Ok(start) = key.map_or(Ok(0), str::parse) else {
+fn list(state: &State, token: &Token, call: &Call) -> Reply {
+    let key = call.query_value("pageKey");
+    let Ok(start) = key.map_or(Ok(0), |key| key.parse()) else {
         return invalid("pageKey is not one that was given out");
     };
     let switches = state.switches.clone();
-    let seen = state
-        .after(&token.organization, start)
-        .filter(|found| visible(found, requests, switches.list_lag_requests, switches.list_lag_ms));
+    let lag = Lag {
+        requests: switches.list_lag_requests,
+        ms: switches.list_lag_ms,
+    };
+    let seen = state.store.see_after(&token.organization, start, lag);
     let size = switches
         .page_size
         .and_then(|size| usize::try_from(size).ok())
@@ -259,11 +250,7 @@ fn list(state: &mut State, token: &Token, call: &Call) -> Reply {
     let more = page.len() > size;
     page.truncate(size);
     let next = page.last().filter(|_| more).map(|last| {
-        let origin = if switches.page_link == "relative" {
-            ""
-        } else {
-            &switches.page_link
-        };
+        let origin = switches.page_link.origin();
         format!("{origin}{}?pageKey={}", call.path, last.ordinal)
     });
     Reply::new(StatusCode::OK, Content::Pieces(list_pieces(page, switches, next)))

@@ -6,7 +6,7 @@ use crate::{
         subscription::{Content, Subscription},
         switches::Switches,
     },
-    frame::clock,
+    frame::{clock, store::Store},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -45,137 +45,41 @@ impl Token {
     }
 }
 
-#[derive(Debug, Default)]
-pub(crate) struct Organization {
-    subscriptions: BTreeMap<u64, Arc<Subscription>>,
-    /// Requests that came with one of its tokens.
-    pub requests: u64,
-}
-
 /// Everything behind the one lock.
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub switches: Switches,
     pub tokens: HashMap<String, Token>,
-    organizations: HashMap<String, Organization>,
-    positions: HashMap<Uuid, (String, u64)>,
-    last_ordinal: u64,
+    pub store: Store<Subscription>,
 }
 
 impl State {
-    pub(crate) fn count(&self) -> usize {
-        self.positions.len()
-    }
-
-    pub(crate) fn organization(&mut self, name: &str) -> &mut Organization {
-        if !self.organizations.contains_key(name) {
-            self.organizations
-                .insert(name.to_owned(), Organization::default());
-        }
-        self.organizations.entry(name.to_owned()).or_default()
-    }
-
-    /// Any subscription, whatever its organization.
-    pub(crate) fn find(&self, id: Uuid) -> Option<&Arc<Subscription>> {
-        let (organization, ordinal) = self.positions.get(&id)?;
-        self.organizations.get(organization)?.subscriptions.get(ordinal)
-    }
-
-    /// A subscription as a token of this organization sees it.
-    pub(crate) fn find_in(&self, organization: &str, id: Uuid) -> Option<&Arc<Subscription>> {
-        self.find(id).filter(|found| found.organization == organization)
-    }
-
-    /// The organization's subscriptions with a higher ordinal, oldest first.
-    pub(crate) fn after(&self, organization: &str, ordinal: u64) -> impl Iterator<Item = &Arc<Subscription>> {
-        let found = self.organizations.get(organization);
-        found
-            .into_iter()
-            .flat_map(move |found| found.subscriptions.range(ordinal + 1..).map(|(_, found)| found))
-    }
-
-    /// All subscriptions in the order of their creation.
-    pub(crate) fn all(&self) -> Vec<Subscription> {
-        let organizations = self.organizations.values();
-        let mut all: Vec<Subscription> = organizations
-            .flat_map(|one| one.subscriptions.values().map(|found| (**found).clone()))
-            .collect();
-        all.sort_unstable_by_key(|found| found.ordinal);
-        all
-    }
-
     /// Adds a subscription with a new id and a new key.
     pub(crate) fn create(&mut self, organization: &str, user: Uuid, content: Content) -> Arc<Subscription> {
-        let now = clock::now_ms();
-        self.last_ordinal += 1;
-        let subscription = Subscription {
+        let organization = organization.to_owned();
+        let birth = self.store.birth(&organization);
+        self.store.insert(Subscription {
             id: Uuid::new_v4(),
-            organization: organization.to_owned(),
+            organization,
             content,
             secret_key: format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()),
-            created_ms: now,
-            updated_ms: now,
+            created_ms: birth.ms,
+            updated_ms: birth.ms,
             created_by: user,
             updated_by: user,
-            ordinal: self.last_ordinal,
-            created_at_request: self.organization(organization).requests,
+            ordinal: birth.ordinal,
+            created_at_request: birth.request,
             deliveries: Deliveries::default(),
-        };
-        self.insert(subscription)
-    }
-
-    fn insert(&mut self, subscription: Subscription) -> Arc<Subscription> {
-        let subscription = Arc::new(subscription);
-        let place = (subscription.organization.clone(), subscription.ordinal);
-        self.positions.insert(subscription.id, place);
-        let organization = self.organization(&subscription.organization);
-        organization
-            .subscriptions
-            .insert(subscription.ordinal, Arc::clone(&subscription));
-        subscription
-    }
-
-    /// Changes a subscription in place.
-    pub(crate) fn change(
-        &mut self,
-        id: Uuid,
-        change: impl FnOnce(&mut Subscription),
-    ) -> Option<Arc<Subscription>> {
-        let (organization, ordinal) = self.positions.get(&id)?;
-        let found = self
-            .organizations
-            .get_mut(organization)?
-            .subscriptions
-            .get_mut(ordinal)?;
-        change(Arc::make_mut(found));
-        Some(Arc::clone(found))
+        })
     }
 
     /// Writes new content and says who did it; the time of the change always grows.
     pub(crate) fn write(&mut self, id: Uuid, user: Uuid, content: Content) -> Option<Arc<Subscription>> {
-        self.change(id, |found| {
+        self.store.change(id, |found| {
             found.content = content;
             found.updated_by = user;
             found.updated_ms = clock::now_ms().max(found.updated_ms + 1);
         })
-    }
-
-    pub(crate) fn delete(&mut self, id: Uuid) -> Option<Arc<Subscription>> {
-        let (organization, ordinal) = self.positions.remove(&id)?;
-        self.organizations
-            .get_mut(&organization)?
-            .subscriptions
-            .remove(&ordinal)
-    }
-
-    /// Removes all subscriptions and says how many there were.
-    pub(crate) fn delete_all(&mut self) -> usize {
-        for organization in self.organizations.values_mut() {
-            organization.subscriptions.clear();
-        }
-        let count = self.positions.len();
-        self.positions.clear();
-        count
     }
 
     pub(crate) fn snapshot(&self) -> Value {
@@ -185,12 +89,12 @@ impl State {
             .into_iter()
             .map(|entry| (entry.name, entry.value))
             .collect();
-        let requests: BTreeMap<_, _> = self
-            .organizations
-            .iter()
-            .map(|(name, one)| (name, one.requests))
-            .collect();
-        json!({ "tokens": self.tokens, "subscriptions": self.all(), "switches": switches, "requests": requests })
+        json!({
+            "tokens": self.tokens,
+            "subscriptions": self.store.all(),
+            "switches": switches,
+            "requests": self.store.requests(),
+        })
     }
 
     pub(crate) fn restore(&mut self, snapshot: Value) -> Result<(), serde_json::Error> {
@@ -206,11 +110,10 @@ impl State {
                 .map_err(serde::de::Error::custom)?;
         }
         for (name, requests) in &snapshot.requests {
-            restored.organization(name).requests = *requests;
+            restored.store.set_requests(name, *requests);
         }
         for subscription in snapshot.subscriptions {
-            restored.last_ordinal = restored.last_ordinal.max(subscription.ordinal);
-            restored.insert(subscription);
+            restored.store.insert(subscription);
         }
         *self = restored;
         Ok(())

@@ -1,6 +1,9 @@
 //! What a Dixa subscription consists of.
 
-use crate::dixa::delivery::Deliveries;
+use crate::{
+    dixa::delivery::Deliveries,
+    frame::store::{Birth, Stored},
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -33,7 +36,7 @@ pub struct Filters {
     #[serde(
         rename = "Conversation",
         default,
-        deserialize_with = "crate::dixa::input::present",
+        deserialize_with = "crate::frame::input::present",
         skip_serializing_if = "Option::is_none"
     )]
     pub conversation: Option<Filter>,
@@ -128,4 +131,25 @@ pub struct Subscription {
     pub created_at_request: u64,
     /// Delivery results that were recorded.
     pub deliveries: Deliveries,
+}
+
+impl Stored for Subscription {
+    type Id = Uuid;
+    type Scope = String;
+
+    fn id(&self) -> Uuid {
+        self.id
+    }
+
+    fn scope(&self) -> &String {
+        &self.organization
+    }
+
+    fn birth(&self) -> Birth {
+        Birth {
+            ordinal: self.ordinal,
+            ms: self.created_ms,
+            request: self.created_at_request,
+        }
+    }
 }

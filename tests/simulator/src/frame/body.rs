@@ -34,9 +34,12 @@ pub(crate) struct Reply {
     pub note: Option<String>,
     /// The provider closes the connection instead of answering.
     pub drop_connection: bool,
+    /// Whether it was carried out, where the status does not tell.
+    pub carried_out: Option<bool>,
 }
 
 pub(crate) const JSON: &str = "application/json";
+pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 
 impl Reply {
     pub(crate) fn new(status: StatusCode, content: Content) -> Self {
@@ -49,6 +52,7 @@ impl Reply {
             object: None,
             note: None,
             drop_connection: false,
+            carried_out: None,
         }
     }
 
@@ -73,7 +77,7 @@ impl Reply {
     }
 
     pub(crate) fn succeeded(&self) -> bool {
-        self.status.is_success()
+        self.carried_out.unwrap_or_else(|| self.status.is_success())
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::{
     frame::{
-        body::{Content, Pace, Reply, response},
+        body::{Content, Pace, Reply, TEXT, response},
         fault::{FaultAction, FaultBoard, GarbageKind, Traits, When},
         hold::{Holds, Release},
         log::{Phase, RequestLog, Ticket},
@@ -104,11 +104,12 @@ async fn arrive(core: &Core, request: Request) -> Option<Arrival> {
         target,
     };
     let name = provider.as_ref().map_or("none", |found| found.name());
-    let ticket = core.log.receive(name, organization.as_deref(), &call);
+    let is_credential = |header: &str| provider.as_ref().is_some_and(|found| found.is_credential(header));
+    let ticket = core
+        .log
+        .receive(name, organization.as_deref(), &call, &is_credential);
 
-    let refused = provider
-        .as_ref()
-        .and_then(|found| found.over_limit(&call.headers));
+    let refused = provider.as_ref().and_then(|found| found.over_limit(&call));
     // A request above the limit never gets as far as a fault, so it does not count as a match.
     let met = if refused.is_some() {
         Vec::new()
@@ -277,7 +278,7 @@ fn error_reply(status: u16, body: Option<&Value>, retry_after: Option<&String>) 
         None => Reply::json(status, &json!({ "message": "Fault plan of the simulator" })),
         Some(Value::String(text)) => {
             let mut reply = Reply::new(status, Content::Whole(Bytes::from(text.clone())));
-            reply.content_type = "text/plain; charset=utf-8";
+            reply.content_type = TEXT;
             reply
         }
         Some(value) => Reply::json(status, value),

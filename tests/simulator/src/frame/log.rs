@@ -214,7 +214,13 @@ impl RequestLog {
     }
 
     /// Gives the request its number and counts it.
-    pub(crate) fn receive(&self, provider: &'static str, organization: Option<&str>, call: &Call) -> Ticket {
+    pub(crate) fn receive(
+        &self,
+        provider: &'static str,
+        organization: Option<&str>,
+        call: &Call,
+        is_credential: &dyn Fn(&str) -> bool,
+    ) -> Ticket {
         let mut book = self.book();
         book.last_seq += 1;
         let ticket = Ticket {
@@ -227,7 +233,10 @@ impl RequestLog {
             while book.entries.len() >= most.max(1) {
                 book.entries.pop_front();
             }
-            book.entries.push_back(new_entry(ticket, organization, call));
+            book.entries.push_back(LogEntry {
+                headers: visible_headers(call, is_credential),
+                ..new_entry(ticket, organization, call)
+            });
         }
         drop(book);
         self.announce();
@@ -372,25 +381,28 @@ fn new_entry(ticket: Ticket, organization: Option<&str>, call: &Call) -> LogEntr
         answered_ms: None,
         faults: Vec::new(),
         note: None,
-        headers: visible_headers(call),
+        headers: BTreeMap::new(),
         body: call.body.clone(),
     }
 }
 
-fn visible_headers(call: &Call) -> BTreeMap<String, String> {
+/// Credentials are replaced by a hash; a scheme in front of them stays.
+fn visible_headers(call: &Call, is_credential: &dyn Fn(&str) -> bool) -> BTreeMap<String, String> {
+    let hashed = |text: &str| match text.split_once(' ') {
+        Some((scheme @ ("Bearer" | "AccessKey"), credential)) => {
+            format!("{scheme} {}", credential_hash(credential))
+        }
+        _ => credential_hash(text),
+    };
     let show = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
         let text = String::from_utf8_lossy(value.as_bytes());
         let secret = matches!(
             name.as_str(),
             "authorization" | "x-api-key" | "proxy-authorization" | "cookie"
-        );
+        ) || is_credential(name.as_str());
         (
             name.to_string(),
-            if secret {
-                credential_hash(&text)
-            } else {
-                text.into_owned()
-            },
+            if secret { hashed(&text) } else { text.into_owned() },
         )
     };
     call.headers.iter().map(show).collect()

@@ -4,6 +4,7 @@ use crate::frame::{
     body::Reply,
     switch::{SwitchEntry, SwitchError},
 };
+use axum::extract::Query;
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use serde_json::Value;
@@ -42,6 +43,17 @@ pub(crate) struct Call {
     pub target: Target,
 }
 
+impl Call {
+    /// The value of a query parameter, decoded; the first one if it stands there twice.
+    pub(crate) fn query_value(&self, name: &str) -> Option<String> {
+        let uri = format!("/?{}", self.query.as_deref()?).parse().ok()?;
+        let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(&uri).ok()?;
+        pairs
+            .into_iter()
+            .find_map(|(found, value)| (found == name).then_some(value))
+    }
+}
+
 /// How long a provider takes over every answer.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Latency {
@@ -59,8 +71,10 @@ pub(crate) trait Provider: Send + Sync {
     fn target(&self, method: &Method, path: &str) -> Target;
     /// The organization (or installation, or workspace) that the credential belongs to.
     fn organization(&self, headers: &HeaderMap) -> Option<String>;
+    /// Whether a header carries a credential; the log shows only a hash of it.
+    fn is_credential(&self, header: &str) -> bool;
     /// The refusal for a request above the rate limit. Called once for each request.
-    fn over_limit(&self, headers: &HeaderMap) -> Option<Reply>;
+    fn over_limit(&self, call: &Call) -> Option<Reply>;
     /// Executes the request. The change is complete when this returns.
     fn apply(&self, call: &Call) -> Reply;
     /// How long an answer takes at present.

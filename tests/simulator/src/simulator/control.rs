@@ -1,6 +1,9 @@
 //! What a person at Dixa, or a test, can do by hand.
 
-use crate::dixa::{Content, DeliveryResult, Dixa, EditRefusal, HAND_USER, Subscription, Token};
+use crate::{
+    dixa::{Content, DeliveryResult, Dixa, HAND_USER, Subscription, Token},
+    frame::input::EditRefusal,
+};
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc};
 use thiserror::Error;
@@ -11,10 +14,16 @@ use uuid::Uuid;
 pub enum EditError {
     /// No subscription has the id.
     #[error("no subscription has the id {0}")]
-    Absent(Uuid),
+    Absent(String),
     /// The edit is not one that the API's own rules allow.
     #[error("the edit does not fit: {0}")]
     Invalid(String),
+}
+
+impl EditError {
+    pub(super) fn absent<Id: ToString + Copy>(id: Id) -> Self {
+        Self::Absent(id.to_string())
+    }
 }
 
 impl From<EditRefusal> for EditError {
@@ -36,17 +45,17 @@ impl DixaControl {
 
     /// Every subscription of every organization, oldest first.
     pub fn subscriptions(&self) -> Vec<Subscription> {
-        self.dixa.state().all()
+        self.dixa.state().store.all()
     }
 
     /// How many subscriptions there are.
     pub fn count(&self) -> usize {
-        self.dixa.state().count()
+        self.dixa.state().store.count()
     }
 
     /// One subscription.
     pub fn subscription(&self, id: Uuid) -> Option<Subscription> {
-        self.dixa.state().find(id).map(|found| (**found).clone())
+        self.dixa.state().store.find(id).map(|found| (**found).clone())
     }
 
     /// Makes a subscription as a person would; the content is not checked.
@@ -70,11 +79,13 @@ impl DixaControl {
     /// When no subscription has the id or the API would refuse the body.
     pub fn edit(&self, id: Uuid, patch: &Value) -> Result<Subscription, EditError> {
         let mut state = self.dixa.state();
-        let Some(found) = state.find(id) else {
-            return Err(EditError::Absent(id));
+        let Some(found) = state.store.find(id) else {
+            return Err(EditError::absent(id));
         };
         let content = Dixa::content_by_hand(patch, &found.content, &state.switches)?;
-        let changed = state.write(id, HAND_USER, content).ok_or(EditError::Absent(id))?;
+        let changed = state
+            .write(id, HAND_USER, content)
+            .ok_or_else(|| EditError::absent(id))?;
         Ok((*changed).clone())
     }
 
@@ -85,14 +96,15 @@ impl DixaControl {
     pub fn delete(&self, id: Uuid) -> Result<(), EditError> {
         self.dixa
             .state()
+            .store
             .delete(id)
             .map(|_| ())
-            .ok_or(EditError::Absent(id))
+            .ok_or_else(|| EditError::absent(id))
     }
 
     /// Deletes everything and says how many there were.
     pub fn delete_all(&self) -> usize {
-        self.dixa.state().delete_all()
+        self.dixa.state().store.delete_all()
     }
 
     /// Copies a subscription, its name and so its marker included, under a new id and key, in the same
@@ -106,8 +118,8 @@ impl DixaControl {
         organization: Option<&str>,
     ) -> Result<Subscription, EditError> {
         let mut state = self.dixa.state();
-        let Some(found) = state.find(id) else {
-            return Err(EditError::Absent(id));
+        let Some(found) = state.store.find(id) else {
+            return Err(EditError::absent(id));
         };
         let (content, own) = (found.content.clone(), found.organization.clone());
         Ok((*state.create(organization.unwrap_or(&own), HAND_USER, content)).clone())
@@ -121,8 +133,9 @@ impl DixaControl {
         let changed = self
             .dixa
             .state()
+            .store
             .change(id, |found| found.deliveries.record(result));
-        changed.map(|_| ()).ok_or(EditError::Absent(id))
+        changed.map(|_| ()).ok_or_else(|| EditError::absent(id))
     }
 
     /// Adds a token or gives it another meaning.
