@@ -4,8 +4,6 @@
 //! Servers leave out members that hold their type's default, so that a missing member says as much as `false`, `0`
 //! or an empty text, and `null` says the same.
 
-use std::collections::BTreeMap;
-
 use operator_core::hash::HashKey;
 use operator_core::marker::Marker;
 use operator_core::names::ExternalId;
@@ -14,8 +12,7 @@ use operator_core::settings::Reading;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::provider::http::{Answer, Fault};
 use crate::provider::wire::{BAD_ID, HeaderList, Hidden, UNDOCUMENTED, event_name, parse, unix_millis};
@@ -30,7 +27,7 @@ pub(super) struct Reply {
     subscription: Option<Subscription>,
     event_id: Option<i32>,
     #[serde(flatten)]
-    others: BTreeMap<String, IgnoredAny>,
+    others: Map<String, Value>,
 }
 
 impl Reply {

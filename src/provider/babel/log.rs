@@ -23,7 +23,7 @@ const OVERLAP_MAX: u64 = 10;
 /// `errorMessage`) is not read.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Event {
+pub(super) struct Entry {
     id: i32,
     event_type: Option<String>,
     status_code: Option<i64>,
@@ -45,23 +45,23 @@ struct Row {
     attempts: u32,
 }
 
-impl From<Event> for Row {
-    fn from(event: Event) -> Self {
-        let success = event.is_success.unwrap_or_default();
-        let status = event.status_code.unwrap_or_default();
-        let tried = success || status != 0 || event.sent_at.is_some();
-        let retries = u32::try_from(event.retry_count.unwrap_or_default()).unwrap_or_default();
-        let when = event.sent_at.as_deref().or(event.created_at.as_deref());
+impl From<Entry> for Row {
+    fn from(entry: Entry) -> Self {
+        let success = entry.is_success.unwrap_or_default();
+        let status = entry.status_code.unwrap_or_default();
+        let tried = success || status != 0 || entry.sent_at.is_some();
+        let retries = u32::try_from(entry.retry_count.unwrap_or_default()).unwrap_or_default();
+        let when = entry.sent_at.as_deref().or(entry.created_at.as_deref());
         let result = tried.then(|| DeliveryResult {
             success,
             code: code(status),
             time: when.and_then(time),
-            next_retry: event.next_retry_at.as_deref().and_then(time),
+            next_retry: entry.next_retry_at.as_deref().and_then(time),
         });
         Self {
-            id: event.id,
-            event: event_name(&event.event_type.unwrap_or_default()),
-            created: event.created_at.as_deref().and_then(unix_millis),
+            id: entry.id,
+            event: event_name(&entry.event_type.unwrap_or_default()),
+            created: entry.created_at.as_deref().and_then(unix_millis),
             result,
             attempts: retries.saturating_add(1),
         }
@@ -77,9 +77,9 @@ pub(super) struct Log {
 
 impl Listing for Log {
     const ITEMS: &'static str = "events";
-    type Item = Event;
+    type Item = Entry;
 
-    fn item(&mut self, item: Event) -> Result<(), &'static str> {
+    fn item(&mut self, item: Entry) -> Result<(), &'static str> {
         self.rows.push(item.into());
         Ok(())
     }
@@ -188,7 +188,7 @@ impl Order {
     fn of(rows: &[Row]) -> Option<Self> {
         let by = |key: fn(&Row) -> (Option<i64>, i32)| {
             let keys = || rows.iter().map(key);
-            let differ = keys().next() != keys().last();
+            let differ = keys().next() != keys().next_back();
             match (differ, keys().is_sorted(), keys().rev().is_sorted()) {
                 (true, true, _) => Some(Self::Rising),
                 (true, _, true) => Some(Self::Falling),

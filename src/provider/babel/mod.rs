@@ -134,7 +134,7 @@ impl Babel {
     /// a complete LIST without it.
     pub(super) async fn get(&self, id: &ExternalId) -> Result<Option<Remote>, ProviderError> {
         let read = |row: Subscription| Ok(row.into_remote(&self.key)?);
-        self.read_one(id, read).await
+        absent_as_none(self.read_one(id, read).await).map(Option::flatten)
     }
 
     pub(super) async fn create(&self, settings: &Settings) -> Result<Remote, ProviderError> {
@@ -246,21 +246,21 @@ impl Babel {
         absent_as_none(deleted.await).map(|_| ())
     }
 
+    /// Reads a row; `None` where Babel refuses within a success.
     async fn read_one<T>(
         &self,
         id: &ExternalId,
         read: impl FnOnce(Subscription) -> Result<T, Fault> + Send,
     ) -> Result<Option<T>, ProviderError> {
         let call = Call::new(Operation::Get, Method::GET, path_of(id, "")?, true);
-        let found = self
-            .client
+        self.client
             .exchange(call, |answer| match Reply::read(answer)?.into_subscription() {
                 Ok(row) if row.id.to_string() != id.as_str() => Err(ANOTHER.into()),
                 Ok(row) => read(row).map(Some),
                 Err(Fault::Refused(_)) => Ok(None),
                 Err(fault) => Err(fault),
-            });
-        absent_as_none(found.await).map(Option::flatten)
+            })
+            .await
     }
 }
 

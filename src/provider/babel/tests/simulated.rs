@@ -1,0 +1,447 @@
+//! The adapter against the simulated Babel: a whole life, and what must hold whatever the switches say.
+
+use operator_core::view::{Part, View};
+use provider_simulator::babel::{
+    Content, DeliveryResult as Recorded, EventType, Key, Permission, Subscription as Row,
+};
+use provider_simulator::{Config as SimulatorConfig, FaultAction, FaultPlan, GarbageKind, LogEntry};
+use provider_simulator::{RequestFilter, Simulator, TlsListeners};
+
+use super::*;
+use crate::provider::http::Endpoint;
+
+pub(super) const KEY: &str = SimulatorConfig::BABEL_KEY;
+pub(super) const INSTALLATION: &str = SimulatorConfig::BABEL_INSTALLATION;
+
+/// A simulator with these switches, and an adapter for it.
+pub(super) async fn with(switches: &[(&str, &str)]) -> (Simulator, Babel) {
+    let config = SimulatorConfig {
+        tls: TlsListeners::None,
+        ..SimulatorConfig::default()
+    };
+    let simulator = Simulator::start(config).await.unwrap();
+    for (name, value) in switches {
+        switch(&simulator, name, value);
+    }
+    let babel = babel(plain(&simulator), KEY);
+    (simulator, babel)
+}
+
+pub(super) fn switch(simulator: &Simulator, name: &str, value: &str) {
+    simulator.set_switch(&format!("babel.{name}"), value).unwrap();
+}
+
+pub(super) fn plain(simulator: &Simulator) -> Connection {
+    Connection::new(Endpoint::parse(&simulator.http_url(), true).unwrap())
+}
+
+/// A Babel that shows all that it has.
+pub(super) const OPEN: [(&str, &str); 2] = [("headersForm", "json"), ("showSecret", "yes")];
+
+pub(super) fn view(settings: &Settings) -> View {
+    settings.view(&HashKey::new([3; 32]))
+}
+
+pub(super) fn differing(settings: &Settings, remote: &Remote) -> String {
+    view(settings).differing(&remote.view).to_string()
+}
+
+/// The only row there is.
+pub(super) fn row(simulator: &Simulator) -> Row {
+    let mut rows = simulator.babel().subscriptions();
+    assert_eq!(rows.len(), 1);
+    rows.remove(0)
+}
+
+pub(super) async fn listed(babel: &Babel) -> Result<Vec<Remote>, ProviderError> {
+    let (mut remotes, mut from) = (Vec::new(), None);
+    loop {
+        let page = babel.list(from.as_ref()).await?;
+        remotes.extend(page.remotes);
+        from = page.next;
+        if from.is_none() {
+            return Ok(remotes);
+        }
+    }
+}
+
+fn requests(log: &[LogEntry]) -> Vec<String> {
+    log.iter()
+        .map(|entry| format!("{} {}", entry.method, entry.path))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_whole_life() {
+    let (simulator, babel) = with(&OPEN).await;
+    let wanted = documented();
+    let made = babel.create(&wanted).await.unwrap();
+    assert_eq!(differing(&wanted, &made), "");
+    assert!(made.created.is_some() && made.marker.is_some());
+    assert_eq!(listed(&babel).await.unwrap(), std::slice::from_ref(&made));
+    assert_eq!(babel.get(&made.id).await.unwrap(), Some(made.clone()));
+
+    let changed = Settings {
+        url: DeliveryUrl::parse("https://hooks.example.com/other").unwrap(),
+        authorization: Authorization::Bearer("canary-token".into()),
+        enabled: false,
+        max_retries: Some(0),
+        ..wanted
+    };
+    let fields = FieldSet::of(&[
+        Field::Url,
+        Field::Authorization,
+        Field::Enabled,
+        Field::MaxRetries,
+    ]);
+    let after = babel.update(&made.id, &changed, fields).await.unwrap();
+    assert_eq!(differing(&changed, &after), "");
+    let kept = row(&simulator).content;
+    assert_eq!(kept.headers["Authorization"], "Bearer canary-token");
+    assert_eq!((kept.secret.as_str(), kept.is_active), ("canary-signing", false));
+
+    let bare = Settings {
+        authorization: Authorization::None,
+        headers: operator_core::settings::Headers::new(),
+        ..changed
+    };
+    let fields = FieldSet::of(&[Field::Authorization, Field::Headers]);
+    let after = babel.update(&made.id, &bare, fields).await.unwrap();
+    assert_eq!(differing(&bare, &after), "");
+    assert!(row(&simulator).content.headers.is_empty());
+
+    assert_eq!(babel.delete(&made.id).await, Ok(Deletion::Done));
+    assert_eq!(babel.delete(&made.id).await, Ok(Deletion::Unconfirmed));
+    assert_eq!(babel.get(&made.id).await, Ok(None));
+    assert!(listed(&babel).await.unwrap().is_empty());
+    assert_eq!(simulator.babel().count(), 0);
+    let (all, one) = (
+        "/v1/webhooks/subscriptions",
+        format!("/v1/webhooks/subscriptions/{}", made.id),
+    );
+    let expected = [
+        format!("POST {all}"),
+        format!("GET {all}?take=100&skip=0"),
+        // This Babel does not tell how many there are.
+        format!("GET {all}?take=100&skip=1"),
+        format!("GET {one}"),
+        format!("GET {one}"),
+        format!("PUT {one}"),
+        format!("GET {one}"),
+        format!("PUT {one}"),
+        format!("DELETE {one}"),
+        format!("DELETE {one}"),
+        format!("GET {one}"),
+        format!("GET {all}?take=100&skip=0"),
+    ];
+    assert_eq!(requests(&simulator.log()), expected);
+}
+
+/// A row as a person made it, who uses everything in another way than we would.
+fn by_hand(simulator: &Simulator) -> Row {
+    let headers = [("X-Own", "a"), ("authorization", "Digest x")];
+    let content = Content {
+        name: "by hand".to_owned(),
+        event_type: "license.revoked".to_owned(),
+        url: "https://other.example.com/".to_owned(),
+        secret: "secret-by-hand".to_owned(),
+        headers: headers
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+        max_retry_count: 9,
+        is_active: true,
+    };
+    simulator.babel().create(INSTALLATION, content)
+}
+
+/// What manages neither the secret nor the retries.
+fn unmanaged() -> Settings {
+    Settings {
+        signing_key: None,
+        max_retries: None,
+        ..documented()
+    }
+}
+
+#[tokio::test]
+async fn adoption_changes_the_name_and_nothing_else() {
+    for settings in [documented(), unmanaged()] {
+        let (simulator, babel) = with(&OPEN).await;
+        let before = by_hand(&simulator);
+        let name = FieldSet::of(&[Field::Name]);
+        let adopted = babel
+            .update(&id(&before.id.to_string()), &settings, name)
+            .await
+            .unwrap();
+        assert_eq!(adopted.marker, Marker::parse(MARKER));
+        let expected = Content {
+            name: settings.name.clone().unwrap(),
+            ..before.content
+        };
+        assert_eq!(row(&simulator).content, expected);
+    }
+}
+
+#[tokio::test]
+async fn adoption_does_not_write_what_it_could_not_read() {
+    let name = FieldSet::of(&[Field::Name]);
+    for (switches, why) in [
+        (
+            [("headersForm", "text"), ("showSecret", "yes")],
+            "the provider does not show headers in a form that can be sent back",
+        ),
+        (
+            [("headersForm", "json"), ("showSecret", "masked")],
+            "the provider masks the secret; set spec.signing so that it can be sent",
+        ),
+    ] {
+        let (simulator, babel) = with(&switches).await;
+        let before = by_hand(&simulator);
+        let one = id(&before.id.to_string());
+        let error = babel.update(&one, &unmanaged(), name).await.unwrap_err();
+        assert_eq!(error, ProviderError::NotSendable { why });
+        assert_eq!(row(&simulator), before);
+    }
+    // A true secret in our hands is better than none.
+    for shown in ["masked", "no"] {
+        let (simulator, babel) = with(&[("headersForm", "json"), ("showSecret", shown)]).await;
+        let before = by_hand(&simulator);
+        babel
+            .update(&id(&before.id.to_string()), &documented(), name)
+            .await
+            .unwrap();
+        let expected = Content {
+            name: documented().name.unwrap(),
+            secret: "canary-signing".to_owned(),
+            ..before.content
+        };
+        assert_eq!(row(&simulator).content, expected);
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_managed_stays_and_a_mask_never_becomes_the_secret() {
+    let (simulator, babel) = with(&OPEN).await;
+    let made = babel.create(&documented()).await.unwrap();
+    let url = FieldSet::of(&[Field::Url]);
+    babel.update(&made.id, &unmanaged(), url).await.unwrap();
+    let content = row(&simulator).content;
+    assert_eq!(
+        (content.secret.as_str(), content.max_retry_count),
+        ("canary-signing", 3)
+    );
+    switch(&simulator, "showSecret", "masked");
+    let error = babel.update(&made.id, &unmanaged(), url).await.unwrap_err();
+    assert_eq!(error.reason(), "RequestNotSendable");
+    assert_eq!(row(&simulator).content, content);
+}
+
+#[tokio::test]
+async fn a_row_that_is_not_ours_is_not_written() {
+    let (simulator, babel) = with(&OPEN).await;
+    let made = babel.create(&documented()).await.unwrap();
+    let number = made.id.as_str().parse().unwrap();
+    simulator.babel().delete(number).unwrap();
+    // A restored database: the id is another row's.
+    for name in ["by hand", "x [wh1:aaaaaaaa-bbbbbbbb-cccccccc-eeeeeeee]"] {
+        let content = Content {
+            name: name.to_owned(),
+            ..Content::default()
+        };
+        let before = simulator
+            .babel()
+            .create_with_id(number, INSTALLATION, content)
+            .unwrap();
+        for fields in [FieldSet::of(&[Field::Url]), FieldSet::EMPTY] {
+            let error = babel.update(&made.id, &documented(), fields).await.unwrap_err();
+            assert_eq!(error, ProviderError::Conflict);
+            assert!(!error.may_have_taken_effect());
+        }
+        assert_eq!(row(&simulator), before);
+        simulator.babel().delete(number).unwrap();
+    }
+    let nameless = Settings {
+        name: Some("no marker".into()),
+        ..documented()
+    };
+    let made = babel.create(&nameless).await.unwrap();
+    let url = FieldSet::of(&[Field::Url]);
+    assert_eq!(
+        babel.update(&made.id, &nameless, url).await,
+        Err(ProviderError::Conflict)
+    );
+    assert!(
+        babel
+            .update(&made.id, &documented(), url.with(Field::Name))
+            .await
+            .is_ok()
+    );
+}
+
+#[tokio::test]
+async fn refusals_and_outages_become_the_errors_of_the_table() {
+    let (simulator, babel) = with(&[]).await;
+    let status = |status| FaultAction::FailBefore {
+        status,
+        body: None,
+        retry_after: Some("7".into()),
+    };
+    let applied = FaultAction::ApplyThenStatus {
+        status: 502,
+        body: None,
+        retry_after: None,
+    };
+    let garbage = |kind| FaultAction::Garbage { kind, apply: true };
+    for (action, reason, effect) in [
+        (status(500), "ProviderUnavailable", true),
+        (status(429), "Throttled", false),
+        (status(403), "Forbidden", false),
+        (status(422), "RefusedByProvider", false),
+        (FaultAction::ApplyThenDrop, "ProviderUnreachable", true),
+        (applied, "ProviderUnavailable", true),
+        (garbage(GarbageKind::WrongTypes), "UnintelligibleAnswer", true),
+        (garbage(GarbageKind::Empty), "UnintelligibleAnswer", true),
+        (garbage(GarbageKind::TruncatedJson), "UnintelligibleAnswer", true),
+    ] {
+        simulator.clear_faults();
+        simulator.add_fault(FaultPlan::every(
+            RequestFilter::operation("babel", "create"),
+            action.clone(),
+        ));
+        let before = simulator.log().len();
+        let error = babel.create(&documented()).await.unwrap_err();
+        let seen = (error.reason(), error.may_have_taken_effect());
+        assert_eq!(seen, (reason, effect), "{action:?}");
+        assert_eq!(simulator.log().len(), before + 1, "sent once: {action:?}");
+    }
+    simulator.clear_faults();
+    assert_eq!(simulator.babel().count(), 5);
+    simulator.add_fault(FaultPlan::every(
+        RequestFilter::operation("babel", "put"),
+        FaultAction::ApplyThenDrop,
+    ));
+    let first = simulator.babel().subscriptions()[0].id;
+    let url = FieldSet::of(&[Field::Url]);
+    let error = babel
+        .update(&id(&first.to_string()), &documented(), url)
+        .await
+        .unwrap_err();
+    assert!(error.may_have_taken_effect(), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_key_may_be_allowed_less_than_all() {
+    let (simulator, _) = with(&[]).await;
+    let reader = Key::of(INSTALLATION).only(&[Permission::Read]);
+    simulator.babel().add_key("canary-reader", reader);
+    let babel = babel(plain(&simulator), "canary-reader");
+    assert!(listed(&babel).await.unwrap().is_empty());
+    let error = babel.create(&documented()).await.unwrap_err();
+    assert_eq!(error, ProviderError::Forbidden { status: 403 });
+    simulator.babel().remove_key("canary-reader");
+    let error = babel.list(None).await.unwrap_err();
+    assert_eq!(error, ProviderError::Unauthenticated);
+}
+
+#[tokio::test]
+async fn the_catalogue_is_what_the_installation_has() {
+    let (simulator, babel) = with(&[]).await;
+    let types = ["b", "a"].map(EventType::named);
+    simulator.babel().set_event_types(INSTALLATION, types.into());
+    let catalogue = babel.catalogue().await.unwrap();
+    let names: Vec<_> = catalogue.iter().map(EventName::as_str).collect();
+    assert_eq!(names, ["a", "b"]);
+    simulator.babel().set_event_types(INSTALLATION, Vec::new());
+    assert!(babel.catalogue().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_test_event_is_asked_for_found_in_the_log_and_deleted() {
+    let (simulator, babel) = with(&[]).await;
+    let made = babel.create(&documented()).await.unwrap();
+    let event = babel.test(&made.id).await.unwrap().unwrap();
+    let waiting = babel.deliveries(&made.id, End::Newest, None).await.unwrap();
+    assert_eq!((waiting.log.len(), &waiting.log[0].id), (1, &event));
+    assert_eq!(
+        (&waiting.log[0].result, &waiting.events[0].result),
+        (&None, &None)
+    );
+    let result = Recorded {
+        event_id: Some(event.parse().unwrap()),
+        response: "canary".to_owned(),
+        payload: Some("canary".to_owned()),
+        ..Recorded::answered(204)
+    };
+    let number = made.id.as_str().parse().unwrap();
+    simulator.babel().record_delivery(number, &result).unwrap();
+    let tried = babel.deliveries(&made.id, End::Newest, None).await.unwrap();
+    let logged = tried.log[0].result.clone().unwrap();
+    assert_eq!((logged.success, logged.code), (true, Some(204)));
+    assert!(tried.log[0].created.is_some());
+    assert!(!format!("{tried:?}").contains("canary"));
+    babel.delete_event(&made.id, &event).await.unwrap();
+    assert!(
+        babel
+            .deliveries(&made.id, End::Newest, None)
+            .await
+            .unwrap()
+            .log
+            .is_empty()
+    );
+    switch(&simulator, "deleteAbsent", "404");
+    assert_eq!(babel.delete_event(&made.id, &event).await, Ok(()));
+    switch(&simulator, "deleteAbsent", "success-false");
+    let error = babel.delete_event(&made.id, &event).await.unwrap_err();
+    assert_eq!(
+        (error.reason(), error.may_have_taken_effect()),
+        ("RefusedByProvider", false)
+    );
+}
+
+#[tokio::test]
+async fn a_long_log_is_followed_to_its_newest_end() {
+    for order in ["oldest", "newest"] {
+        for total in ["present", "absent"] {
+            for cap in ["off", "30"] {
+                let switches = [("eventsOrder", order), ("total", total), ("takeCap", cap)];
+                let (simulator, babel) = with(&switches).await;
+                let made = babel.create(&documented()).await.unwrap();
+                let number = made.id.as_str().parse().unwrap();
+                for (code, times) in [(200, 117), (503, 3)] {
+                    let result = Recorded {
+                        times: Some(times),
+                        retry_count: 1,
+                        ..Recorded::answered(code)
+                    };
+                    simulator.babel().record_delivery(number, &result).unwrap();
+                }
+                let mut from = None;
+                let found = loop {
+                    let page = babel
+                        .deliveries(&made.id, End::Newest, from.as_ref())
+                        .await
+                        .unwrap();
+                    from = page.next.clone();
+                    if from.is_none() {
+                        break page;
+                    }
+                };
+                let newest = found.events[0].result.clone().unwrap();
+                let seen = (newest.success, newest.code, found.events[0].failures);
+                assert_eq!(seen, (false, Some(503), Some(6)), "{order} {total} {cap}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_that_is_read_shows_a_secret() {
+    let (_simulator, babel) = with(&OPEN).await;
+    let made = babel.create(&documented()).await.unwrap();
+    let read = (babel.get(&made.id).await, babel.list(None).await);
+    let shown = format!("{made:?} {read:?} {babel:?}");
+    for secret in SECRETS {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+    assert_ne!(made.view.get(Field::SigningKey), Part::Unknown);
+}
