@@ -23,10 +23,10 @@ pub use dixa::{
     Token,
 };
 pub use frame::{
+    credential::credential_hash,
     fault::{ActiveFault, FaultAction, FaultPlan, GarbageKind, RequestFilter, When},
     hold::{Held, Release},
     log::{Counters, LogEntry, Milestone, OperationCount, Phase, Retention, Wait},
-    provider::credential_hash,
     switch::{SwitchEntry, SwitchError},
 };
 pub use net::certificate::CertificateError;

@@ -21,7 +21,7 @@ use crate::{
     },
 };
 use axum::Router;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 use thiserror::Error;
 use tokio::task::AbortHandle;
@@ -30,9 +30,11 @@ use tokio_rustls::TlsAcceptor;
 mod babel;
 mod bird;
 mod control;
+mod shared;
 pub use babel::BabelControl;
 pub use bird::BirdControl;
 pub use control::{DixaControl, EditError};
+pub(crate) use shared::Shared;
 
 /// Why a simulator did not start.
 #[derive(Debug, Error)]
@@ -78,83 +80,6 @@ pub enum StateFileError {
         /// What is wrong.
         source: serde_json::Error,
     },
-}
-
-/// What the admin side and the library share.
-pub(crate) struct Shared {
-    pub core: Arc<Core>,
-    pub dixa: Arc<Dixa>,
-    pub babel: Arc<Babel>,
-    pub bird: Arc<Bird>,
-    pub state_file: Option<PathBuf>,
-}
-
-impl Shared {
-    /// Sets `<provider>.<switch>`.
-    pub(crate) fn set_switch(&self, name: &str, value: &str) -> Result<(), SwitchError> {
-        let unknown = || SwitchError::UnknownName {
-            name: name.to_owned(),
-        };
-        let (provider, switch) = name.split_once('.').ok_or_else(|| SwitchError::NoProvider {
-            name: name.to_owned(),
-        })?;
-        let found = self
-            .core
-            .providers
-            .iter()
-            .find(|found| found.name() == provider)
-            .ok_or_else(unknown)?;
-        found.set_switch(switch, value)
-    }
-
-    /// The state of every provider; a copy goes to the state file if one is named.
-    pub(crate) fn snapshot(&self) -> Result<Value, StateFileError> {
-        let parts = self
-            .core
-            .providers
-            .iter()
-            .map(|one| (one.name().to_owned(), one.snapshot()));
-        let snapshot = Value::Object(parts.collect::<Map<_, _>>());
-        if let Some(path) = &self.state_file {
-            let failed = |source| StateFileError::File {
-                path: path.clone(),
-                source,
-            };
-            // Through a second file: a simulator that is killed here leaves the old state whole.
-            let fresh = path.with_extension("new");
-            std::fs::write(&fresh, snapshot.to_string()).map_err(failed)?;
-            std::fs::rename(&fresh, path).map_err(failed)?;
-        }
-        Ok(snapshot)
-    }
-
-    /// Replaces the state of every provider that the snapshot names.
-    pub(crate) fn restore(&self, mut snapshot: Value) -> Result<(), StateFileError> {
-        for provider in &self.core.providers {
-            if let Some(part) = snapshot.get_mut(provider.name()) {
-                let content = |source| StateFileError::Content {
-                    provider: provider.name(),
-                    source,
-                };
-                provider.restore(part.take()).map_err(content)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Restores from the state file.
-    pub(crate) fn restore_file(&self) -> Result<(), StateFileError> {
-        let path = self.state_file.as_ref().ok_or(StateFileError::NotNamed)?;
-        let text = std::fs::read(path).map_err(|source| StateFileError::File {
-            path: path.clone(),
-            source,
-        })?;
-        let content = |source| StateFileError::Content {
-            provider: "all",
-            source,
-        };
-        self.restore(serde_json::from_slice(&text).map_err(content)?)
-    }
 }
 
 /// A running simulator; dropping it closes its ports and connections.

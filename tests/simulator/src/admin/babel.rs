@@ -3,7 +3,7 @@
 use super::{Problem, SharedState, read_body};
 use crate::{
     babel::{DeliveryResult, EventType, Key, Permission, Subscription},
-    frame::provider::credential_hash,
+    frame::credential::credential_hash,
     simulator::{BabelControl, Shared},
 };
 use axum::{

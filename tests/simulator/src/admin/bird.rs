@@ -4,7 +4,7 @@ use super::{Problem, SharedState, read_body};
 use crate::{
     bird::{DeliveryResult, Key, Subscription},
     config::Config,
-    frame::provider::credential_hash,
+    frame::credential::credential_hash,
     simulator::{BirdControl, Shared},
 };
 use axum::{

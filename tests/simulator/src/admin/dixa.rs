@@ -3,7 +3,7 @@
 use super::{Problem, SharedState, read_body};
 use crate::{
     dixa::{DeliveryResult, Subscription, Token},
-    frame::provider::credential_hash,
+    frame::credential::credential_hash,
     simulator::{DixaControl, Shared},
 };
 use axum::{

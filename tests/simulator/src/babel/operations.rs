@@ -16,7 +16,7 @@ use crate::{
         store::Lag,
     },
 };
-use http::{Method, StatusCode, header};
+use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -41,11 +41,13 @@ pub(crate) fn target(method: &Method, rest: &str) -> Target {
         ("POST", ["subscriptions", id, "test"]) => named("test", Some(id), None),
         ("GET", ["subscriptions", id, "events"]) => named("events", Some(id), None),
         ("DELETE", ["subscriptions", id, "events", event]) => named("deleteEvent", Some(id), Some(event)),
-        (_, ["event-types"]) => named("wrongMethod", None, None),
-        (_, ["subscriptions", ..]) if parts.len() <= 2 => named("wrongMethod", parts.get(1), None),
-        (_, ["subscriptions", id, "test" | "events"] | ["subscriptions", id, "events", _]) => {
-            named("wrongMethod", Some(id), None)
-        }
+        (_, ["event-types" | "subscriptions"]) => named("wrongMethod", None, None),
+        (
+            _,
+            ["subscriptions", id]
+            | ["subscriptions", id, "test" | "events"]
+            | ["subscriptions", id, "events", _],
+        ) => named("wrongMethod", Some(id), None),
         _ => Target::unknown(),
     }
 }
@@ -90,9 +92,8 @@ pub(crate) fn apply(state: &mut State, call: &Call) -> Reply {
 
 /// The key of a request that is let in.
 fn admitted(state: &mut State, call: &Call) -> Result<Key, Box<Reply>> {
-    let guarded = state.switches.lockout.is_on();
     let (host, now) = (access::host(&call.headers), clock::now_ms());
-    if guarded && state.guard.is_locked(&host, now) {
+    if state.guard.is_locked(&host, now) {
         let note = "locked out after failed authentications";
         return Err(Box::new(render::refusal(
             state.switches.lockout_status,
@@ -105,7 +106,7 @@ fn admitted(state: &mut State, call: &Call) -> Result<Key, Box<Reply>> {
     if let Some(key) = given.and_then(|given| state.keys.get(given)) {
         return Ok(key.clone());
     }
-    if guarded {
+    if state.switches.lockout.is_on() {
         state.guard.failed(&host, now);
     }
     let note = "the key is missing, unknown or in the wrong place";
@@ -133,18 +134,13 @@ fn refused(refusal: Refusal, switches: &Switches) -> Reply {
 }
 
 fn wrong_media_type(call: &Call, switches: &Switches) -> Option<Reply> {
-    let content_type = call
-        .headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("");
-    let kind = content_type.split(';').next().unwrap_or("").trim();
+    let media_type = call.media_type();
     let taken = matches!(
-        kind,
+        media_type,
         "application/json" | "application/json-patch+json" | "text/json"
     );
     (!taken).then(|| {
-        let note = format!("content type {content_type:?} is not JSON");
+        let note = format!("content type {media_type:?} is not JSON");
         render::refusal(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "Unsupported media type",

@@ -212,12 +212,10 @@ impl State {
     }
 
     pub(crate) fn snapshot(&self) -> Value {
-        let switches = self.switches.entries().into_iter();
-        let switches: BTreeMap<_, _> = switches.map(|entry| (entry.name, entry.value)).collect();
         json!({
             "keys": self.keys,
             "subscriptions": self.store.all(),
-            "switches": switches,
+            "switches": self.switches.values(),
             "requests": self.store.requests(),
             "eventTypes": self.event_types,
             "nextId": self.next_id,
@@ -227,26 +225,15 @@ impl State {
 
     pub(crate) fn restore(&mut self, snapshot: Value) -> Result<(), serde_json::Error> {
         let snapshot: Snapshot = serde_json::from_value(snapshot)?;
-        let mut restored = Self {
+        *self = Self {
             keys: snapshot.keys,
             event_types: snapshot.event_types,
             next_id: snapshot.next_id,
             next_event_id: snapshot.next_event_id,
+            switches: Switches::restored(&snapshot.switches)?,
+            store: Store::restored(&snapshot.requests, snapshot.subscriptions),
             ..Self::default()
         };
-        for (name, value) in &snapshot.switches {
-            restored
-                .switches
-                .set(name, value)
-                .map_err(serde::de::Error::custom)?;
-        }
-        for (installation, requests) in &snapshot.requests {
-            restored.store.set_requests(installation, *requests);
-        }
-        for subscription in snapshot.subscriptions {
-            restored.store.insert(subscription);
-        }
-        *self = restored;
         Ok(())
     }
 }

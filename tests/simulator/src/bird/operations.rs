@@ -18,7 +18,7 @@ use crate::{
         store::Lag,
     },
 };
-use http::{Method, StatusCode, header};
+use http::{Method, StatusCode};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -153,16 +153,9 @@ fn wrong_place(key: &Key, call: &Call, switches: &Switches) -> Option<Reply> {
 }
 
 fn wrong_media_type(call: &Call, switches: &Switches) -> Option<Reply> {
-    let content_type = call
-        .headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("");
-    let is_json = content_type
-        .split(';')
-        .next()
-        .is_some_and(|kind| kind.trim() == "application/json");
-    (!is_json).then(|| invalid(format!("content type {content_type:?} is not JSON"), switches))
+    let media_type = call.media_type();
+    (media_type != "application/json")
+        .then(|| invalid(format!("content type {media_type:?} is not JSON"), switches))
 }
 
 fn show(status: StatusCode, found: &Subscription, switches: &Switches) -> Reply {
@@ -178,7 +171,7 @@ fn create(state: &mut State, key: &Key, call: &Call) -> Reply {
         Ok(content) => content,
         Err(Refusal(note)) => return invalid(note, &switches),
     };
-    if state.is_full_for(key.workspace, &content, None) {
+    if state.is_full_for(key.workspace, &content) {
         return refused(switches.sixth, "five with this service, event and filters exist");
     }
     let created = state.create(key.workspace, key.organization, content);
@@ -214,7 +207,7 @@ fn patch(state: &mut State, key: &Key, call: &Call, id: Uuid) -> Reply {
         Err(Refusal(note)) => return invalid(note, &switches),
     };
     let moved = !content.equals_by_filters(&found.content);
-    if moved && state.is_full_for(key.workspace, &content, Some(id)) {
+    if moved && state.is_full_for(key.workspace, &content) {
         return refused(switches.sixth, "five with this service, event and filters exist");
     }
     state.write(id, content).map_or_else(

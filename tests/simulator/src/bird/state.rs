@@ -88,43 +88,30 @@ impl State {
         Some(())
     }
 
-    /// Whether the workspace has no room for one more that is equal by its filters, not counting `own`.
-    pub(crate) fn is_full_for(&self, workspace: Uuid, content: &Content, own: Option<Uuid>) -> bool {
+    /// Whether the workspace has no room for one more that is equal by its filters.
+    pub(crate) fn is_full_for(&self, workspace: Uuid, content: &Content) -> bool {
         let all = self.store.in_scope(&workspace);
-        let equal = all.filter(|found| Some(found.id) != own && found.content.equals_by_filters(content));
-        equal.count() >= EQUAL_AT_MOST
+        all.filter(|found| found.content.equals_by_filters(content))
+            .count()
+            >= EQUAL_AT_MOST
     }
 
     pub(crate) fn snapshot(&self) -> Value {
-        let switches = self.switches.entries().into_iter();
-        let switches: BTreeMap<_, _> = switches.map(|entry| (entry.name, entry.value)).collect();
         json!({
             "keys": self.keys,
             "subscriptions": self.store.all(),
-            "switches": switches,
+            "switches": self.switches.values(),
             "requests": self.store.requests(),
         })
     }
 
     pub(crate) fn restore(&mut self, snapshot: Value) -> Result<(), serde_json::Error> {
         let snapshot: Snapshot = serde_json::from_value(snapshot)?;
-        let mut restored = Self {
+        *self = Self {
             keys: snapshot.keys,
-            ..Self::default()
+            switches: Switches::restored(&snapshot.switches)?,
+            store: Store::restored(&snapshot.requests, snapshot.subscriptions),
         };
-        for (name, value) in &snapshot.switches {
-            restored
-                .switches
-                .set(name, value)
-                .map_err(serde::de::Error::custom)?;
-        }
-        for (workspace, requests) in &snapshot.requests {
-            restored.store.set_requests(workspace, *requests);
-        }
-        for subscription in snapshot.subscriptions {
-            restored.store.insert(subscription);
-        }
-        *self = restored;
         Ok(())
     }
 }

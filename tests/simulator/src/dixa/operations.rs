@@ -16,7 +16,7 @@ use crate::{
     },
 };
 use bytes::Bytes;
-use http::{Method, StatusCode, header};
+use http::{Method, StatusCode};
 use serde_json::json;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -129,18 +129,10 @@ fn refused_change(token: &Token, call: &Call, has_body: bool) -> Option<Reply> {
             "the token is read-only",
         ));
     }
-    let content_type = call
-        .headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("");
-    let is_json = content_type
-        .split(';')
-        .next()
-        .is_some_and(|kind| kind.trim() == "application/json");
-    (has_body && !is_json).then(|| {
+    let media_type = call.media_type();
+    (has_body && media_type != "application/json").then(|| {
         refused(Refusal::Decoding(format!(
-            "content type {content_type:?} is not JSON"
+            "content type {media_type:?} is not JSON"
         )))
     })
 }

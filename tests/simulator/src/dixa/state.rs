@@ -83,39 +83,21 @@ impl State {
     }
 
     pub(crate) fn snapshot(&self) -> Value {
-        let switches: BTreeMap<_, _> = self
-            .switches
-            .entries()
-            .into_iter()
-            .map(|entry| (entry.name, entry.value))
-            .collect();
         json!({
             "tokens": self.tokens,
             "subscriptions": self.store.all(),
-            "switches": switches,
+            "switches": self.switches.values(),
             "requests": self.store.requests(),
         })
     }
 
     pub(crate) fn restore(&mut self, snapshot: Value) -> Result<(), serde_json::Error> {
         let snapshot: Snapshot = serde_json::from_value(snapshot)?;
-        let mut restored = Self {
+        *self = Self {
             tokens: snapshot.tokens,
-            ..Self::default()
+            switches: Switches::restored(&snapshot.switches)?,
+            store: Store::restored(&snapshot.requests, snapshot.subscriptions),
         };
-        for (name, value) in &snapshot.switches {
-            restored
-                .switches
-                .set(name, value)
-                .map_err(serde::de::Error::custom)?;
-        }
-        for (name, requests) in &snapshot.requests {
-            restored.store.set_requests(name, *requests);
-        }
-        for subscription in snapshot.subscriptions {
-            restored.store.insert(subscription);
-        }
-        *self = restored;
         Ok(())
     }
 }

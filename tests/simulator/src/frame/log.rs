@@ -2,8 +2,9 @@
 
 use crate::frame::{
     clock,
+    credential::visible_headers,
     fault::{RequestFilter, Traits, When},
-    provider::{Call, credential_hash},
+    provider::Call,
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, Serializer};
@@ -234,7 +235,7 @@ impl RequestLog {
                 book.entries.pop_front();
             }
             book.entries.push_back(LogEntry {
-                headers: visible_headers(call, is_credential),
+                headers: visible_headers(&call.headers, is_credential),
                 ..new_entry(ticket, organization, call)
             });
         }
@@ -384,26 +385,4 @@ fn new_entry(ticket: Ticket, organization: Option<&str>, call: &Call) -> LogEntr
         headers: BTreeMap::new(),
         body: call.body.clone(),
     }
-}
-
-/// Credentials are replaced by a hash; a scheme in front of them stays.
-fn visible_headers(call: &Call, is_credential: &dyn Fn(&str) -> bool) -> BTreeMap<String, String> {
-    let hashed = |text: &str| match text.split_once(' ') {
-        Some((scheme @ ("Bearer" | "AccessKey"), credential)) => {
-            format!("{scheme} {}", credential_hash(credential))
-        }
-        _ => credential_hash(text),
-    };
-    let show = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
-        let text = String::from_utf8_lossy(value.as_bytes());
-        let secret = matches!(
-            name.as_str(),
-            "authorization" | "x-api-key" | "proxy-authorization" | "cookie"
-        ) || is_credential(name.as_str());
-        (
-            name.to_string(),
-            if secret { hashed(&text) } else { text.into_owned() },
-        )
-    };
-    call.headers.iter().map(show).collect()
 }

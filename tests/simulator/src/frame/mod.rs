@@ -3,6 +3,7 @@
 
 pub(crate) mod body;
 pub(crate) mod clock;
+pub(crate) mod credential;
 pub(crate) mod engine;
 pub(crate) mod fault;
 pub(crate) mod hold;

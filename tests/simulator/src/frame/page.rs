@@ -1,6 +1,6 @@
 //! Order of lists, and page tokens that mean nothing to a client.
 
-use crate::frame::{provider::credential_hash, switch::choice};
+use crate::frame::{credential::credential_hash, switch::choice};
 
 choice! {
     /// Order of a list. `shuffled` is neither order of creation, but the same at every request.

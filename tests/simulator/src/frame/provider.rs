@@ -6,10 +6,8 @@ use crate::frame::{
 };
 use axum::extract::Query;
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, header};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
 
 /// What a request is about, as far as method and path tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +42,13 @@ pub(crate) struct Call {
 }
 
 impl Call {
+    /// The media type of the body, without parameters; empty if the request names none.
+    pub(crate) fn media_type(&self) -> &str {
+        let value = self.headers.get(header::CONTENT_TYPE);
+        let text = value.and_then(|value| value.to_str().ok()).unwrap_or("");
+        text.split(';').next().unwrap_or("").trim()
+    }
+
     /// The value of a query parameter, decoded; the first one if it stands there twice.
     pub(crate) fn query_value(&self, name: &str) -> Option<String> {
         let uri = format!("/?{}", self.query.as_deref()?).parse().ok()?;
@@ -89,17 +94,4 @@ pub(crate) trait Provider: Send + Sync {
     fn snapshot(&self) -> Value;
     /// Replaces the state by a snapshot; the error says what is wrong with it.
     fn restore(&self, snapshot: Value) -> Result<(), serde_json::Error>;
-}
-
-/// A short name for a credential: the first 12 hex digits of its SHA-256, as
-/// `printf %s "$TOKEN" | sha256sum` shows them.
-pub fn credential_hash(credential: &str) -> String {
-    let digest = Sha256::digest(credential.as_bytes());
-    digest
-        .iter()
-        .take(6)
-        .fold(String::from("sha256:"), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
 }

@@ -69,6 +69,18 @@ impl<T: Stored> Default for Store<T> {
 }
 
 impl<T: Stored> Store<T> {
+    /// The store of a snapshot: request counts by scope, and all objects.
+    pub(crate) fn restored(requests: &BTreeMap<T::Scope, u64>, objects: Vec<T>) -> Self {
+        let mut store = Self::default();
+        for (scope, requests) in requests {
+            store.shelf(scope).requests = *requests;
+        }
+        for object in objects {
+            store.insert(object);
+        }
+        store
+    }
+
     fn shelf(&mut self, scope: &T::Scope) -> &mut Shelf<T> {
         if !self.shelves.contains_key(scope) {
             self.shelves.insert(scope.clone(), Shelf::default());
@@ -91,10 +103,6 @@ impl<T: Stored> Store<T> {
             .iter()
             .map(|(scope, shelf)| (scope, shelf.requests))
             .collect()
-    }
-
-    pub(crate) fn set_requests(&mut self, scope: &T::Scope, requests: u64) {
-        self.shelf(scope).requests = requests;
     }
 
     /// Any object, whatever its scope.

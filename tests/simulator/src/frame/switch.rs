@@ -96,6 +96,23 @@ macro_rules! switch_table {
                 }),+]
             }
 
+            /// All values by name, for a snapshot.
+            pub(crate) fn values(&self) -> std::collections::BTreeMap<String, String> {
+                let entries = self.entries().into_iter();
+                entries.map(|entry| (entry.name.to_owned(), entry.value)).collect()
+            }
+
+            /// The switches of a snapshot.
+            pub(crate) fn restored(
+                values: &std::collections::BTreeMap<String, String>,
+            ) -> Result<Self, serde_json::Error> {
+                let mut switches = Self::default();
+                for (name, value) in values {
+                    switches.set(name, value).map_err(serde::de::Error::custom)?;
+                }
+                Ok(switches)
+            }
+
             /// Sets one switch; nothing changes on an error.
             pub(crate) fn set(
                 &mut self,

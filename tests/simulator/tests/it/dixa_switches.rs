@@ -3,7 +3,7 @@
 use crate::rig::{Rig, body};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use uuid::Uuid;
 
 fn filters() -> Value {
@@ -14,19 +14,10 @@ fn filters() -> Value {
 
 #[tokio::test]
 async fn every_switch_is_tested_in_this_file() {
-    let rig = Rig::start().await;
-    let source = include_str!("dixa_switches.rs");
-    for name in rig
-        .admin(Method::GET, "/admin/switches", None)
+    Rig::start()
         .await
-        .json()
-        .as_object()
-        .unwrap()
-        .keys()
-        .filter(|name| name.starts_with("dixa."))
-    {
-        assert!(source.contains(&format!("\"{name}\"")), "no test for {name}");
-    }
+        .assert_all_named("dixa.", include_str!("dixa_switches.rs"))
+        .await;
 }
 
 #[tokio::test]
@@ -325,22 +316,7 @@ async fn an_unknown_token_is_refused_as_switched() {
 
 #[tokio::test]
 async fn answers_take_as_long_as_switched() {
-    let rig = Rig::with(&[("dixa.latencyMs", "60")]).await;
-    let start = Instant::now();
-    rig.get("/v1/webhooks").await;
-    assert!(start.elapsed() >= Duration::from_millis(60));
-    rig.switch("dixa.latencyMs", "0");
-    rig.switch("dixa.latencyJitterMs", "40");
-    let mut taken = Vec::new();
-    for _ in 0..8 {
-        let start = Instant::now();
-        rig.get("/v1/webhooks").await;
-        taken.push(start.elapsed());
-    }
-    let spread = taken
-        .iter()
-        .max()
-        .unwrap()
-        .saturating_sub(*taken.iter().min().unwrap());
-    assert!(spread >= Duration::from_millis(5), "{taken:?}");
+    let rig = Rig::start().await;
+    let names = ("dixa.latencyMs", "dixa.latencyJitterMs");
+    rig.assert_latency(names, "/v1/webhooks").await;
 }

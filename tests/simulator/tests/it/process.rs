@@ -78,6 +78,46 @@ async fn the_ready_line_leads_to_a_working_simulator_that_ends_with_its_parent()
 }
 
 #[tokio::test]
+async fn keys_of_babel_and_bird_come_from_flags() {
+    let (workspace, organization) = (uuid::Uuid::new_v4(), uuid::Uuid::new_v4());
+    let with_organization = format!("both={workspace}/{organization}");
+    let without = format!("one={workspace}");
+    let arguments = [
+        "--babel-key",
+        "own-key=own-installation",
+        "--bird-key",
+        &with_organization,
+        "--bird-key",
+        &without,
+    ];
+    let (child, ready) = start(&arguments).await;
+    let client = client().build().unwrap();
+    let get = async |path: &str, header: &str, value: &str| {
+        let url = format!("{}{path}", ready["listening"]["http"].as_str().unwrap());
+        let request = client.get(url).header(header, value);
+        request.send().await.unwrap().status().as_u16()
+    };
+    let rows = "/v1/webhooks/subscriptions";
+    assert_eq!(get(rows, "x-api-key", "own-key").await, 200);
+    assert_eq!(
+        get(rows, "x-api-key", provider_simulator::Config::BABEL_KEY).await,
+        401
+    );
+    let short = crate::bird_rig::short(workspace);
+    let long = crate::bird_rig::long(organization, workspace);
+    assert_eq!(get(&short, "authorization", "AccessKey one").await, 200);
+    assert_eq!(get(&long, "authorization", "AccessKey both").await, 200);
+    assert_eq!(get(&long, "authorization", "AccessKey one").await, 403);
+    end(child).await;
+    let refused = Command::new(env!("CARGO_BIN_EXE_provider-simulator"))
+        .args(["--bird-key", "key=not-a-uuid"])
+        .output()
+        .await
+        .unwrap();
+    assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("not-a-uuid"));
+}
+
+#[tokio::test]
 async fn a_state_file_carries_subscriptions_over_a_restart() {
     let folder = std::env::temp_dir().join(format!("provider-simulator-test-{}", uuid::Uuid::new_v4()));
     std::fs::create_dir(&folder).unwrap();

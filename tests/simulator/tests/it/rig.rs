@@ -4,7 +4,10 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use provider_simulator::{Config, Simulator, TlsListeners};
 use serde_json::{Value, json};
-use std::{sync::Once, time::Duration};
+use std::{
+    sync::Once,
+    time::{Duration, Instant},
+};
 use uuid::Uuid;
 
 /// How long a test waits for something that has to happen.
@@ -37,6 +40,17 @@ impl Answer {
     }
 }
 
+/// The whole answer to a request.
+pub async fn answer(request: reqwest::RequestBuilder) -> reqwest::Result<Answer> {
+    let response = request.send().await?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    Ok(Answer {
+        status,
+        headers,
+        body: response.bytes().await?,
+    })
+}
+
 pub struct Rig {
     pub simulator: Simulator,
     pub client: reqwest::Client,
@@ -66,6 +80,36 @@ impl Rig {
         }
     }
 
+    /// Every switch of the provider is named in the source of its tests.
+    pub async fn assert_all_named(&self, provider: &str, source: &str) {
+        let all = self.admin(Method::GET, "/admin/switches", None).await.json();
+        let names = all.as_object().unwrap().keys();
+        let own: Vec<_> = names.filter(|name| name.starts_with(provider)).collect();
+        assert!(own.len() > 20, "{own:?}");
+        for name in own {
+            assert!(source.contains(&format!("\"{name}\"")), "no test for {name}");
+        }
+    }
+
+    /// Answers take as long as these two switches say, the fixed part and the random one.
+    pub async fn assert_latency(&self, (fixed, jitter): (&str, &str), path: &str) {
+        let taken = async || {
+            let start = Instant::now();
+            self.get(path).await;
+            start.elapsed()
+        };
+        self.switch(fixed, "60");
+        assert!(taken().await >= Duration::from_millis(60));
+        self.switch(fixed, "0");
+        self.switch(jitter, "40");
+        let mut all = Vec::new();
+        for _ in 0..8 {
+            all.push(taken().await);
+        }
+        let (least, most) = (all.iter().min().unwrap(), all.iter().max().unwrap());
+        assert!(most.saturating_sub(*least) >= Duration::from_millis(5), "{all:?}");
+    }
+
     pub fn switch(&self, name: &str, value: &str) {
         self.simulator.set_switch(name, value).unwrap();
     }
@@ -89,13 +133,7 @@ impl Rig {
         path: &str,
         body: Option<&Value>,
     ) -> reqwest::Result<Answer> {
-        let response = self.request(method, path, body).send().await?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        Ok(Answer {
-            status,
-            headers,
-            body: response.bytes().await?,
-        })
+        answer(self.request(method, path, body)).await
     }
 
     pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
@@ -140,13 +178,7 @@ impl Rig {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let response = request.send().await.unwrap();
-        let (status, headers) = (response.status(), response.headers().clone());
-        Answer {
-            status,
-            headers,
-            body: response.bytes().await.unwrap(),
-        }
+        answer(request).await.unwrap()
     }
 }
 
