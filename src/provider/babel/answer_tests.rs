@@ -1,11 +1,11 @@
 //! Babel's answers as its documents show them, and the forms that they leave open.
 
-use operator_core::settings::Authorization;
+use operator_core::settings::{Authorization, Headers, Settings};
 use operator_core::view::{Field, Part};
 use serde_json::json;
 
 use super::*;
-use crate::provider::babel::tests::{MARKER, documented};
+use crate::provider::babel::tests::{self, MARKER, documented, fixture};
 
 fn key() -> HashKey {
     HashKey::new([3; 32])
@@ -75,6 +75,52 @@ fn what_is_wanted_equals_what_is_read_of_it() {
         assert_ne!(remote.view.get(field), Part::Unknown, "{field:?}");
     }
     assert_eq!(remote.view.get(Field::Filters), Part::Unknown);
+}
+
+#[test]
+fn the_documents_examples_are_read_as_what_they_were_made_from() {
+    let read = |body| {
+        let row = reply(200, body).and_then(Reply::into_subscription).ok();
+        row.unwrap().into_remote(&key()).unwrap()
+    };
+    let wanted = tests::example();
+    let made = read(fixture!("create-response.json"));
+    assert_eq!(wanted.view(&key()).differing(&made.view).to_string(), "");
+    assert_eq!((made.id.as_str(), made.created), ("41", Some(1_767_225_600_000)));
+    let changed = Settings {
+        name: Some("orders-relay v2 [wsub-3f9c1a]".into()),
+        headers: Headers::new(),
+        max_retries: Some(0),
+        enabled: false,
+        ..wanted
+    };
+    let put = read(fixture!("put-response.json"));
+    assert_eq!(changed.view(&key()).differing(&put.view).to_string(), "");
+    let paused = Settings {
+        name: Some("paused [wsub-77aa10]".into()),
+        signing_key: None,
+        ..changed
+    };
+    let left_out = read(fixture!("create-response-defaults-left-out.json"));
+    assert_eq!(paused.view(&key()).differing(&left_out.view).to_string(), "");
+    assert_eq!(
+        (left_out.id.as_str(), left_out.created),
+        ("42", Some(1_767_225_600_000))
+    );
+}
+
+#[test]
+fn the_documents_failures_are_refusals_and_their_successes_are_none() {
+    for failure in [
+        fixture!("failure-response.json"),
+        fixture!("failure-response-default-left-out.json"),
+    ] {
+        assert_eq!(outcome(failure), "refused Webhook subscription not found.");
+    }
+    let success = reply(200, fixture!("success-response.json"));
+    assert!(success.is_ok_and(|reply| reply.succeeded()));
+    let test = reply(200, fixture!("test-response.json")).and_then(|reply| reply.event_id());
+    assert!(matches!(test, Ok(Some(9001))));
 }
 
 #[test]

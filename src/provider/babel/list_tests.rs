@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::provider::babel::tests::fixture;
 use crate::provider::http::listing::{ListFault, read_list};
 
 fn read(text: &str) -> Result<Subscriptions, ListFault> {
@@ -123,6 +124,24 @@ fn a_total_that_is_told_once_still_counts() {
     assert_eq!(list(told).unwrap().0, rows);
     let lost = |skip, n| (cut(&rows[..24], skip, 10), (n == 0).then_some(25));
     assert_eq!(list(lost).unwrap_err(), MOVED);
+}
+
+#[test]
+fn the_documents_lists_are_read() {
+    let one = read(fixture!("list-response.json")).unwrap();
+    assert_eq!((one.ids, one.beside.total), (vec![41], Some(1)));
+    let none = read(fixture!("list-response-empty-defaults-left-out.json")).unwrap();
+    assert_eq!((none.ids, none.beside.total), (Vec::new(), None));
+    let types = fixture!("event-types-response.json").as_bytes();
+    let types = read_list(types, 1 << 20, EventTypes::default()).unwrap().names;
+    let names: Vec<_> = types.iter().map(EventName::as_str).collect();
+    assert_eq!(names, ["license.created", "license.revoked"]);
+    for failure in [
+        fixture!("failure-response.json"),
+        fixture!("failure-response-default-left-out.json"),
+    ] {
+        assert!(read(failure).is_err());
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::provider::babel::tests::fixture;
 use crate::provider::http::listing::read_list;
 
 /// Rows of one event, number `n` being made at second `n`; the outcome is its status.
@@ -82,6 +83,37 @@ proptest! {
     fn a_cursor_that_is_not_ours_is_an_error_and_nothing_else(text in "[ 0-9a-z-]{0,30}") {
         let _ = Seek::at(Some(&Cursor(text)));
     }
+}
+
+#[test]
+fn the_documents_events_are_read() {
+    let read = |text: &str| {
+        let log = read_list(text.as_bytes(), 1 << 20, Log::default()).unwrap();
+        log.conclude(End::Newest, Seek::default())
+    };
+    let tried = read(fixture!("events-response.json"));
+    let result = DeliveryResult {
+        success: false,
+        code: Some(503),
+        time: Some("2026-01-01T00:00:00.000Z".into()),
+        next_retry: Some("2026-01-01T00:00:00.000Z".into()),
+    };
+    let logged = |result| Logged {
+        id: "9001".into(),
+        result,
+        created: Some(1_767_225_600_000),
+    };
+    assert_eq!(tried.log, [logged(Some(result.clone()))]);
+    assert_eq!(
+        (&tried.events[0].result, tried.events[0].failures),
+        (&Some(result), Some(2))
+    );
+    let pending = read(fixture!("events-response-pending.json"));
+    assert_eq!(pending.log, [logged(None)]);
+    assert_eq!(
+        (&pending.events[0].result, pending.events[0].failures),
+        (&None, None)
+    );
 }
 
 #[test]

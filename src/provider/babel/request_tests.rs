@@ -4,7 +4,7 @@ use operator_core::settings;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::provider::babel::tests::{MARKER, documented};
+use crate::provider::babel::tests::{self, MARKER, documented, fixture};
 
 const BASIC: &str = "Basic Y2FuYXJ5LXVzZXI6Y2FuYXJ5LXBhc3N3b3Jk";
 
@@ -50,8 +50,43 @@ fn other() -> Value {
     })
 }
 
+/// A documented body; names of headers are the same in any case.
+fn shown(text: &str) -> Value {
+    let mut body: Value = serde_json::from_str(text).unwrap();
+    let mut body = body["subscription"].take();
+    if let Some(headers) = body.get_mut("headers").and_then(Value::as_object_mut) {
+        *headers = headers
+            .iter()
+            .map(|(name, value)| (name.to_lowercase(), value.clone()))
+            .collect();
+    }
+    body
+}
+
 #[test]
-fn a_create_is_what_the_documents_show_with_the_authorization_as_a_header() {
+fn a_create_and_a_replacement_are_what_the_documents_show() {
+    let wanted = tests::example();
+    assert_eq!(
+        sent(Body::create(&wanted)),
+        shown(fixture!("create-request.json"))
+    );
+    let changed = Settings {
+        name: Some("orders-relay v2 [wsub-3f9c1a]".into()),
+        headers: settings::Headers::new(),
+        max_retries: Some(0),
+        enabled: false,
+        signing_key: None,
+        ..wanted
+    };
+    let row = row(shown(fixture!("create-response.json")));
+    assert_eq!(
+        sent(Body::replace(&changed, &row)),
+        shown(fixture!("put-request.json"))
+    );
+}
+
+#[test]
+fn the_authorization_is_one_of_the_headers() {
     let expected = json!({
         "name": format!("orders-relay {MARKER}"),
         "eventType": "license.created",

@@ -5,9 +5,22 @@ use operator_core::url::DeliveryUrl;
 
 use super::*;
 
+mod events;
 mod faults;
 mod simulated;
 mod switches;
+
+/// A body as the documents show it.
+macro_rules! fixture {
+    ($name:literal) => {
+        include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/simulator/fixtures/babel/",
+            $name
+        ))
+    };
+}
+pub(super) use fixture;
 
 /// A marker, as the name of every row of ours ends.
 pub(super) const MARKER: &str = "[wh1:aaaaaaaa-bbbbbbbb-cccccccc-dddddddd]";
@@ -20,7 +33,7 @@ pub(super) const SECRETS: [&str; 5] = [
     "Y2FuYXJ5LXVzZXI6Y2FuYXJ5LXBhc3N3b3Jk",
 ];
 
-/// Settings that use all that Babel has.
+/// Settings that use all that Babel has, with secrets that are recognised wherever they appear.
 pub(super) fn documented() -> Settings {
     Settings {
         name: Some(format!("orders-relay {MARKER}")),
@@ -35,6 +48,17 @@ pub(super) fn documented() -> Settings {
         headers: [("x-team".to_owned(), SecretString::from("canary-header"))].into(),
         signing_key: Some("canary-signing".into()),
         max_retries: Some(3),
+    }
+}
+
+/// The settings that the documents' example of a create stands for.
+pub(super) fn example() -> Settings {
+    Settings {
+        name: Some("orders-relay [wsub-3f9c1a]".into()),
+        authorization: Authorization::None,
+        headers: [("x-team".to_owned(), SecretString::from("orders"))].into(),
+        signing_key: Some("example-signing-secret".into()),
+        ..documented()
     }
 }
 
