@@ -213,14 +213,14 @@ fn a_log_that_is_too_long_to_be_followed_without_a_total_ends_the_search() {
 fn a_log_that_changes_on_the_way_is_still_followed() {
     let rows: Vec<Value> = (1..=120).map(|n| row(n, 500)).collect();
     let first = read(&rows[..100], Some(110)).conclude(End::Newest, Seek::default());
-    let seek = Seek::at(first.next.as_ref()).unwrap();
+    let seek = Seek::parse(&first.next.unwrap().0).unwrap();
     assert_eq!(seek.skip, 10);
     // Ten more came.
     let second = read(&rows[10..110], Some(120)).conclude(End::Newest, seek);
-    assert_eq!(Seek::at(second.next.as_ref()).unwrap().skip, 20);
+    assert_eq!(Seek::parse(&second.next.unwrap().0).unwrap().skip, 20);
     // All but five were removed.
     let second = read(&[], Some(5)).conclude(End::Newest, seek);
-    assert_eq!(Seek::at(second.next.as_ref()).unwrap().skip, 0);
+    assert_eq!(Seek::parse(&second.next.unwrap().0).unwrap().skip, 0);
 }
 
 #[test]

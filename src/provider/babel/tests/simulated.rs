@@ -4,6 +4,7 @@ use operator_core::view::{Part, View};
 use provider_simulator::babel::{Content, Key, Permission, Subscription as Row};
 use provider_simulator::{Config as SimulatorConfig, FaultAction, FaultPlan, GarbageKind, LogEntry};
 use provider_simulator::{RequestFilter, Simulator, TlsListeners};
+use serde_json::json;
 
 use super::*;
 use crate::provider::http::Endpoint;
@@ -181,6 +182,35 @@ async fn adoption_changes_the_name_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn what_was_read_is_not_in_the_words_with_which_it_is_refused_when_sent_back() {
+    let (simulator, babel) = with(&OPEN).await;
+    let before = by_hand(&simulator);
+    let words = "no secret-by-hand https://other.example.com/ Digest-by-hand";
+    simulator
+        .babel()
+        .edit(
+            before.id,
+            &json!({"headers": {"Authorization": "Digest Digest-by-hand"}}),
+        )
+        .unwrap();
+    simulator.add_fault(FaultPlan::every(
+        RequestFilter::operation("babel", "put"),
+        FaultAction::FailBefore {
+            status: 400,
+            body: Some(json!({"success": false, "message": words})),
+            retry_after: None,
+        },
+    ));
+    let name = FieldSet::of(&[Field::Name]);
+    let error = babel
+        .update(&id(&before.id.to_string()), &unmanaged(), name)
+        .await
+        .unwrap_err();
+    let message = Some("no [redacted] [redacted] [redacted]".to_owned());
+    assert_eq!(error, ProviderError::Rejected { status: 400, message });
+}
+
+#[tokio::test]
 async fn adoption_does_not_write_what_it_could_not_read() {
     let name = FieldSet::of(&[Field::Name]);
     for (switches, why) in [
@@ -274,6 +304,30 @@ async fn a_row_that_is_not_ours_is_not_written() {
             .await
             .is_ok()
     );
+}
+
+#[tokio::test]
+async fn a_change_is_answered_with_the_row_that_was_changed_or_proves_nothing() {
+    let (simulator, babel) = with(&OPEN).await;
+    let made = babel.create(&documented()).await.unwrap();
+    for body in [
+        json!({"success": true, "subscription": {"id": 99}}),
+        json!({"success": true}),
+    ] {
+        simulator.clear_faults();
+        simulator.add_fault(FaultPlan::every(
+            RequestFilter::operation("babel", "put"),
+            FaultAction::ApplyThenStatus {
+                status: 200,
+                body: Some(body),
+                retry_after: None,
+            },
+        ));
+        let url = FieldSet::of(&[Field::Url]);
+        let error = babel.update(&made.id, &documented(), url).await.unwrap_err();
+        assert_eq!(error.reason(), "UnintelligibleAnswer");
+        assert!(error.may_have_taken_effect());
+    }
 }
 
 #[tokio::test]
