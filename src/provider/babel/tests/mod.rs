@@ -9,6 +9,7 @@ mod events;
 mod faults;
 mod simulated;
 mod switches;
+mod updates;
 
 /// A body as the documents show it.
 macro_rules! fixture {
