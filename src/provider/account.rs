@@ -367,7 +367,7 @@ impl<P: Party> Account<P> {
             let page = self.adapter.list(cursor.as_ref()).await;
             self.report(&Who::List, page.as_ref().err());
             let page = page.map_err(|error| {
-                tracing::warn!(account = %self.id, reason = error.reason(), "the LIST of an account failed");
+                tracing::warn!(account = %self.id, reason = error.reason(), %error, "the LIST of an account failed");
             })?;
             remotes.extend(page.remotes);
             let Some(next) = page.next else { break };

@@ -199,10 +199,10 @@ impl World {
                 if entry.id.as_ref() == Some(&held.id) {
                     return entry.sent;
                 }
-                let marked = marker.is_some_and(|marker| marker == owner.marker(key));
+                let bears = marker.is_some_and(|marker| marker == owner.marker(key));
                 let ours = |pending: &&Pending| {
                     if named {
-                        marked
+                        bears
                     } else {
                         pending.target.content == content
                     }
