@@ -145,7 +145,10 @@ async fn attempt(subject: &Subject, ctx: &Context) -> Result<Requeue, ReconcileE
         ctx.wake_dependents(&Target::Provider(subject.key.clone()));
     }
     if let Some(link) = listed.link.as_ref().filter(|_| listed.problem.is_none()) {
-        ctx.read_catalogue(link, &subject.key).await;
+        let asked = subject
+            .requested()
+            .map(|value| link.requested_at(&value, ctx.clock.now()));
+        ctx.read_catalogue(link, &subject.key, asked).await;
     }
     let (phase, mut wake) = look(subject, ctx, &listed);
     // Before the first LIST nothing new is known: what the status says of this generation stands.

@@ -22,7 +22,7 @@ fn usual(side: Side, switches: &'static [(&'static str, &'static str)]) -> Circu
             Side::Babel if !has("babel.headersForm", "empty") => IN_SYNC,
             _ => UNVERIFIABLE,
         },
-        without_filters: if has("dixa.clearFilters", "emptyObject") || has("dixa.clearFilters", "null") {
+        without_filters: if has("dixa.clearFilters", "emptyObject") {
             IN_SYNC
         } else {
             CANNOT_CLEAR
@@ -46,7 +46,7 @@ lives! {
     a_life_at_dixa_that_answers_400_to_a_change_of_what_is_gone: Dixa, {}, ["dixa.patchAbsent" = "400"];
     a_life_at_dixa_that_answers_404_to_a_change_of_what_is_gone: Dixa, {}, ["dixa.patchAbsent" = "404"];
     a_life_at_dixa_that_clears_filters_by_an_empty_object: Dixa, {}, ["dixa.clearFilters" = "emptyObject"];
-    a_life_at_dixa_that_clears_filters_by_null: Dixa, {}, ["dixa.clearFilters" = "null"];
+    a_life_at_dixa_that_clears_filters_only_by_null: Dixa, {}, ["dixa.clearFilters" = "null"];
     a_life_at_dixa_that_never_clears_filters: Dixa, {}, ["dixa.clearFilters" = "never"];
     a_life_at_dixa_that_is_busy_and_says_for_how_long: Dixa, {},
         ["dixa.rateLimit" = "10/4", "dixa.retryAfter" = "1"];
