@@ -273,8 +273,9 @@ fn a_workspace_that_is_not_the_keys_is_said_and_nothing_is_sent_besides() {
     let workspace = "99999999-0000-4000-8000-000000000009";
     BIRD.connect(&world, json!({"bird": {"workspaceID": workspace}}));
     BIRD.subscribe(&world, "crm", json!({}));
-    world.becomes(crate::support::PROVIDER, "bird", "Ready", "False", "Forbidden");
-    world.look_again(SUBSCRIPTION, "crm");
+    world.becomes(crate::support::PROVIDER, "bird", "Authenticated", "False", "Forbidden");
+    BIRD.subscribe(&world, "crm", json!({"enabled": false}));
+    world.becomes(SUBSCRIPTION, "crm", "Ready", "False", "");
     assert_eq!(BIRD.count(&world, 0, ""), 1);
 }
 

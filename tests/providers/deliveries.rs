@@ -6,7 +6,7 @@ use provider_simulator::babel;
 use serde_json::{Value, json};
 
 use crate::key_of;
-use crate::support::{SUBSCRIPTION, Side, World, condition};
+use crate::support::{SUBSCRIPTION, Setup, Side, World, condition};
 
 fn now_ms() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
@@ -21,7 +21,8 @@ fn event(object: &Value, event: &str) -> Value {
 }
 
 fn failing_and_arriving_again(side: Side) {
-    let world = World::start();
+    // A log that shows failures only never tells of a recovery.
+    let world = Setup::new().switch("bird.logs", "all").start();
     side.connect(&world, json!({}));
     let delivery = json!({"interval": "5s", "failureThreshold": 3});
     let name = side.events()[0];
