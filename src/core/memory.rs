@@ -4,6 +4,7 @@
 //! local to the process and can be lost at any time at the cost of one more request.
 
 mod changes;
+mod entries;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -16,6 +17,8 @@ use crate::remote::{Remote, Sighting};
 use crate::retry::{Disposition, backoff};
 use crate::time::Moment;
 use crate::view::{Field, FieldSet, Part, Sent, View};
+
+pub use entries::Entries;
 
 /// One remote subscription that should be there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -184,7 +187,7 @@ pub struct Memory {
     /// Our finalizer is on the object.
     pub finalizer: bool,
     /// What is known of its remote subscriptions.
-    pub entries: BTreeMap<RemoteKey, Entry>,
+    pub entries: Entries,
     /// Ids that this process knows to be gone, which an older snapshot may still show.
     pub gone: BTreeSet<ExternalId>,
     /// The wishes for which a remote subscription was given up for another one: once each.

@@ -19,7 +19,7 @@ use super::{
 impl Memory {
     /// What is known of `key`.
     pub fn entry(&mut self, key: &RemoteKey) -> &mut Entry {
-        self.entries.entry(key.clone()).or_default()
+        self.entries.open(key)
     }
 
     /// All ids that are held.

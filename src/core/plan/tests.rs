@@ -1,9 +1,12 @@
 //! Every branch of [`next_action`], one situation at a time.
 
 mod adoption;
+mod content;
 mod create;
 mod held;
 mod removal;
+mod rendered;
+mod swap;
 mod totality;
 
 use std::sync::LazyLock;
