@@ -183,5 +183,8 @@ fn what_lost_its_marker_at_creation_is_known_to_be_gone_by_a_read_too() {
     case.now = case.settled().wake.unwrap();
     assert_eq!(case.action(), read("r1"));
     case.memory.read(&key("k"), None, case.now);
+    assert_eq!(case.action(), Action::Note(Note::Discarded(key("k"))));
+    let ready = case.effect();
+    assert_eq!(ready, Action::Settle(case.settled()));
     assert_eq!(case.stall(), Reason::MarkerNotPreserved);
 }
