@@ -132,7 +132,10 @@ proptest! {
                 prop_assert!(took || !in_time, "a turn that was granted holds");
                 sent.extend(took.then_some(now));
             }
-            sent.extend(budget.request(&who, Priority::Create, at(now)).then_some(now));
+            if budget.request(&who, Priority::Create, at(now)) {
+                sent.push(now);
+                out.retain(|(granted, _)| *granted != who);
+            }
             let reserved = budget.reserved(None);
             prop_assert!(budget.waiting() == 0 || !budget.all.has_token(reserved));
         }
