@@ -203,6 +203,9 @@ pub enum Note {
     Applied(RemoteKey),
     /// The entry has nothing to tell any more.
     Forget(RemoteKey, Forgotten),
+    /// These fields are about to be changed, and nobody can see them: what was sent of them before is not worth
+    /// knowing any more.
+    Doubt(RemoteKey, FieldSet),
     /// What was made a moment ago without a marker is gone again.
     Discarded(RemoteKey),
     /// Another remote subscription takes the key's place: this one is on its way out.
@@ -222,13 +225,23 @@ pub enum Forgotten {
     Released,
 }
 
-/// What was sent when nobody knows: equal to no wish, so that what the provider hides is sent once more.
-fn lost_count() -> Sent {
-    let mut sent = Sent::default();
-    for field in Field::ALL {
-        sent.set(*field, Some(0));
+/// A digest of what was sent when nobody knows: equal to no wish, so that what the provider hides is sent once more.
+const LOST: Option<u64> = Some(0);
+
+impl Sent {
+    /// The record with `fields` lost count of.
+    #[must_use]
+    pub fn doubting(mut self, fields: FieldSet) -> Self {
+        for field in fields.iter() {
+            self.set(field, LOST);
+        }
+        self
     }
-    sent
+
+    /// Those of `fields` that are not lost count of yet.
+    pub fn trusted(&self, fields: FieldSet) -> FieldSet {
+        fields.iter().filter(|field| self.get(*field) != LOST).collect()
+    }
 }
 
 /// How long a refused request waits that no change of a wish can mend: a deletion, or a read.
@@ -252,7 +265,7 @@ impl Entry {
         if fault.may_have_taken_effect {
             self.doubted = Some(now);
             if digest.is_some() && self.id.is_some() {
-                self.sent = Some(lost_count());
+                self.sent = Some(Sent::default().doubting(Field::ALL.iter().copied().collect()));
             }
         }
         let before = self.failure.take().filter(|before| before.digest == digest);

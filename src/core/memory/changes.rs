@@ -326,6 +326,11 @@ impl Memory {
                     entry.failure = None;
                 }
             }
+            Note::Doubt(key, fields) => {
+                let entry = self.entry(key);
+                entry.sent = entry.sent.map(|sent| sent.doubting(*fields));
+                entry.stored = false;
+            }
             Note::Discarded(key) => {
                 if let Some(id) = self.entries.get(key).and_then(|entry| entry.discard.clone()) {
                     self.deleted(Some(key), &id);

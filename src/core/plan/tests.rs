@@ -193,11 +193,12 @@ impl Case {
         })
     }
 
-    /// Performs what needs no effect, and gives the first action that does.
+    /// Performs what needs no effect beyond status, and gives the first action that does.
     fn effect(&mut self) -> Action {
         for _ in 0..10 {
             match self.action() {
                 Action::Note(note) => self.memory.note(&note, &self.wanted, self.now),
+                Action::Store => self.memory.stored(),
                 action => return action,
             }
         }
@@ -229,6 +230,7 @@ fn held() -> Entry {
     let wish = wish("k");
     Entry {
         id: Some(id("r1")),
+        stored: true,
         applied: Some(wish.digest),
         sent: Some(Sent::all_of(&wish.view)),
         ..Entry::default()

@@ -36,7 +36,7 @@ fn another_form_later_is_drift() {
     let case = made("***");
     let other = masked(&case, "####");
     assert_eq!(
-        case.listed(at(NOW), [other]).action(),
+        case.listed(at(NOW), [other]).effect(),
         update("r1", &[Field::Headers], true)
     );
 }
@@ -49,7 +49,7 @@ fn another_wish_is_sent_though_the_form_does_not_show_it() {
     });
     let same = masked(&case, "***");
     assert_eq!(
-        case.listed(at(NOW), [same]).action(),
+        case.listed(at(NOW), [same]).effect(),
         update("r1", &[Field::Headers], false)
     );
 }
@@ -65,7 +65,7 @@ fn after_a_restart_the_form_is_still_known_and_without_it_everything_is_sent_onc
     if let Some(entry) = restarted.memory.entries.get_mut(&key("k")) {
         entry.sent = None;
     }
-    assert_eq!(restarted.action(), update("r1", &[Field::Headers], true));
+    assert_eq!(restarted.effect(), update("r1", &[Field::Headers], true));
     let able = restarted.capabilities;
     restarted
         .memory
@@ -85,8 +85,8 @@ fn a_write_whose_outcome_is_unknown_makes_the_form_worthless() {
     case.memory
         .failed(&key("k"), Some(wish("k").digest), lost, at(NOW - 50), 1);
     let same = masked(&case, "***");
-    let case = case.listed(at(NOW), [same]);
-    assert_eq!(case.action(), update("r1", &[Field::Headers], true));
+    let mut case = case.listed(at(NOW), [same]);
+    assert_eq!(case.effect(), update("r1", &[Field::Headers], true));
 }
 
 #[test]
