@@ -231,6 +231,9 @@ impl<P: Party> Account<P> {
         let who = Who::Party(party.clone());
         let mut state = self.lock();
         if state.budget.request(&who, priority, self.clock.now()) {
+            drop(state);
+            // A token that was reserved is used: whoever waits for room behind it can be told when.
+            self.changed.notify_one();
             return Turn::Now(Permit {
                 account: self,
                 who,

@@ -374,13 +374,13 @@ impl<'a> Keep<'a> {
             let message = format!("{who} asks for a subscription with the same events, URL and filters");
             return stalled(Reason::IdenticalExists, message);
         }
-        if s.capabilities.identity == Identity::Content && !entry.stored {
-            return Step::Act(Action::Store);
-        }
         let (repairs, last) = entry.repairs;
         let rested = last.after(BREAKER_REST);
         if same_wish && repairs >= BREAKER && s.now < rested {
             return Step::Rest(KeyState::Drifted(fields, Reason::DriftRepeats), Some(rested));
+        }
+        if let Some(step) = self.store_first(wish, entry, sighting, fields) {
+            return step;
         }
         self.when_fresh(&wish.key, id, sighting, || Action::Update {
             key: wish.key.clone(),
@@ -388,6 +388,26 @@ impl<'a> Keep<'a> {
             fields,
             repair: same_wish,
         })
+    }
+
+    /// What status has to say before a change: that what nobody can see of it is no longer what it was; and where
+    /// nothing is marked, the id, as the change takes away what it could be found by.
+    fn store_first(
+        &self,
+        wish: &Wanted,
+        entry: &Entry,
+        sighting: &Sighting,
+        fields: FieldSet,
+    ) -> Option<Step> {
+        let able = self.s.capabilities;
+        let hidden = sighting.remote.view.fields_that_are(Part::Unknown);
+        let blind = fields.intersection(hidden.union(able.rendered));
+        let trusted = entry.sent.map_or(FieldSet::EMPTY, |sent| sent.trusted(blind));
+        if !trusted.is_empty() {
+            return Some(Step::Act(Action::Note(Note::Doubt(wish.key.clone(), trusted))));
+        }
+        let needed = able.identity == Identity::Content || !blind.is_empty();
+        (needed && !entry.stored).then_some(Step::Act(Action::Store))
     }
 
     /// A write is authorised by a fresh read only.
