@@ -86,8 +86,22 @@ impl Link {
             && (self.catalogue_doubted.load(Ordering::Relaxed) || self.catalogue().is_none_or(is_old))
     }
 
-    /// Whether events are judged by a catalogue that has not been read yet.
+    /// Whether events are judged by a catalogue that has not been read yet. Who asks is woken when that is over.
     pub(super) fn awaits_catalogue(&self) -> bool {
+        self.lacks_catalogue() && {
+            self.catalogue_awaited.store(true, Ordering::SeqCst);
+            // It may have been over before that was noted.
+            self.lacks_catalogue()
+        }
+    }
+
+    /// Whether somebody waited for the catalogue and need not wait any more: it was read, or it is known why it cannot
+    /// be.
+    pub(super) fn ends_wait_for_catalogue(&self) -> bool {
+        !self.lacks_catalogue() && self.catalogue_awaited.swap(false, Ordering::SeqCst)
+    }
+
+    fn lacks_catalogue(&self) -> bool {
         self.account.adapter().capabilities().catalogue
             && self.catalogue().is_none()
             && self.account.trouble().is_none()

@@ -149,6 +149,9 @@ async fn attempt(subject: &Subject, ctx: &Context) -> Result<Requeue, ReconcileE
             .requested()
             .map(|value| link.requested_at(&value, ctx.clock.now()));
         ctx.read_catalogue(link, &subject.key, asked).await;
+        if link.ends_wait_for_catalogue() {
+            ctx.wake_dependents(&Target::Provider(subject.key.clone()));
+        }
     }
     let (phase, mut wake) = look(subject, ctx, &listed);
     // Before the first LIST nothing new is known: what the status says of this generation stands.
@@ -285,6 +288,7 @@ async fn list_provider(
         realm: connected.realm,
         catalogue: Mutex::default(),
         catalogue_doubted: AtomicBool::default(),
+        catalogue_awaited: AtomicBool::default(),
         formerly: RwLock::new(formerly),
         interval: connected.interval,
         guard: connected.guard,
