@@ -125,9 +125,11 @@ pub(super) fn signing_fits(signing: Option<&api::Signing>, able: &Capabilities) 
         (SigningKeys::Provider, Some((_, _, field))) => {
             format!("{field}: this provider makes its own key; use spec.signing.publishProviderKey")
         }
-        (SigningKeys::Client, None) => "spec.signing.publishProviderKey: this provider takes its key from you; use \
+        (SigningKeys::Client, None) => {
+            "spec.signing.publishProviderKey: this provider takes its key from you; use \
             spec.signing.secretKeyRef or spec.signing.generate"
-            .to_owned(),
+                .to_owned()
+        }
     };
     Err(Invalid::new(Reason::UnsupportedByProvider, message))
 }

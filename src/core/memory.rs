@@ -301,7 +301,9 @@ impl Entry {
     pub(crate) fn rendered_as_empty(&self, able: &Capabilities) -> FieldSet {
         let empty = Part::Absent.short();
         let fields = able.rendered.iter();
-        fields.filter(|field| self.rendering.get(*field) == empty).collect()
+        fields
+            .filter(|field| self.rendering.get(*field) == empty)
+            .collect()
     }
 
     /// Takes what the provider shows after a write of `fields`.

@@ -18,11 +18,21 @@ fn an_event_that_babel_does_not_have_is_refused_with_the_nearest_names_until_bab
     let world = World::start();
     types(&world, &["license.created", "license.revoked", "order.completed"]);
     BABEL.connect(&world, json!({}));
-    BABEL.subscribe(&world, "crm", json!({"events": ["licence.created", "license.revoked"]}));
+    BABEL.subscribe(
+        &world,
+        "crm",
+        json!({"events": ["licence.created", "license.revoked"]}),
+    );
     let message = world.refused("crm", "UnknownEvent");
-    assert!(message.contains("spec.events") && message.contains("licence.created"), "{message}");
+    assert!(
+        message.contains("spec.events") && message.contains("licence.created"),
+        "{message}"
+    );
     let (_, nearest) = message.split_once("nearest").unwrap();
-    assert!(nearest.contains("license.created") && !nearest.contains("order"), "{message}");
+    assert!(
+        nearest.contains("license.created") && !nearest.contains("order"),
+        "{message}"
+    );
     world.look_again(SUBSCRIPTION, "crm");
     world.refused("crm", "UnknownEvent");
     assert_eq!(BABEL.rows(&world), [], "nothing is made of what is refused");
@@ -98,9 +108,17 @@ fn a_row_that_came_under_the_id_of_ours_is_neither_changed_nor_deleted() {
     let mark = world.mark();
     world.look_again(SUBSCRIPTION, "crm");
     let object = world.becomes(SUBSCRIPTION, "crm", "Ready", "False", "MarkerMissing");
-    assert!(condition(&object, "Ready")["message"].to_string().contains(&id.to_string()));
+    assert!(
+        condition(&object, "Ready")["message"]
+            .to_string()
+            .contains(&id.to_string())
+    );
     // Nor by an edit of the spec.
-    BABEL.subscribe(&world, "crm", json!({"events": ["license.created"], "enabled": false}));
+    BABEL.subscribe(
+        &world,
+        "crm",
+        json!({"events": ["license.created"], "enabled": false}),
+    );
     world.becomes(SUBSCRIPTION, "crm", "Ready", "False", "MarkerMissing");
     world.delete(SUBSCRIPTION, "crm");
     world.gone(SUBSCRIPTION, "crm");
@@ -130,7 +148,11 @@ fn a_wrong_key_is_tried_once_for_twenty_objects_and_locks_nobody_out() {
     }
     // Nor does an edit try it again.
     for name in &names[..3] {
-        BABEL.subscribe(&world, name, json!({"events": ["license.created"], "enabled": false}));
+        BABEL.subscribe(
+            &world,
+            name,
+            json!({"events": ["license.created"], "enabled": false}),
+        );
         world.becomes(SUBSCRIPTION, name, "Ready", "False", "");
     }
     let tried = BABEL.since(&world, 0, "");
@@ -147,9 +169,21 @@ fn a_wrong_key_is_tried_once_for_twenty_objects_and_locks_nobody_out() {
 #[test]
 fn the_key_goes_in_the_header_that_the_installation_has_or_as_a_bearer_token() {
     let cases = [
-        (json!({"babel": {"headerName": "X-Tenant-Key"}}), "header", "x-tenant-key"),
-        (json!({"credentials": {"scheme": "ApiKey"}}), "header", "x-api-key"),
-        (json!({"credentials": {"scheme": "Bearer"}}), "bearer", "authorization"),
+        (
+            json!({"babel": {"headerName": "X-Tenant-Key"}}),
+            "header",
+            "x-tenant-key",
+        ),
+        (
+            json!({"credentials": {"scheme": "ApiKey"}}),
+            "header",
+            "x-api-key",
+        ),
+        (
+            json!({"credentials": {"scheme": "Bearer"}}),
+            "bearer",
+            "authorization",
+        ),
     ];
     for (change, form, header) in cases {
         let name = if form == "bearer" { "x-api-key" } else { header };
@@ -161,7 +195,10 @@ fn the_key_goes_in_the_header_that_the_installation_has_or_as_a_bearer_token() {
         BABEL.subscribe(&world, "crm", json!({}));
         world.ready("crm");
         let all = BABEL.since(&world, 0, "");
-        assert!(all.iter().all(|entry| entry.headers.contains_key(header)), "{header}");
+        assert!(
+            all.iter().all(|entry| entry.headers.contains_key(header)),
+            "{header}"
+        );
     }
 }
 
@@ -171,8 +208,18 @@ fn options_of_another_provider_and_what_babel_does_not_have_are_refused() {
     BABEL.connect(&world, json!({}));
     let condition = json!({"field": "a", "operator": "In", "values": ["b"]});
     let cases = [
-        ("filters", json!({"filters": [{"conditions": [condition]}]}), "UnsupportedByProvider", "spec.filters"),
-        ("options", json!({"options": {"bird": {"service": "channels"}}}), "InvalidSpec", "spec.options.bird"),
+        (
+            "filters",
+            json!({"filters": [{"conditions": [condition]}]}),
+            "UnsupportedByProvider",
+            "spec.filters",
+        ),
+        (
+            "options",
+            json!({"options": {"bird": {"service": "channels"}}}),
+            "InvalidSpec",
+            "spec.options.bird",
+        ),
         (
             "publish",
             json!({"signing": {"publishProviderKey": {"secretName": "key"}}}),
@@ -186,4 +233,84 @@ fn options_of_another_provider_and_what_babel_does_not_have_are_refused() {
         assert!(message.contains(field), "{message}");
     }
     assert_eq!(BABEL.writes(&world, 0), [""; 0]);
+}
+
+#[test]
+fn headers_and_secrets_that_somebody_changes_are_put_right_where_babel_shows_them() {
+    for form in ["json", "text"] {
+        let world = Setup::new()
+            .switch("babel.headersForm", form)
+            .switch("babel.showSecret", "yes")
+            .start();
+        BABEL.connect(&world, json!({}));
+        world.secret("login", "delivery", &[("username", "u"), ("password", "p")]);
+        world.secret("sign", "signing", &[("hmac", "our-key")]);
+        let change = json!({
+            "events": ["license.created"],
+            "headers": [{"name": "X-Team", "value": "support"}],
+            "authorization": {"basic": {"secretRef": {"name": "login"}}},
+            "signing": {"secretKeyRef": {"name": "sign", "key": "hmac"}},
+        });
+        BABEL.subscribe(&world, "crm", change);
+        world.ready("crm");
+        let wanted = BABEL.only(&world);
+        for edit in [
+            json!({"headers": {"X-Team": "sales"}}),
+            json!({"secret": "their-key"}),
+            json!({"headers": {}}),
+            json!({"secret": "", "headers": {"Authorization": "Bearer x"}}),
+        ] {
+            BABEL.edit(&world, &wanted.id, edit.clone());
+            assert_ne!(BABEL.only(&world), wanted);
+            world.look_again(SUBSCRIPTION, "crm");
+            world.eventually("the repair", || {
+                let found = BABEL.only(&world);
+                (found == wanted)
+                    .then_some(())
+                    .ok_or_else(|| format!("{form} {edit}: {found:?}"))
+            });
+        }
+        world.ready("crm");
+    }
+}
+
+#[test]
+fn a_masked_secret_is_never_sent_back_as_a_secret() {
+    let world = Setup::new().switch("babel.showSecret", "masked").start();
+    let url = "https://hooks.acme.example/babel";
+    let id = BABEL.create_by_hand(&world, "license.created", url);
+    BABEL.edit(&world, &id, json!({"secret": "chosen by hand"}));
+    BABEL.connect(&world, json!({}));
+    let adoption = json!({"policy": "ByID", "externalIDs": [id]});
+    let mut change = json!({"events": ["license.created"], "adoption": adoption});
+    BABEL.subscribe(&world, "crm", change.clone());
+    let object = world.becomes(SUBSCRIPTION, "crm", "Ready", "False", "RequestNotSendable");
+    let message = condition(&object, "Ready")["message"].to_string();
+    assert!(message.contains("spec.signing"), "{message}");
+    assert_eq!(BABEL.only(&world).key.as_deref(), Some("chosen by hand"));
+    assert_eq!(BABEL.writes(&world, 0), [""; 0]);
+    world.secret("sign", "signing", &[("hmac", "our-key")]);
+    change["signing"] = json!({"secretKeyRef": {"name": "sign", "key": "hmac"}});
+    BABEL.subscribe(&world, "crm", change);
+    world.ready("crm");
+    assert_eq!(BABEL.only(&world).key.as_deref(), Some("our-key"));
+    assert_eq!(BABEL.only(&world).id, id);
+}
+
+#[test]
+fn an_event_type_that_babel_drops_leaves_the_remote_subscription_alone() {
+    let world = World::start();
+    BABEL.connect(&world, json!({}));
+    BABEL.subscribe(&world, "crm", json!({"events": ["license.created"]}));
+    world.ready("crm");
+    let (id, mark) = (BABEL.only(&world).id, world.mark());
+    types(&world, &["license.revoked"]);
+    world.look_again(PROVIDER, "babel");
+    world.refused("crm", "UnknownEvent");
+    assert_eq!(BABEL.only(&world).id, id);
+    assert_eq!(BABEL.writes(&world, mark), [""; 0]);
+    // It goes with its object all the same.
+    world.delete(SUBSCRIPTION, "crm");
+    world.gone(SUBSCRIPTION, "crm");
+    assert_eq!(BABEL.rows(&world), []);
 }

@@ -36,7 +36,9 @@ fn an_event_may_name_its_service_and_one_that_does_not_belongs_to_that_of_the_op
             events.sort();
             let mut wanted = [event.to_owned(), "payments/payment.created".to_owned()];
             wanted.sort();
-            (events == wanted).then_some(()).ok_or_else(|| format!("{events:?}"))
+            (events == wanted)
+                .then_some(())
+                .ok_or_else(|| format!("{events:?}"))
         });
         let ready = world.ready("crm");
         let keys = ready["status"]["subscriptions"].to_string();
@@ -44,7 +46,10 @@ fn an_event_may_name_its_service_and_one_that_does_not_belongs_to_that_of_the_op
     }
     BIRD.subscribe(&world, "crm", json!({"events": ["voices/sms.inbound"]}));
     let message = world.refused("crm", "UnsupportedByProvider");
-    assert!(message.contains("spec.events") && message.contains("conversations"), "{message}");
+    assert!(
+        message.contains("spec.events") && message.contains("conversations"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -57,8 +62,12 @@ fn several_values_of_a_field_are_several_remote_subscriptions() {
     BIRD.subscribe(&world, "crm", filters(&["c1", "c2"]));
     let ready = world.ready("crm");
     assert_eq!(ready["status"]["subscriptionCount"]["summary"], "2/2");
-    let found = |world: &World| -> Vec<String> { BIRD.rows(world).into_iter().map(|row| row.filters).collect() };
-    assert_eq!(found(&world), ["channelId=c1,platformId=sms", "channelId=c2,platformId=sms"]);
+    let found =
+        |world: &World| -> Vec<String> { BIRD.rows(world).into_iter().map(|row| row.filters).collect() };
+    assert_eq!(
+        found(&world),
+        ["channelId=c1,platformId=sms", "channelId=c2,platformId=sms"]
+    );
     let (kept, mark) = (BIRD.ids(&world), world.mark());
     BIRD.subscribe(&world, "crm", filters(&["c1", "c2", "c3"]));
     world.eventually("the third", || BIRD.rows(&world).len() == 3);
@@ -79,18 +88,45 @@ fn what_bird_does_not_have_is_refused_with_the_name_of_the_field() {
     let two = json!([is_in("channelId", &["c1"]), is_in("platformId", &["sms"])]);
     let cases = [
         ("not-in", json!({"filters": [{"conditions": [not_in]}]}), "NotIn"),
-        ("any", json!({"filters": [{"match": "Any", "conditions": two}]}), "Any"),
-        ("scope", json!({"filters": [{"scope": "X", "conditions": [is_in("a", &["b"])]}]}), "scope"),
-        ("login", json!({"authorization": {"basic": {"secretRef": {"name": "login"}}}}), "spec.authorization"),
-        ("headers", json!({"headers": [{"name": "X-A", "value": "1"}]}), "spec.headers"),
-        ("publish", json!({"signing": {"publishProviderKey": {"secretName": "k"}}}), "spec.signing"),
+        (
+            "any",
+            json!({"filters": [{"match": "Any", "conditions": two}]}),
+            "Any",
+        ),
+        (
+            "scope",
+            json!({"filters": [{"scope": "X", "conditions": [is_in("a", &["b"])]}]}),
+            "scope",
+        ),
+        (
+            "login",
+            json!({"authorization": {"basic": {"secretRef": {"name": "login"}}}}),
+            "spec.authorization",
+        ),
+        (
+            "headers",
+            json!({"headers": [{"name": "X-A", "value": "1"}]}),
+            "spec.headers",
+        ),
+        (
+            "publish",
+            json!({"signing": {"publishProviderKey": {"secretName": "k"}}}),
+            "spec.signing",
+        ),
     ];
     for (name, change, named) in cases {
         BIRD.subscribe(&world, name, change);
         let message = world.refused(name, "UnsupportedByProvider");
-        assert!(message.contains(named) && message.contains("spec."), "{name}: {message}");
+        assert!(
+            message.contains(named) && message.contains("spec."),
+            "{name}: {message}"
+        );
     }
-    BIRD.subscribe(&world, "options", json!({"options": {"babel": {"maxRetryCount": 1}}}));
+    BIRD.subscribe(
+        &world,
+        "options",
+        json!({"options": {"babel": {"maxRetryCount": 1}}}),
+    );
     let message = world.refused("options", "InvalidSpec");
     assert!(message.contains("spec.options.babel"), "{message}");
     assert_eq!(BIRD.writes(&world, 0), [""; 0]);
@@ -112,10 +148,17 @@ fn a_url_that_bird_would_not_take_is_refused_before_any_request() {
             let refused = accepted["status"] == "False";
             refused.then(|| accepted["message"].as_str().unwrap_or_default().to_owned())
         });
-        assert!(message.contains("spec.url") && message.contains(why), "{name}: {message}");
+        assert!(
+            message.contains("spec.url") && message.contains(why),
+            "{name}: {message}"
+        );
     }
     // A confidential one is refused as well, and not shown.
-    world.secret("hook", "delivery", &[("url", "https://hooks.acme.example:8443/hidden-path")]);
+    world.secret(
+        "hook",
+        "delivery",
+        &[("url", "https://hooks.acme.example:8443/hidden-path")],
+    );
     let from = json!({"url": null, "urlFrom": {"secretKeyRef": {"name": "hook", "key": "url"}}});
     BIRD.subscribe(&world, "hidden", from);
     let object = world.becomes(SUBSCRIPTION, "hidden", "Accepted", "False", "");
@@ -126,7 +169,11 @@ fn a_url_that_bird_would_not_take_is_refused_before_any_request() {
 #[test]
 fn one_that_is_to_be_off_from_the_start_is_made_and_then_switched_off() {
     let world = connected();
-    BIRD.subscribe(&world, "crm", json!({"events": ["sms.inbound"], "enabled": false}));
+    BIRD.subscribe(
+        &world,
+        "crm",
+        json!({"events": ["sms.inbound"], "enabled": false}),
+    );
     world.ready("crm");
     assert!(!BIRD.only(&world).enabled);
     let writes = BIRD.writes(&world, 0);
@@ -141,7 +188,11 @@ fn one_that_is_to_be_off_from_the_start_is_made_and_then_switched_off() {
 fn one_that_is_to_be_off_is_switched_off_also_when_the_process_dies_in_between() {
     let mut world = connected();
     BIRD.next(&world, "update", FaultAction::Hold { when: When::Before });
-    BIRD.subscribe(&world, "crm", json!({"events": ["sms.inbound"], "enabled": false}));
+    BIRD.subscribe(
+        &world,
+        "crm",
+        json!({"events": ["sms.inbound"], "enabled": false}),
+    );
     let patch = held(&world);
     world.operator().kill9();
     world.simulator.release(patch, Release::Drop);
@@ -192,7 +243,11 @@ fn a_sixth_identical_filter_set_of_ours_is_refused_before_any_call() {
     let world = connected();
     for i in 0..5 {
         let url = format!("https://hooks.acme.example/{i}");
-        BIRD.subscribe(&world, &format!("crm-{i}"), json!({"events": ["sms.inbound"], "url": url}));
+        BIRD.subscribe(
+            &world,
+            &format!("crm-{i}"),
+            json!({"events": ["sms.inbound"], "url": url}),
+        );
         world.ready(&format!("crm-{i}"));
     }
     let sixth = json!({"events": ["sms.inbound"], "url": "https://hooks.acme.example/sixth"});
@@ -220,7 +275,11 @@ fn a_sixth_that_bird_refuses(status: &str) {
         let told = ["RefusedByProvider", "ProviderConflict", "TooManyIdentical"];
         let fits = told.iter().any(|reason| ready["reason"] == *reason)
             || ready["message"].as_str().unwrap_or_default().contains("conflict");
-        if fits { Ok(object) } else { Err(object["status"].to_string()) }
+        if fits {
+            Ok(object)
+        } else {
+            Err(object["status"].to_string())
+        }
     });
     world.look_again(SUBSCRIPTION, "crm");
     assert_eq!(BIRD.rows(&world), before, "{:#}", object["status"]);
@@ -246,18 +305,24 @@ fn a_sixth_identical_filter_set_that_bird_refuses_with_400_is_told_and_nothing_i
 }
 
 #[test]
-fn the_organization_is_in_the_path_where_it_is_named_and_a_bearer_scheme_is_sent() {
+fn the_organization_is_in_the_path_where_it_is_named_and_the_scheme_is_the_access_key() {
     for organization in [None, Some(Config::BIRD_ORGANIZATION.to_string())] {
         let world = World::start();
         let bird = json!({
             "workspaceID": Config::BIRD_WORKSPACE.to_string(),
             "organizationID": organization.clone(),
         });
-        BIRD.connect(&world, json!({"bird": bird}));
+        // Unset means the access key.
+        let scheme = organization.as_ref().map(|_| "AccessKey");
+        BIRD.connect(&world, json!({"bird": bird, "credentials": {"scheme": scheme}}));
         BIRD.subscribe(&world, "crm", json!({}));
         world.ready("crm");
         let all = BIRD.since(&world, 0, "");
-        let prefix = if organization.is_some() { "/organizations/" } else { "/workspaces/" };
+        let prefix = if organization.is_some() {
+            "/organizations/"
+        } else {
+            "/workspaces/"
+        };
         assert!(all.iter().all(|entry| entry.path.starts_with(prefix)), "{prefix}");
         let schemes: Vec<bool> = all
             .iter()
@@ -273,7 +338,13 @@ fn a_workspace_that_is_not_the_keys_is_said_and_nothing_is_sent_besides() {
     let workspace = "99999999-0000-4000-8000-000000000009";
     BIRD.connect(&world, json!({"bird": {"workspaceID": workspace}}));
     BIRD.subscribe(&world, "crm", json!({}));
-    world.becomes(crate::support::PROVIDER, "bird", "Authenticated", "False", "Forbidden");
+    world.becomes(
+        crate::support::PROVIDER,
+        "bird",
+        "Authenticated",
+        "False",
+        "Forbidden",
+    );
     BIRD.subscribe(&world, "crm", json!({"enabled": false}));
     world.becomes(SUBSCRIPTION, "crm", "Ready", "False", "");
     assert_eq!(BIRD.count(&world, 0, ""), 1);

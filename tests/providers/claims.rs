@@ -1,7 +1,9 @@
 //! Whose a remote subscription is, where nothing can be written on it.
 
+use provider_simulator::{FaultAction, Release, When};
 use serde_json::{Value, json};
 
+use crate::held;
 use crate::support::{ELSEWHERE, SUBSCRIPTION, Side, World, condition};
 
 const BIRD: Side = Side::Bird;
@@ -89,7 +91,10 @@ fn one_that_a_person_made_is_not_made_a_second_time_and_not_taken_without_being_
     let id = BIRD.create_by_hand(&world, "sms.inbound", URL);
     BIRD.subscribe(&world, "crm", one());
     let message = turned_away(&world, "crm");
-    assert!(message.contains(&id) && message.contains("IfMatches"), "{message}");
+    assert!(
+        message.contains(&id) && message.contains("IfMatches"),
+        "{message}"
+    );
     assert_eq!(BIRD.writes(&world, 0), [""; 0]);
     let mut change = one();
     change["adoption"] = json!({"policy": "IfMatches"});
@@ -147,7 +152,11 @@ fn subscriptions_are_imported_by_their_ids_each_for_its_event() {
 fn an_import_that_would_clear_filters_is_refused_unless_that_is_said() {
     let world = connected();
     let id = BIRD.create_by_hand(&world, "sms.inbound", URL);
-    BIRD.edit(&world, &id, json!({"eventFilters": [{"key": "channelId", "value": "c1"}]}));
+    BIRD.edit(
+        &world,
+        &id,
+        json!({"eventFilters": [{"key": "channelId", "value": "c1"}]}),
+    );
     let mut change = one();
     change["adoption"] = json!({"policy": "ByID", "externalIDs": [id]});
     BIRD.subscribe(&world, "crm", change.clone());
@@ -180,7 +189,9 @@ fn a_status_that_somebody_forged_authorises_nothing() {
     world.look_again(SUBSCRIPTION, "victim");
     assert_eq!(BIRD.row_of(&world, "sms.inbound"), Some(before.clone()));
     world.delete(SUBSCRIPTION, "forger");
-    world.eventually("the forger's own to go", || BIRD.ids(&world).iter().all(|id| *id != ours));
+    world.eventually("the forger's own to go", || {
+        BIRD.ids(&world).iter().all(|id| *id != ours)
+    });
     assert_eq!(BIRD.row_of(&world, "sms.inbound"), Some(before.clone()));
     assert_eq!(BIRD.writes(&world, mark), [format!("delete {ours}")]);
     world.look_again(SUBSCRIPTION, "victim");
@@ -209,4 +220,53 @@ fn a_status_that_names_an_id_of_another_object_as_its_own_key_authorises_no_chan
     assert_eq!(victim(&BIRD.rows(&world)), victim(&before));
     assert_eq!(BIRD.writes(&world, mark), [""; 0]);
     world.ready("victim");
+}
+
+#[test]
+fn of_two_that_a_person_made_none_is_chosen() {
+    let world = connected();
+    let ids = [
+        BIRD.create_by_hand(&world, "sms.inbound", URL),
+        BIRD.create_by_hand(&world, "sms.inbound", URL),
+    ];
+    let mut change = one();
+    change["adoption"] = json!({"policy": "IfMatches"});
+    BIRD.subscribe(&world, "crm", change.clone());
+    let object = world.becomes(SUBSCRIPTION, "crm", "Ready", "False", "AmbiguousMatch");
+    let message = condition(&object, "Ready")["message"].to_string();
+    assert!(ids.iter().all(|id| message.contains(id)), "{message}");
+    change["adoption"] = json!({"policy": "ByID", "externalIDs": [ids[1]]});
+    BIRD.subscribe(&world, "crm", change);
+    world.ready("crm");
+    assert_eq!(world.external_id("crm"), ids[1]);
+    world.delete(SUBSCRIPTION, "crm");
+    world.gone(SUBSCRIPTION, "crm");
+    assert_eq!(BIRD.only(&world).id, ids[0], "the other one is not this object's");
+    assert_eq!(BIRD.count(&world, 0, "create"), 0);
+}
+
+#[test]
+fn the_result_of_a_lost_create_beside_another_of_the_same_content_is_for_a_person_to_tell() {
+    let world = connected();
+    BIRD.next(&world, "create", FaultAction::Hold { when: When::Applied });
+    BIRD.subscribe(&world, "crm", one());
+    let create = held(&world);
+    let ours = BIRD.only(&world).id;
+    BIRD.create_by_hand(&world, "sms.inbound", URL);
+    world.simulator.release(create, Release::Drop);
+    let object = world.becomes(SUBSCRIPTION, "crm", "Ready", "False", "AmbiguousMatch");
+    let message = condition(&object, "Ready")["message"].to_string();
+    assert!(
+        message.contains(&ours) && message.contains("externalIDs"),
+        "{message}"
+    );
+    assert_eq!(BIRD.writes(&world, create), [""; 0]);
+    let mut change = one();
+    change["adoption"] = json!({"policy": "ByID", "externalIDs": [ours]});
+    BIRD.subscribe(&world, "crm", change);
+    world.ready("crm");
+    assert_eq!(world.external_id("crm"), ours);
+    world.delete(SUBSCRIPTION, "crm");
+    world.gone(SUBSCRIPTION, "crm");
+    assert_ne!(BIRD.only(&world).id, ours, "the one that a person made stays");
 }

@@ -30,15 +30,39 @@ fn failing_and_arriving_again(side: Side) {
     world.ready("crm");
     let id = side.only(&world).id;
     side.delivered(&world, &id, name, 503, 4);
-    let object = world.becomes(SUBSCRIPTION, "crm", "DeliveryHealthy", "False", "DeliveriesFailing");
-    assert_eq!(condition(&object, "Ready")["status"], "True", "the provider holds what it should");
+    let object = world.becomes(
+        SUBSCRIPTION,
+        "crm",
+        "DeliveryHealthy",
+        "False",
+        "DeliveriesFailing",
+    );
+    assert_eq!(
+        condition(&object, "Ready")["status"],
+        "True",
+        "the provider holds what it should"
+    );
     let found = event(&object, &side.spelled(name));
-    assert_eq!(found["key"], key_of(side, name), "{:#}", object["status"]["delivery"]);
-    assert_eq!((&found["success"], &found["responseCode"]), (&json!(false), &json!(503)));
+    assert_eq!(
+        found["key"],
+        key_of(side, name),
+        "{:#}",
+        object["status"]["delivery"]
+    );
+    assert_eq!(
+        (&found["success"], &found["responseCode"]),
+        (&json!(false), &json!(503))
+    );
     assert!(found["failedObservations"].as_u64().unwrap() >= 3, "{found}");
     world.told("crm", "DeliveriesFailing");
     side.delivered(&world, &id, name, 200, 1);
-    let object = world.becomes(SUBSCRIPTION, "crm", "DeliveryHealthy", "True", "DeliveriesSucceeding");
+    let object = world.becomes(
+        SUBSCRIPTION,
+        "crm",
+        "DeliveryHealthy",
+        "True",
+        "DeliveriesSucceeding",
+    );
     let found = event(&object, &side.spelled(name));
     assert_eq!(found["success"], true, "{found}");
     world.told("crm", "DeliveriesSucceeding");
@@ -63,7 +87,8 @@ fn deliveries_that_fail_at_bird_are_told_and_so_is_their_recovery() {
 fn babel_says_when_a_failed_delivery_is_tried_again() {
     let world = World::start();
     Side::Babel.connect(&world, json!({}));
-    let change = json!({"events": ["license.created"], "delivery": {"interval": "5s", "failureThreshold": 2}});
+    let change =
+        json!({"events": ["license.created"], "delivery": {"interval": "5s", "failureThreshold": 2}});
     Side::Babel.subscribe(&world, "crm", change);
     world.ready("crm");
     let id = Side::Babel.only(&world).id.parse().unwrap();
@@ -74,7 +99,13 @@ fn babel_says_when_a_failed_delivery_is_tried_again() {
         ..babel::DeliveryResult::answered(502)
     };
     world.simulator.babel().record_delivery(id, &failure).unwrap();
-    let object = world.becomes(SUBSCRIPTION, "crm", "DeliveryHealthy", "False", "DeliveriesFailing");
+    let object = world.becomes(
+        SUBSCRIPTION,
+        "crm",
+        "DeliveryHealthy",
+        "False",
+        "DeliveriesFailing",
+    );
     let found = event(&object, "license.created");
     assert_eq!(found["nextRetryAt"], "2026-01-01T00:00:00Z", "{found}");
     assert_eq!(found["responseCode"], 502);
@@ -120,7 +151,11 @@ fn delivered_events_are_deleted_at_babel_only_where_that_is_asked_for_and_only_o
         .iter()
         .map(|event| event.outcome.as_ref().map(|outcome| outcome.is_success))
         .collect();
-    assert_eq!(left, [Some(false), Some(true)], "the failed one and the new one stay");
+    assert_eq!(
+        left,
+        [Some(false), Some(true)],
+        "the failed one and the new one stay"
+    );
     // Each is polled once more, and nothing else goes.
     world.eventually("further looks", || {
         (Side::Babel.count(&world, mark, "events") >= 3).then_some(())

@@ -56,6 +56,7 @@ pub struct Life {
     events: Vec<&'static str>,
     row: Row,
     synced: (&'static str, &'static str),
+    log: String,
 }
 
 /// Lives it, from the beginning to the end.
@@ -81,6 +82,7 @@ pub fn live_in(world: World, side: Side, circumstances: &Circumstances) {
     life.repair();
     life.find_the_other(&lost);
     life.rest();
+    life.restart();
     life.end();
 }
 
@@ -105,6 +107,7 @@ impl Life {
             events,
             row,
             synced: IN_SYNC,
+            log: String::new(),
         };
         life.change("the beginning", json!({}), |_| {});
         life.write_other("first");
@@ -186,13 +189,23 @@ impl Life {
 
     fn change_what_all_have(&mut self) {
         let side = self.side;
-        self.change("another URL", json!({"url": "https://hooks.acme.example/second"}), |life| {
-            life.row.url = "https://hooks.acme.example/second".into();
+        self.change(
+            "another URL",
+            json!({"url": "https://hooks.acme.example/second"}),
+            |life| {
+                life.row.url = "https://hooks.acme.example/second".into();
+            },
+        );
+        self.change("switched off", json!({"enabled": false}), |life| {
+            life.row.enabled = false
         });
-        self.change("switched off", json!({"enabled": false}), |life| life.row.enabled = false);
-        self.change("switched on", json!({"enabled": null}), |life| life.row.enabled = true);
+        self.change("switched on", json!({"enabled": null}), |life| {
+            life.row.enabled = true
+        });
         let events = side.events();
-        self.change("one event more", json!({"events": events}), |life| life.events = events.to_vec());
+        self.change("one event more", json!({"events": events}), |life| {
+            life.events = events.to_vec()
+        });
         let kept: Vec<String> = self.rows().into_iter().map(|row| row.id).collect();
         self.change("two events less", json!({"events": events[2..]}), |life| {
             life.events = events[2..].to_vec();
@@ -209,10 +222,18 @@ impl Life {
 
     /// What has a name can be renamed, and has headers and authentication.
     fn change_named(&mut self, circumstances: &Circumstances) {
-        self.change("another name", json!({"displayName": "CRM, production"}), |life| {
-            life.row.name = Some("CRM, production".into());
-        });
-        self.world.secret("login", "delivery", &[("username", USERNAME), ("password", PASSWORD)]);
+        self.change(
+            "another name",
+            json!({"displayName": "CRM, production"}),
+            |life| {
+                life.row.name = Some("CRM, production".into());
+            },
+        );
+        self.world.secret(
+            "login",
+            "delivery",
+            &[("username", USERNAME), ("password", PASSWORD)],
+        );
         let basic = json!({"authorization": {"basic": {"secretRef": {"name": "login"}}}});
         self.change("a user and a password", basic, |life| {
             life.row.authorization = Some(basic_value(USERNAME, PASSWORD));
@@ -226,13 +247,18 @@ impl Life {
         self.change("a header", json!({"headers": plain}), |life| {
             life.row.headers.insert("x-team".into(), "support".into());
         });
-        self.change("no headers and no token", json!({"headers": null, "authorization": null}), |life| {
-            life.row.headers.clear();
-            life.row.authorization = None;
-            life.synced = circumstances.without_headers;
-        });
+        self.change(
+            "no headers and no token",
+            json!({"headers": null, "authorization": null}),
+            |life| {
+                life.row.headers.clear();
+                life.row.authorization = None;
+                life.synced = circumstances.without_headers;
+            },
+        );
         self.world.secret("header", "delivery", &[("key", HEADER)]);
-        let secret = json!({"name": "X-Key", "valueFrom": {"secretKeyRef": {"name": "header", "key": "key"}}});
+        let secret =
+            json!({"name": "X-Key", "valueFrom": {"secretKeyRef": {"name": "header", "key": "key"}}});
         self.change("a secret header", json!({"headers": [secret]}), |life| {
             life.row.headers.insert("x-key".into(), HEADER.into());
             life.synced = IN_SYNC;
@@ -250,7 +276,9 @@ impl Life {
             let filter = json!({"_type": "CombinedFilters", "strategy": "Any", "conditions": [condition]});
             json!({"Conversation": filter}).to_string()
         };
-        self.change("a filter", filters("In", "q1"), |life| life.row.filters = shown("IsOneOf", "q1"));
+        self.change("a filter", filters("In", "q1"), |life| {
+            life.row.filters = shown("IsOneOf", "q1")
+        });
         self.change("another filter", filters("NotIn", "q2"), |life| {
             life.row.filters = shown("IsNotOneOf", "q2");
         });
@@ -264,9 +292,13 @@ impl Life {
 
     fn change_babel(&mut self, circumstances: &Circumstances) {
         self.change_named(circumstances);
-        self.change("a number of retries", json!({"options": {"babel": {"maxRetryCount": 7}}}), |life| {
-            life.row.retries = 7;
-        });
+        self.change(
+            "a number of retries",
+            json!({"options": {"babel": {"maxRetryCount": 7}}}),
+            |life| {
+                life.row.retries = 7;
+            },
+        );
         self.sign();
     }
 
@@ -275,16 +307,24 @@ impl Life {
             let condition = json!({"field": "channelId", "operator": "In", "values": [value]});
             json!({"filters": [{"conditions": [condition]}]})
         };
-        self.change("a filter", filters("c1"), |life| life.row.filters = "channelId=c1".into());
-        self.change("another filter", filters("c2"), |life| life.row.filters = "channelId=c2".into());
-        self.change("no filter", json!({"filters": null}), |life| life.row.filters.clear());
+        self.change("a filter", filters("c1"), |life| {
+            life.row.filters = "channelId=c1".into()
+        });
+        self.change("another filter", filters("c2"), |life| {
+            life.row.filters = "channelId=c2".into()
+        });
+        self.change("no filter", json!({"filters": null}), |life| {
+            life.row.filters.clear()
+        });
         self.sign();
     }
 
     fn sign(&mut self) {
         self.world.secret("signing", "signing", &[("signingKey", KEY)]);
         let signing = json!({"secretKeyRef": {"name": "signing", "key": "signingKey"}});
-        self.change("a signing key", json!({"signing": signing}), |life| life.row.key = Some(KEY.into()));
+        self.change("a signing key", json!({"signing": signing}), |life| {
+            life.row.key = Some(KEY.into())
+        });
     }
 
     /// Secrets get other values, and nobody touches the object.
@@ -300,7 +340,8 @@ impl Life {
             self.arrives("the new URL and header");
         }
         if self.side != Side::Dixa {
-            self.world.secret("signing", "signing", &[("signingKey", NEXT_KEY)]);
+            self.world
+                .secret("signing", "signing", &[("signingKey", NEXT_KEY)]);
             self.row.key = Some(NEXT_KEY.into());
             self.arrives("the new signing key");
         }
@@ -311,19 +352,32 @@ impl Life {
             let hash = credential_hash(NEXT_CREDENTIAL);
             let requests = side.since(&self.world, mark, "");
             let carries = |value: &String| value.contains(&hash);
-            requests.iter().any(|entry| entry.headers.values().any(carries)).then_some(())
+            requests
+                .iter()
+                .any(|entry| entry.headers.values().any(carries))
+                .then_some(())
         });
         side.remove_credential(&self.world, CREDENTIAL);
         self.world.look_again(SUBSCRIPTION, "crm");
         self.arrives("the same with the new credential");
         let provider = self.world.object(PROVIDER, side.name());
-        assert_eq!(condition(&provider, "Ready")["status"], "True", "{:#}", provider["status"]);
+        assert_eq!(
+            condition(&provider, "Ready")["status"],
+            "True",
+            "{:#}",
+            provider["status"]
+        );
     }
 
     /// Somebody edits the row.
     fn repair(&mut self) {
         let id = self.rows()[0].id.clone();
-        self.side.edit(&self.world, &id, json!({"url": ELSEWHERE}));
+        let edit = match self.side {
+            Side::Dixa => json!({"url": ELSEWHERE, "enabled": false, "events": self.side.events()}),
+            Side::Babel => json!({"url": ELSEWHERE, "isActive": false, "eventType": self.side.events()[0]}),
+            Side::Bird => json!({"url": ELSEWHERE, "status": "inactive"}),
+        };
+        self.side.edit(&self.world, &id, edit);
         self.world.look_again(SUBSCRIPTION, "crm");
         self.arrives("the repair");
         assert_eq!(self.rows()[0].id, id);
@@ -364,12 +418,41 @@ impl Life {
             self.world.look_again(SUBSCRIPTION, "crm");
         }
         let requests = side.since(&self.world, mark, "");
-        let others: Vec<_> = requests.iter().filter(|entry| entry.operation != "list").collect();
+        let others: Vec<_> = requests
+            .iter()
+            .filter(|entry| entry.operation != "list")
+            .collect();
         assert!(others.is_empty(), "{others:#?}");
         let writes = self.world.operator_writes(&mut audit);
         let answer = "patch webhooksubscriptions/status crm";
         assert!(writes.iter().all(|write| write == answer), "{writes:#?}");
         assert_eq!(side.rows(&self.world), before);
+    }
+
+    /// Another process takes over, looks, and finds nothing to do.
+    fn restart(&mut self) {
+        let side = self.side;
+        self.log.push_str(&self.world.operator_log());
+        self.world.stop_operator();
+        let (mut audit, mark, before) = (self.world.audit(), self.world.mark(), side.rows(&self.world));
+        self.world.start_operator();
+        for _ in 0..2 {
+            self.world.look_again(SUBSCRIPTION, "crm");
+        }
+        let requests = side.since(&self.world, mark, "");
+        let expected = ["list", "eventTypes"];
+        let others = requests
+            .iter()
+            .filter(|entry| !expected.contains(&entry.operation));
+        let others: Vec<_> = others.collect();
+        assert!(others.is_empty(), "{others:#?}");
+        let writes = self.world.operator_writes(&mut audit).into_iter();
+        let writes = writes.filter(|write| write.contains("webhooksubscriptions"));
+        let writes: Vec<String> = writes.collect();
+        let answer = "patch webhooksubscriptions/status crm";
+        assert!(writes.iter().all(|write| write == answer), "{writes:#?}");
+        assert_eq!(side.rows(&self.world), before);
+        self.arrives("the same after a restart");
     }
 
     /// Everything goes, also what has gone already, and nothing secret was told.
@@ -391,6 +474,7 @@ impl Life {
             told.push(self.world.events_about(name).join("\n"));
         }
         told.push(self.world.operator_log());
+        told.push(self.log);
         told.push(self.world.operator().metrics().unwrap());
         let canaries = CANARIES.map(str::to_owned);
         for text in told {

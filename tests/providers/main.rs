@@ -12,6 +12,7 @@ mod claims;
 mod deliveries;
 mod fan_out;
 mod life;
+mod lost_change;
 mod replace;
 mod signing;
 mod table;

@@ -1,7 +1,9 @@
 //! Changes that a provider cannot make in place.
 
+use provider_simulator::{FaultAction, Release, When};
 use serde_json::{Value, json};
 
+use crate::held;
 use crate::support::{SUBSCRIPTION, Setup, Side, World, condition};
 
 /// An object of one event, and the id of its remote subscription.
@@ -43,10 +45,64 @@ fn exchanged(side: Side, policy: &str, expected: [&str; 2]) {
 
 #[test]
 fn an_event_is_exchanged_in_the_order_that_the_policy_says() {
+    exchanged(Side::Bird, "CreateFirst", ["create", "delete"]);
+    exchanged(Side::Bird, "DeleteFirst", ["delete", "create"]);
+}
+
+#[test]
+fn an_event_is_exchanged_in_the_order_that_the_policy_says_at_babel_too() {
+    exchanged(Side::Babel, "CreateFirst", ["create", "delete"]);
+    exchanged(Side::Babel, "DeleteFirst", ["delete", "create"]);
+}
+
+#[test]
+fn without_a_policy_the_new_one_is_made_before_the_old_one_goes() {
     for side in [Side::Babel, Side::Bird] {
         exchanged(side, "", ["create", "delete"]);
-        exchanged(side, "CreateFirst", ["create", "delete"]);
-        exchanged(side, "DeleteFirst", ["delete", "create"]);
+    }
+}
+
+#[test]
+fn the_old_one_stays_while_the_new_one_is_refused() {
+    for side in [Side::Babel, Side::Bird] {
+        let world = World::start();
+        let [first, second, _] = side.events();
+        let old = made(&world, side, "CreateFirst", json!({"events": [first]}));
+        let refusal = FaultAction::FailBefore {
+            status: 400,
+            body: Some(json!({"success": false, "message": "no room"})),
+            retry_after: None,
+        };
+        side.next(&world, "create", refusal);
+        side.subscribe(&world, "crm", with("CreateFirst", json!({"events": [second]})));
+        let object = world.becomes(SUBSCRIPTION, "crm", "Ready", "False", "RefusedByProvider");
+        assert!(object["status"].to_string().contains("no room"), "{object:#}");
+        world.look_again(SUBSCRIPTION, "crm");
+        assert_eq!(side.only(&world).id, old, "nothing is missed meanwhile");
+        assert_eq!(side.count(&world, 0, "delete"), 0);
+        // Taken back, all is as before.
+        side.subscribe(&world, "crm", with("CreateFirst", json!({"events": [first]})));
+        world.ready("crm");
+        assert_eq!(side.only(&world).id, old);
+    }
+}
+
+#[test]
+fn a_death_between_the_two_halves_of_an_exchange_leaves_the_new_one_only() {
+    for (policy, operation) in [("CreateFirst", "create"), ("DeleteFirst", "delete")] {
+        let mut world = World::start();
+        let [first, second, _] = Side::Bird.events();
+        made(&world, Side::Bird, policy, json!({"events": [first]}));
+        Side::Bird.next(&world, operation, FaultAction::Hold { when: When::Applied });
+        Side::Bird.subscribe(&world, "crm", with(policy, json!({"events": [second]})));
+        let request = held(&world);
+        world.operator().kill9();
+        world.simulator.release(request, Release::Drop);
+        world.start_operator();
+        world.ready("crm");
+        let row = Side::Bird.only(&world);
+        assert_eq!(row.events, [Side::Bird.spelled(second)], "{policy}");
+        assert_eq!(world.external_id("crm"), row.id);
     }
 }
 
@@ -86,7 +142,9 @@ fn filters_that_bird_cannot_change_in_place_make_another_subscription() {
         let old = made(&world, Side::Bird, "", filters("c1"));
         let mark = world.mark();
         Side::Bird.subscribe(&world, "crm", filters("c2"));
-        world.eventually("the exchange", || Side::Bird.ids(&world).iter().all(|id| *id != old));
+        world.eventually("the exchange", || {
+            Side::Bird.ids(&world).iter().all(|id| *id != old)
+        });
         world.ready("crm");
         assert_eq!(Side::Bird.only(&world).filters, "channelId=c2");
         assert_eq!(order(&world, Side::Bird, mark), ["create", "delete"]);

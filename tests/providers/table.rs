@@ -136,7 +136,14 @@ fn live_over_https(side: Side) {
         "endpoint": world.simulator.https_url(),
         "caBundleRef": {"name": "authority"},
     });
-    live_in(world, side, &Circumstances { provider, ..usual(side, &[]) });
+    live_in(
+        world,
+        side,
+        &Circumstances {
+            provider,
+            ..usual(side, &[])
+        },
+    );
 }
 
 #[test]

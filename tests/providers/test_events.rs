@@ -10,7 +10,11 @@ const BABEL: Side = Side::Babel;
 
 fn ask(world: &World, name: &str, value: &str) {
     let annotations = json!({"webhook-operator.io/test-requested-at": value});
-    world.patch(SUBSCRIPTION, name, json!({"metadata": {"annotations": annotations}}));
+    world.patch(
+        SUBSCRIPTION,
+        name,
+        json!({"metadata": {"annotations": annotations}}),
+    );
 }
 
 /// Waits until the test that was asked for by this value has these results, in the order of the keys.
@@ -71,7 +75,10 @@ fn a_test_is_sent_once_for_each_remote_subscription_and_its_result_is_told() {
     complete(&world, events[0], 204);
     complete(&world, events[1], 500);
     let receipts = results(&world, "crm", "first", &["Succeeded", "Failed"]);
-    assert_eq!((&receipts[0]["responseCode"], &receipts[1]["responseCode"]), (&json!(204), &json!(500)));
+    assert_eq!(
+        (&receipts[0]["responseCode"], &receipts[1]["responseCode"]),
+        (&json!(204), &json!(500))
+    );
     ask(&world, "crm", "second");
     results(&world, "crm", "second", &["Sent", "Sent"]);
     assert_eq!(BABEL.count(&world, 0, "test"), 4);
@@ -90,7 +97,10 @@ fn a_test_that_may_have_been_sent_when_the_process_died_is_not_sent_again() {
         ask(&world, "crm", "first");
         let test = held(&world);
         let stored = world.subscription("crm")["status"]["lastTest"].clone();
-        assert_eq!(stored["results"][0]["result"], "Requested", "it is in status before it is sent");
+        assert_eq!(
+            stored["results"][0]["result"], "Requested",
+            "it is in status before it is sent"
+        );
         world.operator().kill9();
         world.simulator.release(test, Release::Drop);
         world.start_operator();

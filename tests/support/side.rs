@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use provider_simulator::{
-    Authorization, Config, DeliveryResult, FaultAction, FaultPlan, LogEntry, RequestFilter, Token, babel, bird,
+    Authorization, Config, DeliveryResult, FaultAction, FaultPlan, LogEntry, RequestFilter, Token, babel,
+    bird,
 };
 use serde_json::{Value, json};
 
@@ -93,7 +94,11 @@ impl Side {
     /// Three events that the provider has.
     pub const fn events(self) -> [&'static str; 3] {
         match self {
-            Self::Dixa => ["ConversationClosed", "ConversationCreated", "ConversationAssigned"],
+            Self::Dixa => [
+                "ConversationClosed",
+                "ConversationCreated",
+                "ConversationAssigned",
+            ],
             Self::Babel => ["license.created", "license.expired", "license.revoked"],
             Self::Bird => ["sms.inbound", "sms.outbound", "voice.inbound"],
         }
@@ -213,7 +218,9 @@ impl Side {
     /// The row whose only event is this one.
     pub fn row_of(self, world: &World, event: &str) -> Option<Row> {
         let event = self.spelled(event);
-        self.rows(world).into_iter().find(|row| row.events == [event.as_str()])
+        self.rows(world)
+            .into_iter()
+            .find(|row| row.events == [event.as_str()])
     }
 
     /// Edits a row by hand; `members` are those of a PATCH or PUT of this provider.
