@@ -7,6 +7,7 @@
 )]
 
 mod coverage;
+mod covered;
 mod examples;
 mod walk;
 

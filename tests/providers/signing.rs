@@ -68,7 +68,8 @@ fn generated(side: Side) {
         generate(side, &json!({"secretName": "made", "key": "hmac"})),
     );
     let create = held(&world);
-    let key = value(&world, "made", "hmac").expect("the key is stored before anything is signed with it");
+    // It is stored before anything is signed with it.
+    let key = value(&world, "made", "hmac").unwrap();
     assert!(key.len() >= 32, "{}", key.len());
     world.operator().kill9();
     world.simulator.release(create, Release::Drop);

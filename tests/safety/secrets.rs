@@ -1,6 +1,5 @@
 //! Nothing secret leaves the process but to the provider, and nothing is used that was not released.
 
-use std::fmt::Write as _;
 use std::fs;
 
 use base64::Engine as _;

@@ -24,6 +24,7 @@ mod install;
 mod leaks;
 mod objects;
 mod remote;
+mod row;
 mod side;
 
 use std::ops::Deref;
@@ -36,7 +37,8 @@ use tokio::runtime::{Builder, Runtime};
 
 pub use leaks::leaks;
 pub use objects::{condition, conditions, merge};
-pub use side::{ELSEWHERE, Row, Side};
+pub use row::Row;
+pub use side::{ELSEWHERE, Side};
 
 /// How long anything may take that should happen at once; generous, for a machine with two busy cores.
 pub const SOON: Duration = Duration::from_secs(40);
