@@ -147,7 +147,13 @@ async fn attempt(subject: &Subject, ctx: &Context) -> Result<Requeue, ReconcileE
         ctx.wake_dependents(&Target::Provider(subject.key.clone()));
     }
     if let Some(link) = listed.link.as_ref().filter(|_| listed.problem.is_none()) {
-        ctx.read_catalogue(link, &subject.key).await;
+        let asked = subject
+            .requested()
+            .map(|value| link.requested_at(&value, ctx.clock.now()));
+        ctx.read_catalogue(link, &subject.key, asked).await;
+        if link.ends_wait_for_catalogue() {
+            ctx.wake_dependents(&Target::Provider(subject.key.clone()));
+        }
     }
     let (phase, mut wake) = look(subject, ctx, &listed);
     // Before the first LIST nothing new is known: what the status says of this generation stands.
@@ -287,6 +293,7 @@ async fn list_provider(
         realm: connected.realm,
         catalogue: Mutex::default(),
         catalogue_doubted: AtomicBool::default(),
+        catalogue_awaited: AtomicBool::default(),
         formerly: RwLock::new(formerly),
         interval: connected.interval,
         guard: connected.guard,
