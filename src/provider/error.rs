@@ -65,7 +65,8 @@ pub enum ProviderError {
     Rejected {
         /// The status.
         status: u16,
-        /// The provider's words, for 400 and 422 in the documented shape: redacted and cut.
+        /// The provider's words, for 400 and 422 in the documented shape and for a refusal within a success: redacted
+        /// and cut.
         message: Option<String>,
     },
     /// 409.

@@ -1,5 +1,7 @@
 //! What the adapters' wire formats have in common.
 
+mod headers;
+
 use std::fmt;
 
 use base64::Engine;
@@ -16,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::ProviderError;
 use super::http::{Answer, listing};
+pub(super) use headers::{HeaderList, ReadAuthorization, is_authorization};
 
 /// Why an answer is not taken: its status is not one that the documents name.
 pub(super) const UNDOCUMENTED: &str = "this status is not documented here";

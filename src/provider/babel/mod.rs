@@ -1,11 +1,21 @@
 //! Babel Licensing Service, self-hosted: <https://docs.babelfor.net/api/webhooks>, under `/v1/webhooks`.
+//!
+//! A read may hold the signing key and the delivery headers in clear, so that answers become digests before anything
+//! else sees them. A change replaces the whole object, which is read just before: that read lives until it is sent
+//! back, and no longer.
+
+mod answer;
+mod list;
+mod log;
+mod request;
 
 use std::sync::Arc;
 
-use ::http::HeaderName;
 use ::http::header::AUTHORIZATION;
+use ::http::{HeaderName, Method};
 use operator_core::capabilities::{Capabilities, FanOut, Filtering, Identity, SigningKeys};
 use operator_core::hash::HashKey;
+use operator_core::marker::Marker;
 use operator_core::names::{EventName, ExternalId};
 use operator_core::remote::Remote;
 use operator_core::settings::Settings;
@@ -13,8 +23,16 @@ use operator_core::view::{Field, FieldSet};
 use secrecy::SecretString;
 
 use super::error::ProviderError;
-use super::http::{BuildError, Client, Connection};
+use super::http::{BuildError, Call, Client, Connection, Fault, Operation};
+use super::wire::{ANOTHER, absent_as_none, json, same, secrets};
 use super::{Cursor, Deletion, Deliveries, End, Page, Shared};
+use answer::{Reply, Subscription};
+use list::{EventTypes, Progress, Subscriptions, query, unintelligible};
+use log::{Log, Seek};
+use request::Body;
+
+const SUBSCRIPTIONS: &str = "/v1/webhooks/subscriptions";
+const EVENT_TYPES: &str = "/v1/webhooks/event-types";
 
 /// The header that carries the API key, unless the installation calls it otherwise.
 pub const DEFAULT_HEADER: &str = "x-api-key";
@@ -79,10 +97,6 @@ pub struct Babel {
     key: Arc<HashKey>,
 }
 
-const TODO: ProviderError = ProviderError::NotSendable {
-    why: "not written yet",
-};
-
 impl Babel {
     /// An account. Opens no connection.
     ///
@@ -100,55 +114,176 @@ impl Babel {
         })
     }
 
-    pub(super) async fn list(&self, _from: Option<&Cursor>) -> Result<Page, ProviderError> {
-        let _ = (&self.client, &self.key);
-        Err(TODO)
+    pub(super) async fn list(&self, from: Option<&Cursor>) -> Result<Page, ProviderError> {
+        let progress = Progress::at(from)?;
+        let query = query(progress.skip());
+        let mut call = Call::new(Operation::List, Method::GET, SUBSCRIPTIONS.to_owned(), false);
+        call.query = Some(&query);
+        let rows = Subscriptions::new(Arc::clone(&self.key));
+        let page = self.client.list(call, rows).await?;
+        page.beside.check()?;
+        let next = progress.page(&page.ids, page.beside.total);
+        Ok(Page {
+            remotes: page.remotes,
+            next: next.map_err(unintelligible)?,
+        })
     }
 
-    pub(super) async fn get(&self, _id: &ExternalId) -> Result<Option<Remote>, ProviderError> {
-        Err(TODO)
+    /// A refusal within a success may mean anything, and counts as "not there" all the same, for it is one of the
+    /// two forms that an absent id may have. That is safe because the plan takes a subscription for gone only after
+    /// a complete LIST without it.
+    pub(super) async fn get(&self, id: &ExternalId) -> Result<Option<Remote>, ProviderError> {
+        let read = |row: Subscription| Ok(row.into_remote(&self.key)?);
+        absent_as_none(self.read_one(id, read).await).map(Option::flatten)
     }
 
-    pub(super) async fn create(&self, _settings: &Settings) -> Result<Remote, ProviderError> {
-        Err(TODO)
+    pub(super) async fn create(&self, settings: &Settings) -> Result<Remote, ProviderError> {
+        let body = json(&Body::create(settings)?)?;
+        let mut call = Call::new(Operation::Create, Method::POST, SUBSCRIPTIONS.to_owned(), false);
+        call.body = Some(body);
+        call.secrets = secrets(settings);
+        self.client
+            .exchange(call, |answer| {
+                let row = Reply::read(answer)?.into_subscription()?;
+                Ok(row.into_remote(&self.key)?)
+            })
+            .await
     }
 
+    /// Two requests: the object is replaced as a whole, so that what is not to change has to be known.
     pub(super) async fn update(
         &self,
-        _id: &ExternalId,
-        _settings: &Settings,
-        _fields: FieldSet,
+        id: &ExternalId,
+        settings: &Settings,
+        fields: FieldSet,
     ) -> Result<Remote, ProviderError> {
-        Err(TODO)
+        let row = self.read_one(id, Ok).await?;
+        let row = row.ok_or(ProviderError::Vanished { status: 200 })?;
+        // After a restore of Babel's database an id can be another row's. Only who writes a name may change whose
+        // row it is.
+        let ours = settings.name.as_deref().and_then(Marker::parse);
+        if !fields.contains(Field::Name) && (ours.is_none() || row.marker() != ours) {
+            return Err(ProviderError::Conflict);
+        }
+        let mut call = Call::new(Operation::Update, Method::PUT, path_of(id, "")?, true);
+        call.body = Some(if fields == FieldSet::of(&[Field::Name]) {
+            let headers = row.headers().map_err(|_| ProviderError::NotSendable {
+                why: "the provider does not show headers in a form that can be sent back",
+            })?;
+            json(&Body::rename(settings, &row, &headers)?)?
+        } else {
+            json(&Body::replace(settings, &row)?)?
+        });
+        call.secrets = secrets(settings);
+        call.secrets.extend(row.secrets());
+        drop(row);
+        self.client
+            .exchange(call, |answer| {
+                let row = Reply::read(answer)?.into_subscription()?;
+                Ok(same(id, row.into_remote(&self.key)?)?)
+            })
+            .await
     }
 
-    pub(super) async fn delete(&self, _id: &ExternalId) -> Result<Deletion, ProviderError> {
-        Err(TODO)
+    pub(super) async fn delete(&self, id: &ExternalId) -> Result<Deletion, ProviderError> {
+        let call = Call::new(Operation::Delete, Method::DELETE, path_of(id, "")?, true);
+        let deleted = self.client.exchange(call, |answer| {
+            Ok(if Reply::read(answer)?.succeeded() {
+                Deletion::Done
+            } else {
+                // Refused, or not there.
+                Deletion::Unconfirmed
+            })
+        });
+        let deleted = absent_as_none(deleted.await)?;
+        Ok(deleted.unwrap_or(Deletion::Done))
     }
 
     pub(super) async fn deliveries(
         &self,
-        _id: &ExternalId,
-        _end: End,
-        _from: Option<&Cursor>,
+        id: &ExternalId,
+        end: End,
+        from: Option<&Cursor>,
     ) -> Result<Deliveries, ProviderError> {
-        Err(TODO)
+        let seek = Seek::at(from)?;
+        let query = query(seek.skip);
+        let mut call = Call::new(Operation::Deliveries, Method::GET, path_of(id, "/events")?, true);
+        call.query = Some(&query);
+        let log = self.client.list(call, Log::default()).await?;
+        log.beside.check()?;
+        Ok(log.conclude(end, seek))
     }
 
     pub(super) async fn catalogue(&self) -> Result<Vec<EventName>, ProviderError> {
-        Err(TODO)
+        let call = Call::new(Operation::Catalogue, Method::GET, EVENT_TYPES.to_owned(), false);
+        let types = self.client.list(call, EventTypes::default()).await?;
+        types.beside.check()?;
+        Ok(types.names.into_iter().collect())
     }
 
-    pub(super) async fn test(&self, _id: &ExternalId) -> Result<Option<String>, ProviderError> {
-        Err(TODO)
+    pub(super) async fn test(&self, id: &ExternalId) -> Result<Option<String>, ProviderError> {
+        let mut call = Call::new(Operation::Test, Method::POST, path_of(id, "/test")?, true);
+        call.body = Some(json(&serde_json::json!({"payload": null}))?);
+        self.client
+            .exchange(call, |answer| {
+                let event = Reply::read(answer)?.event_id()?;
+                Ok(event.map(|event| event.to_string()))
+            })
+            .await
     }
 
-    pub(super) async fn delete_event(&self, _id: &ExternalId, _event: &str) -> Result<(), ProviderError> {
-        Err(TODO)
+    pub(super) async fn delete_event(&self, id: &ExternalId, event: &str) -> Result<(), ProviderError> {
+        let path = path_of(id, &format!("/events/{}", number(event)?))?;
+        let call = Call::new(Operation::DeleteLogged, Method::DELETE, path, true);
+        let deleted = self.client.exchange(call, |answer| {
+            let reply = Reply::read(answer)?;
+            if reply.succeeded() {
+                Ok(())
+            } else {
+                Err(reply.refusal())
+            }
+        });
+        absent_as_none(deleted.await).map(|_| ())
+    }
+
+    /// Reads a row; `None` where Babel refuses within a success.
+    async fn read_one<T>(
+        &self,
+        id: &ExternalId,
+        read: impl FnOnce(Subscription) -> Result<T, Fault> + Send,
+    ) -> Result<Option<T>, ProviderError> {
+        let call = Call::new(Operation::Get, Method::GET, path_of(id, "")?, true);
+        self.client
+            .exchange(call, |answer| match Reply::read(answer)?.into_subscription() {
+                Ok(row) if row.id.to_string() != id.as_str() => Err(ANOTHER.into()),
+                Ok(row) => read(row).map(Some),
+                Err(Fault::Refused(_)) => Ok(None),
+                Err(fault) => Err(fault),
+            })
+            .await
     }
 }
 
-/// What Babel is known to refuse. See [`Adapter::refuses`](super::Adapter::refuses).
+fn path_of(id: &ExternalId, below: &str) -> Result<String, ProviderError> {
+    Ok(format!("{SUBSCRIPTIONS}/{}{below}", number(id.as_str())?))
+}
+
+/// An id of Babel's, which is all that may stand in a path.
+fn number(text: &str) -> Result<i32, ProviderError> {
+    let number = text.parse::<i32>().ok();
+    // In one spelling only: no sign, no zeros in front.
+    number
+        .filter(|number| *number > 0 && number.to_string() == text)
+        .ok_or(ProviderError::NotSendable {
+            why: "the id is not a number from 1 to 2147483647",
+        })
+}
+
+/// What Babel is known to refuse. See [`Adapter::refuses`](super::Adapter::refuses). Which values it does not take is
+/// not documented.
 pub(super) fn refuses(_settings: &Settings) -> Option<String> {
     None
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,29 +2,21 @@
 //! the delivery credential and the signing key in clear.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
-use base64::Engine;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use operator_core::delivery::{Delivery, DeliveryResult};
 use operator_core::hash::HashKey;
 use operator_core::marker::Marker;
 use operator_core::names::ExternalId;
 use operator_core::remote::Remote;
-use operator_core::settings::{Authorization, Headers, Reading};
+use operator_core::settings::{Headers, Reading};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::filter;
-use crate::provider::wire::{BAD_ID, Hidden, code, event_name, time, unix_millis};
-
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
+use crate::provider::wire::{
+    BAD_ID, HeaderList, Hidden, ReadAuthorization, code, event_name, time, unix_millis,
+};
 
 /// The wrapper of every answer about one thing.
 #[derive(Deserialize)]
@@ -76,7 +68,7 @@ impl Subscription {
 
     fn reading(self) -> Reading {
         let (authorization, headers) = match self.headers {
-            Some(headers) => headers.split(),
+            Some(headers) => split(headers),
             None => (None, None),
         };
         let events = self.subscribed_events.unwrap_or_default();
@@ -101,95 +93,17 @@ impl Subscription {
     }
 }
 
-/// The member `headers`, in the order of the answer.
-struct HeaderList(Vec<(String, Hidden)>);
-
-impl<'de> Deserialize<'de> for HeaderList {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
-        impl<'de> Visitor<'de> for Members {
-            type Value = HeaderList;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object of strings")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<HeaderList, A::Error> {
-                let mut list: Vec<(String, Hidden)> = Vec::new();
-                while let Some((name, value)) = map.next_entry::<String, Hidden>()? {
-                    if list.iter().any(|(known, _)| *known == name) {
-                        return Err(A::Error::custom("a header is there twice"));
-                    }
-                    list.push((name, value));
-                }
-                Ok(HeaderList(list))
-            }
-        }
-        deserializer.deserialize_map(Members)
-    }
-}
-
-type ReadAuthorization = Result<Authorization, SecretString>;
-
-impl HeaderList {
-    /// Parts what comes of `authorization` from what comes of `customHeaders`: Dixa shows both as one object.
-    ///
-    /// Authorization is always shown, computed and in clear; an object without it means that there is none.
-    /// Custom headers are another matter. In every published example, a subscription with custom headers is
-    /// answered with `Authorization` alone, and whether they ever come back is not documented. An object without
-    /// custom headers may thus mean "there are none" or "they are not shown": the part is unobservable. Taken for
-    /// "none" it would look like drift for ever, and be patched for ever. One custom header in the answer
-    /// proves that this Dixa shows them, and then what is missing is missing.
-    fn split(self) -> (Option<ReadAuthorization>, Option<Headers>) {
-        let mut authorization = Vec::new();
-        let mut headers = Headers::new();
-        for (name, Hidden(value)) in self.0 {
-            if name.eq_ignore_ascii_case("authorization") {
-                authorization.push(value);
-                continue;
-            }
-            // Spelt twice in different case: one field with a list of values (RFC 9110, section 5.3).
-            let name = name.to_ascii_lowercase();
-            let value = match headers.get(&name) {
-                Some(first) => format!("{}, {}", first.expose_secret(), value.expose_secret()).into(),
-                None => value,
-            };
-            headers.insert(name, value);
-        }
-        (
-            Some(read_authorization(&authorization)),
-            (!headers.is_empty()).then_some(headers),
-        )
-    }
-}
-
-/// The scheme and credential of a computed `Authorization` header.
-fn read_authorization(values: &[SecretString]) -> ReadAuthorization {
-    let text = match values {
-        [] => return Ok(Authorization::None),
-        [one] => one.expose_secret(),
-        several => {
-            let several: Vec<_> = several.iter().map(ExposeSecret::expose_secret).collect();
-            return Err(several.join("\n").into());
-        }
-    };
-    let (scheme, credential) = text.split_once(' ').unwrap_or((text, ""));
-    let parsed = match scheme.to_ascii_lowercase().as_str() {
-        "" => Some(Authorization::None),
-        "basic" => basic(credential.trim()),
-        "bearer" => Some(Authorization::Bearer(credential.trim().into())),
-        _ => None,
-    };
-    parsed.ok_or_else(|| text.into())
-}
-
-fn basic(credential: &str) -> Option<Authorization> {
-    let pair = String::from_utf8(BASE64.decode(credential).ok()?).ok()?;
-    let (username, password) = pair.split_once(':')?;
-    Some(Authorization::Basic {
-        username: username.into(),
-        password: password.into(),
-    })
+/// Parts what comes of `authorization` from what comes of `customHeaders`: Dixa shows both as one object.
+///
+/// Authorization is always shown, computed and in clear; an object without it means that there is none.
+/// Custom headers are another matter. In every published example, a subscription with custom headers is
+/// answered with `Authorization` alone, and whether they ever come back is not documented. An object without
+/// custom headers may thus mean "there are none" or "they are not shown": the part is unobservable. Taken for
+/// "none" it would look like drift for ever, and be patched for ever. One custom header in the answer
+/// proves that this Dixa shows them, and then what is missing is missing.
+fn split(list: HeaderList) -> (Option<ReadAuthorization>, Option<Headers>) {
+    let (authorization, headers) = list.split();
+    (Some(authorization), (!headers.is_empty()).then_some(headers))
 }
 
 /// One row of the delivery status.

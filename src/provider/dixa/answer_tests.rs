@@ -1,7 +1,7 @@
 //! Dixa's answers as its documents show them, and the forms that they leave open.
 
 use operator_core::names::EventName;
-use operator_core::settings::{Condition, Filter, Match, Operator};
+use operator_core::settings::{Authorization, Condition, Filter, Match, Operator};
 use operator_core::url::DeliveryUrl;
 use operator_core::view::{Field, Part};
 use serde_json::{Value, json};

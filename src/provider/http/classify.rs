@@ -7,8 +7,8 @@ use operator_core::redact;
 use rustls::CertificateError;
 use serde_json::Value;
 
-use super::NoPermittedAddress;
 use super::listing::{ELEMENT_MAX, ELEMENTS_MAX, ListFault};
+use super::{Fault, NoPermittedAddress};
 use crate::provider::error::{ProviderError, Refusal};
 
 /// The error of a request that has no complete answer. Nothing of `error` itself is kept: its text holds the URL.
@@ -104,6 +104,21 @@ pub(super) fn refusal<'a>(body: &[u8], secrets: impl IntoIterator<Item = &'a str
             _ => Refusal::Bare,
         },
         _ => Refusal::Foreign,
+    }
+}
+
+/// The error of an answer with a status of success that is none.
+pub(super) fn of_fault<'a>(
+    fault: Fault,
+    status: u16,
+    secrets: impl IntoIterator<Item = &'a str>,
+) -> ProviderError {
+    match fault {
+        Fault::Form(why) => ProviderError::Unintelligible { status, why },
+        Fault::Refused(message) => ProviderError::Rejected {
+            status,
+            message: message.map(|message| redact::shown(&message, secrets)),
+        },
     }
 }
 

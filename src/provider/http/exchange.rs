@@ -16,7 +16,7 @@ use tokio_util::io::{StreamReader, SyncIoBridge};
 use tokio_util::sync::CancellationToken;
 
 use super::listing::{Listing, read_list};
-use super::{Answer, Call, Client, HEADERS_MAX, Observation, Operation, classify};
+use super::{Answer, Call, Client, Fault, HEADERS_MAX, Observation, Operation, classify};
 use crate::provider::error::{ProviderError, Refusal};
 
 /// The most of a refusal's body that is looked at, in bytes.
@@ -29,13 +29,23 @@ impl Client {
         call: Call<'_>,
         read: impl FnOnce(&Answer) -> Result<T, &'static str> + Send,
     ) -> Result<T, ProviderError> {
+        self.exchange(call, |answer| read(answer).map_err(Fault::Form))
+            .await
+    }
+
+    /// The same for an API that says within a success that it refused.
+    pub(crate) async fn exchange<T>(
+        &self,
+        mut call: Call<'_>,
+        read: impl FnOnce(&Answer) -> Result<T, Fault> + Send,
+    ) -> Result<T, ProviderError> {
         let (operation, begun, mut status) = (call.operation, Instant::now(), None);
         let exchange = async {
-            let response = self.head(call, &mut status).await?;
+            let response = self.head(&mut call, &mut status).await?;
             let code = response.status().as_u16();
             let body = self.body(response).await?;
             let answer = Answer { status: code, body };
-            read(&answer).map_err(|why| ProviderError::Unintelligible { status: code, why })
+            read(&answer).map_err(|fault| classify::of_fault(fault, code, self.secrets(&call)))
         };
         let late = Err(ProviderError::DeadlineExceeded {
             after: self.limits.call,
@@ -55,13 +65,13 @@ impl Client {
 
     async fn read_list<L: Listing>(
         &self,
-        call: Call<'_>,
+        mut call: Call<'_>,
         listing: L,
         status: &mut Option<u16>,
     ) -> Result<L, ProviderError> {
         let (limits, deadline) = (self.limits, time::Instant::now() + self.limits.list);
         let late = Err(ProviderError::DeadlineExceeded { after: limits.list });
-        let response = timeout_at(deadline, self.head(call, status))
+        let response = timeout_at(deadline, self.head(&mut call, status))
             .await
             .unwrap_or(late)?;
         let code = response.status();
@@ -89,15 +99,15 @@ impl Client {
     }
 
     /// Sends a request and returns its answer with the body unread, if the status is one of success.
-    async fn head(&self, call: Call<'_>, status: &mut Option<u16>) -> Result<Response, ProviderError> {
+    async fn head(&self, call: &mut Call<'_>, status: &mut Option<u16>) -> Result<Response, ProviderError> {
         let url = self.endpoint.at(&call.path, call.query);
         let (name, value) = self.header.clone();
         let mut request = self
             .http
-            .request(call.method, url)
+            .request(call.method.clone(), url)
             .header(name, value)
             .header(ACCEPT, "application/json");
-        if let Some(body) = call.body {
+        if let Some(body) = call.body.take() {
             request = request
                 .header(CONTENT_TYPE, "application/json")
                 .body(Bytes::from_owner(body));
@@ -116,13 +126,16 @@ impl Client {
             return Ok(response);
         }
         let refusal = match read_capped(response, REFUSAL_MAX).await {
-            Ok(body) => {
-                let secrets = call.secrets.iter().map(|secret| secret.as_str());
-                classify::refusal(&body, secrets.chain([self.credential.expose_secret()]))
-            }
+            Ok(body) => classify::refusal(&body, self.secrets(call)),
             Err(_) => Refusal::Foreign,
         };
         Err(ProviderError::of_refusal(code, call.names_an_id, refusal))
+    }
+
+    /// What must not be in a provider's words about this call.
+    fn secrets<'a>(&'a self, call: &'a Call<'_>) -> impl Iterator<Item = &'a str> {
+        let secrets = call.secrets.iter().map(|secret| secret.as_str());
+        secrets.chain([self.credential.expose_secret()])
     }
 
     async fn body(&self, response: Response) -> Result<Zeroizing<Vec<u8>>, ProviderError> {

@@ -18,7 +18,8 @@ const BUFFER: usize = 16 << 10;
 /// How a list looks, and what is kept of it. Serves `{"data": […]}` as well as `{"results": […],
 /// "nextPageToken": …}`.
 pub(crate) trait Listing: Send + 'static {
-    /// The member that holds the elements. An answer without it, or with two, is no list.
+    /// The member that holds the elements. An answer with two of it is no list, nor is one without, unless
+    /// [`Self::missing`] says otherwise.
     const ITEMS: &'static str;
     /// One element, as the provider writes it.
     type Item: DeserializeOwned;
@@ -40,6 +41,14 @@ pub(crate) trait Listing: Send + 'static {
     /// As [`Self::item`].
     fn other(&mut self, _member: &str, _value: Value) -> Result<(), &'static str> {
         Ok(())
+    }
+
+    /// Judges a complete answer without [`Self::ITEMS`]: where empty lists may be left out, it can be one.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn missing(&self) -> Result<(), &'static str> {
+        Err("the list is missing")
     }
 }
 
@@ -194,7 +203,7 @@ impl<'de, L: Listing> Visitor<'de> for Top<'_, L> {
         if seen.iter().any(|member| member == L::ITEMS) {
             Ok(())
         } else {
-            Err(gauge.fail(ListFault::Form("the list is missing")))
+            listing.missing().map_err(|why| gauge.fail(ListFault::Form(why)))
         }
     }
 }

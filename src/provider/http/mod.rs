@@ -160,6 +160,20 @@ pub(crate) struct Answer {
     pub body: Zeroizing<Vec<u8>>,
 }
 
+/// What is wrong with an answer that has a status of success.
+pub(crate) enum Fault {
+    /// It is not what is documented.
+    Form(&'static str),
+    /// The provider says in it that it refused, in these words; they are made fit to be shown by whoever gets this.
+    Refused(Option<String>),
+}
+
+impl From<&'static str> for Fault {
+    fn from(why: &'static str) -> Self {
+        Self::Form(why)
+    }
+}
+
 /// A client of one account.
 pub(crate) struct Client {
     http: reqwest::Client,

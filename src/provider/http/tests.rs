@@ -116,6 +116,40 @@ async fn a_request_says_who_sends_it_and_carries_the_key_once() {
 }
 
 #[tokio::test]
+async fn a_refusal_within_a_success_is_shown_without_the_secrets_of_the_call() {
+    let server = Server::start(Reply::of(200, b"{}")).await;
+    let client = client(server.endpoint(), "the-key").unwrap();
+    for (fault, expected) in [
+        (
+            Fault::Refused(Some("no\n the-key, no body-secret".to_owned())),
+            ProviderError::Rejected {
+                status: 200,
+                message: Some("no [redacted], no [redacted]".to_owned()),
+            },
+        ),
+        (
+            Fault::Refused(None),
+            ProviderError::Rejected {
+                status: 200,
+                message: None,
+            },
+        ),
+        (
+            Fault::from("odd"),
+            ProviderError::Unintelligible {
+                status: 200,
+                why: "odd",
+            },
+        ),
+    ] {
+        let mut call = Call::new(Operation::Create, Method::POST, "/x".to_owned(), false);
+        call.secrets = vec![Zeroizing::new("body-secret".to_owned())];
+        let sent = client.exchange(call, |_| Err::<(), _>(fault)).await;
+        assert_eq!(sent, Err(expected));
+    }
+}
+
+#[tokio::test]
 async fn a_write_on_a_kept_connection_that_breaks_is_not_sent_again() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
