@@ -1,9 +1,12 @@
-//! Plays the main job on real parts: a Kubernetes control plane, the operator, a simulated provider.
+//! Plays the main job on real parts: a Kubernetes control plane, the operator, simulated providers.
 //!
 //! Every line about the world is what kubectl or the simulator answered; it fails when that is not what it
 //! should be.
 
+mod babel;
 mod background;
+mod bird;
+mod example;
 mod parts;
 mod screen;
 mod steps;
@@ -123,6 +126,8 @@ fn play_steps(parts: &mut Parts) -> Result<(), Box<dyn Error>> {
     steps::rotate_secret(world, &mut given)?;
     steps::report_deliveries(world)?;
     steps::delete(world)?;
+    babel::play(world, &mut given)?;
+    bird::play(world, &mut given)?;
     steps::keep_secrets(world, &given, &parts.operator.log_text())?;
     Ok(())
 }
