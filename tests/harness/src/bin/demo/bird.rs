@@ -48,9 +48,16 @@ pub(crate) fn become_ready(world: &World, title: &str, given: &mut Given) -> Res
     let values = texts(&spec["filters"][0]["conditions"][0]["values"]);
     let pair = |event: &String, value: &String| (event.clone(), value.clone());
     let events = texts(&spec["events"]);
-    let wanted = events.iter().flat_map(|event| values.iter().map(move |value| pair(event, value)));
+    let wanted = events
+        .iter()
+        .flat_map(|event| values.iter().map(move |value| pair(event, value)));
     let wanted: BTreeSet<(String, String)> = wanted.collect();
-    let found = |remote: &Remote| (remote.text("event").to_owned(), remote.text("eventFilters/0/value").to_owned());
+    let found = |remote: &Remote| {
+        (
+            remote.text("event").to_owned(),
+            remote.text("eventFilters/0/value").to_owned(),
+        )
+    };
     let found: BTreeSet<(String, String)> = remotes.iter().map(found).collect();
     ensure(wanted == found, || {
         format!("the provider has {found:?}, and the spec asks for {wanted:?}")
@@ -59,9 +66,9 @@ pub(crate) fn become_ready(world: &World, title: &str, given: &mut Given) -> Res
     ensure(remotes.iter().all(signs), || {
         "a subscription has another key than Secret inbox-signing".to_owned()
     })?;
-    world
-        .screen
-        .checked("each event has a subscription for each channel, and all sign with the key of Secret inbox-signing");
+    world.screen.checked(
+        "each event has a subscription for each channel, and all sign with the key of Secret inbox-signing",
+    );
     given.all.extend([KEY.to_owned(), signing_key]);
     Ok(())
 }
@@ -108,8 +115,8 @@ fn refuse_twin(world: &World) -> Result<(), StepError> {
     ensure(before == after, || {
         "the second object changed something at the provider".to_owned()
     })?;
-    world
-        .screen
-        .checked("a second object with the same content got nothing, and made nothing; the first one keeps its own");
+    world.screen.checked(
+        "a second object with the same content got nothing, and made nothing; the first one keeps its own",
+    );
     Ok(())
 }

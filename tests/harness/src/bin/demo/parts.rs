@@ -12,8 +12,8 @@ use test_harness::{
 };
 
 use crate::screen::{Screen, answer, say};
-use crate::{babel, bird};
 use crate::world::{PATIENCE, StepError, World};
+use crate::{babel, bird};
 
 /// The operator drains within 20 s (its manifest grants 30).
 const DRAIN: Duration = Duration::from_secs(25);
@@ -107,7 +107,14 @@ impl Parts {
         let bundle = plan.folder.join("ca.crt");
         let bundle = bundle.to_string_lossy();
         let workspace = format!("{}={}", bird::KEY, bird::WORKSPACE);
-        let arguments = ["--ca-bundle", &bundle, "--switch", babel::TESTS_ARRIVE, "--bird-key", &workspace];
+        let arguments = [
+            "--ca-bundle",
+            &bundle,
+            "--switch",
+            babel::TESTS_ARRIVE,
+            "--bird-key",
+            &workspace,
+        ];
         let simulator = Simulator::start(&plan.simulator, &arguments)?;
         forget_log(simulator.log_path());
         let (api, admin) = (simulator.https(), simulator.admin());

@@ -183,7 +183,14 @@ impl World {
         self.screen.command(&typed("curl", &["-s", &url]));
         let remotes = self.remotes(provider)?;
         let lines: Vec<String> = remotes.iter().map(|remote| remote.line(members)).collect();
-        answer(if lines.is_empty() { "[]".to_owned() } else { lines.join("\n") }.as_str());
+        answer(
+            if lines.is_empty() {
+                "[]".to_owned()
+            } else {
+                lines.join("\n")
+            }
+            .as_str(),
+        );
         Ok(remotes)
     }
 
