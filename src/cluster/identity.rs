@@ -121,11 +121,17 @@ fn key_in(secret: &Secret, namespace: &str) -> Result<HashKey, HashKeyError> {
         })
 }
 
+/// Fills `bytes` with what nobody can guess.
+///
+/// # Errors
+/// [`GetRandomFailed`](rustls::crypto::GetRandomFailed), when the system has none to give.
+pub fn fill_random(bytes: &mut [u8]) -> Result<(), rustls::crypto::GetRandomFailed> {
+    rustls::crypto::ring::default_provider().secure_random.fill(bytes)
+}
+
 fn fresh_secret() -> Result<Secret, HashKeyError> {
     let mut bytes = [0; 32];
-    rustls::crypto::ring::default_provider()
-        .secure_random
-        .fill(&mut bytes)?;
+    fill_random(&mut bytes)?;
     Ok(Secret {
         metadata: ObjectMeta {
             name: Some(HASH_KEY_SECRET.to_owned()),

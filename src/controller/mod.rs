@@ -26,6 +26,7 @@ mod records;
 mod references;
 mod removal;
 mod resolve;
+mod rivals;
 mod run;
 mod signing;
 mod signing_key;

@@ -8,22 +8,20 @@ use futures::FutureExt;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action as Requeue;
 use kube::{Resource, ResourceExt};
-use operator_core::capabilities::{Capabilities, Identity};
+use operator_core::capabilities::Capabilities;
 use operator_core::marker::Owner;
-use operator_core::memory::{Content, Wanted};
-use operator_core::names::{ClusterId, ExternalId, ObjectName, ObjectUid, RemoteKey};
+use operator_core::memory::Wanted;
+use operator_core::names::{ClusterId, ObjectName, ObjectUid, RemoteKey};
 use operator_core::plan::{
-    Action, Adoption, Intent, KeyState, Replace, Restraint, Rivals, Settled, Situation, Timing, next_action,
+    Action, Adoption, Intent, KeyState, Replace, Restraint, Settled, Situation, Timing, next_action,
 };
 use operator_core::reason::Reason;
-use operator_core::remote::Snapshot;
 use operator_core::retry::backoff;
 use operator_core::settings::Settings;
 use operator_core::time::Moment;
 use operator_core::verdict::Phase;
 
 use super::apiserver::WriteError;
-use super::claims::{Ask, Claimant};
 use super::context::{Context, Party};
 use super::dereference::DereferenceError;
 use super::directory::Link;
@@ -345,46 +343,6 @@ impl<'a> Pass<'a> {
             .map_or(&dixa::CAPABILITIES, |link| link.account.adapter().capabilities())
     }
 
-    /// What other objects have a hold on, where nothing at the provider tells.
-    fn rivals(&self, intent: Intent<'_>, snapshot: Option<&Snapshot>) -> Rivals {
-        let able = self.capabilities();
-        let Some(link) = self.link.as_ref().filter(|_| able.identity == Identity::Content) else {
-            return Rivals::default();
-        };
-        let (wanted, named): (&[Wanted], &[ExternalId]) = match intent {
-            Intent::Keep { wanted, adoption, .. } => (wanted, &adoption.ids),
-            Intent::Remove { .. } => (&[], &[]),
-        };
-        let created = self.object.metadata.creation_timestamp.as_ref();
-        let me = Claimant {
-            name: self.name.clone(),
-            created: created.map_or(jiff::Timestamp::MAX, |time| time.0),
-        };
-        let memory = &self.record.memory;
-        let pending = memory.entries.values().filter_map(|entry| entry.pending.as_ref());
-        let contents = wanted
-            .iter()
-            .map(|wish| Content::of(&wish.view))
-            .chain(pending.map(|pending| pending.target.content));
-        let alike = |content: Content| {
-            let remotes = snapshot
-                .into_iter()
-                .flat_map(move |s| s.unmarked_with_url(content.url));
-            remotes.filter(move |remote| Content::of(&remote.view) == content)
-        };
-        let candidates = contents.flat_map(alike).map(|remote| &remote.id).chain(named);
-        let ask = Ask {
-            realm: &link.realm,
-            me: &me,
-            wanted,
-            memory,
-            room: able.identical_max,
-        };
-        let outcome = self.ctx.claims.claim(&ask, candidates);
-        self.ctx.wake_objects(outcome.wake);
-        outcome.rivals
-    }
-
     fn timing(&self) -> Timing {
         let timing = Timing::default();
         // What a slow LIST shows must still count as fresh when it is complete.
@@ -437,7 +395,7 @@ fn phase_of(invalid: Invalid) -> Phase {
 
 impl Context {
     /// The record of an object that this process has not seen before, from its status.
-    fn first_sight(&self, object: &WebhookSubscription, uid: &ObjectUid) -> Record {
+    pub(super) fn first_sight(&self, object: &WebhookSubscription, uid: &ObjectUid) -> Record {
         let now = self.clock.now();
         let status = object.status.as_ref();
         let ours = |identity: &api::Identity| {
@@ -469,30 +427,6 @@ impl Context {
             now.before(elapsed.unsigned_abs())
         });
         record
-    }
-
-    /// Wakes subscription objects.
-    fn wake_objects(&self, names: Vec<ObjectName>) {
-        for name in names {
-            self.triggers.wake(&Party::Subscription(name));
-        }
-    }
-
-    /// Takes from the statuses of all objects which ids they hold, before any is looked at: what another object holds
-    /// is not free.
-    pub(super) fn remember_held(&self) {
-        for store in &self.stores.subscriptions {
-            for object in store.state() {
-                let Ok(object) = &object.0 else { continue };
-                let uid = object.metadata.uid.as_deref();
-                let Some(uid) = uid.and_then(|uid| ObjectUid::parse(uid).ok()) else {
-                    continue;
-                };
-                let record = self.first_sight(object, &uid);
-                self.claims
-                    .remember(&object_name(&object.metadata), &record.memory);
-            }
-        }
     }
 
     /// Drops everything that is kept for an object.

@@ -18,6 +18,7 @@ use super::references::SIGNING_KEY;
 use super::validate::Invalid;
 use crate::api::names::{ANNOTATION_SUBSCRIPTION, FIELD_MANAGER, LABEL_USE, SecretUse};
 use crate::api::v1alpha1::{GenerateKey, ManagementMode};
+use crate::cluster::fill_random;
 
 /// Bytes of a key; twice as many hexadecimal digits are stored and sent.
 const KEY_BYTES: usize = 32;
@@ -118,10 +119,7 @@ async fn add_key(api: &Api<Secret>, secret: &Secret, data_key: &str) -> Result<S
 
 fn random_key() -> Result<ByteString, ReconcileError> {
     let mut bytes = Zeroizing::new([0_u8; KEY_BYTES]);
-    rustls::crypto::ring::default_provider()
-        .secure_random
-        .fill(&mut *bytes)
-        .map_err(|_| ReconcileError::NoRandom)?;
+    fill_random(&mut *bytes).map_err(|_| ReconcileError::NoRandom)?;
     let mut text = String::with_capacity(2 * KEY_BYTES);
     for byte in bytes.iter() {
         // Writing into a String does not fail.

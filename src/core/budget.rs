@@ -1,8 +1,9 @@
 //! The request budget of one provider account: who may send next, and when.
 //!
 //! A token bucket with priorities. Nobody blocks on it: who cannot send now is queued, and is told when its turn
-//! has come ([`Budget::advance`]); until then it holds no worker. Amounts are integers: a token is
-//! [`TOKEN`] units, and `requestsPerMinute` units come back each millisecond.
+//! has come ([`Budget::advance`]); until then it holds no worker. A turn that was handed out reserves a token, which is
+//! used when its owner comes: turns that are taken late never come on top of others. Amounts are integers: a token
+//! is [`TOKEN`] units, and `requestsPerMinute` units come back each millisecond.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::Hash;
@@ -83,14 +84,17 @@ impl Bucket {
         self.debt += TOKEN - there;
     }
 
-    fn has_token(&self) -> bool {
-        self.level >= TOKEN
+    /// Whether there is a token besides those that are reserved.
+    fn has_token(&self, reserved: u64) -> bool {
+        self.level >= TOKEN.saturating_mul(reserved + 1)
     }
 
-    fn ready_at(&self) -> Moment {
-        let missing = self.debt + TOKEN.saturating_sub(self.level);
-        self.updated
-            .after(Duration::from_millis(missing.div_ceil(self.rate.max(1))))
+    /// When there will be a token besides those that are reserved; `None` while they are all that there is room for.
+    fn ready_at(&self, reserved: u64) -> Option<Moment> {
+        let wanted = TOKEN.saturating_mul(reserved + 1);
+        let missing = self.debt + wanted.saturating_sub(self.level);
+        let wait = Duration::from_millis(missing.div_ceil(self.rate.max(1)));
+        (wanted <= self.capacity).then(|| self.updated.after(wait))
     }
 }
 
@@ -150,10 +154,11 @@ impl<W: Clone + Eq + Hash> Budget<W> {
     /// there. If not, it has a place in the queue (the better one, if it had one already) and will come out of
     /// [`Self::advance`].
     pub fn request(&mut self, who: &W, priority: Priority, now: Moment) -> bool {
-        if self.grants.remove(who).is_some() {
+        self.refill(now);
+        if let Some((priority, _)) = self.grants.remove(who) {
+            self.spend(priority, now);
             return true;
         }
-        self.refill(now);
         let first = self
             .queue
             .keys()
@@ -161,7 +166,8 @@ impl<W: Clone + Eq + Hash> Budget<W> {
             .is_none_or(|(waiting, _)| priority < *waiting);
         if first && self.available(priority, now) {
             self.leave_queue(who);
-            self.take(who, priority, now);
+            self.spend(priority, now);
+            self.try_out(who);
             return true;
         }
         self.enqueue(who, priority);
@@ -188,7 +194,7 @@ impl<W: Clone + Eq + Hash> Budget<W> {
                 break;
             };
             self.places.remove(&who);
-            self.take(&who, place.0, now);
+            self.try_out(&who);
             self.grants.insert(who.clone(), (place.0, now.after(GRANT_KEPT)));
             granted.push(who);
         }
@@ -205,18 +211,15 @@ impl<W: Clone + Eq + Hash> Budget<W> {
     /// When [`Self::advance`] has something to do again; `None` while nobody waits and no turn is out.
     pub fn next_wake(&self, now: Moment) -> Option<Moment> {
         let expiry = self.grants.values().map(|(_, until)| *until).min();
-        let waiting = self.queue.keys().next().map(|(priority, _)| {
+        let waiting = self.queue.keys().next().and_then(|(priority, _)| {
             let pause = self.paused_until.unwrap_or(now);
             let delivery = if *priority == Priority::Delivery {
-                self.delivery.ready_at()
+                self.delivery.ready_at(self.reserved(Some(Priority::Delivery)))?
             } else {
                 now
             };
-            self.all
-                .ready_at()
-                .max(delivery)
-                .max(pause)
-                .max(self.day_ready_at(now))
+            let all = self.all.ready_at(self.reserved(None))?;
+            Some(all.max(delivery).max(pause).max(self.day_ready_at(now)))
         });
         // While a probe is out, its answer decides, not the clock.
         let waiting = waiting.filter(|_| self.probe.is_none());
@@ -226,8 +229,7 @@ impl<W: Clone + Eq + Hash> Budget<W> {
     /// `who` no longer wants to send: its place is free, its unused turn goes back.
     pub fn withdraw(&mut self, who: &W) {
         self.leave_queue(who);
-        if let Some((priority, _)) = self.grants.remove(who) {
-            self.refund(priority);
+        if self.grants.remove(who).is_some() {
             self.probe.take_if(|probe| probe == who);
         }
     }
@@ -282,19 +284,32 @@ impl<W: Clone + Eq + Hash> Budget<W> {
 
     fn available(&self, priority: Priority, now: Moment) -> bool {
         let used_today: u64 = self.day.iter().map(|(_, used)| used).sum();
-        self.all.has_token()
-            && (priority != Priority::Delivery || self.delivery.has_token())
+        let reserved = self.reserved(None);
+        let delivery = || self.delivery.has_token(self.reserved(Some(Priority::Delivery)));
+        self.all.has_token(reserved)
+            && (priority != Priority::Delivery || delivery())
             && !self.is_paused(now)
             && self.probe.is_none()
-            && used_today < self.per_day
+            && used_today + reserved < self.per_day
     }
 
-    fn take(&mut self, who: &W, priority: Priority, now: Moment) {
-        self.all.level -= TOKEN;
+    /// How many turns of a priority (of all, where it is `None`) are handed out and not taken yet.
+    fn reserved(&self, of: Option<Priority>) -> u64 {
+        let counts = |(priority, _): &&(Priority, Moment)| of.is_none_or(|of| *priority == of);
+        self.grants.values().filter(counts).count() as u64
+    }
+
+    /// Uses a token.
+    fn spend(&mut self, priority: Priority, now: Moment) {
+        self.all.owe();
         if priority == Priority::Delivery {
             self.delivery.level = self.delivery.level.saturating_sub(TOKEN);
         }
         self.count(now);
+    }
+
+    /// After a pause, whoever goes first tries for everybody.
+    fn try_out(&mut self, who: &W) {
         if self.failures >= PAUSE_AFTER {
             self.probe = Some(who.clone());
         }
@@ -304,16 +319,6 @@ impl<W: Clone + Eq + Hash> Budget<W> {
         match self.day.back_mut() {
             Some((begun, used)) if now.since(*begun) < DAY_BIN => *used += 1,
             _ => self.day.push_back((now, 1)),
-        }
-    }
-
-    fn refund(&mut self, priority: Priority) {
-        self.all.level = (self.all.level + TOKEN).min(self.all.capacity);
-        if priority == Priority::Delivery {
-            self.delivery.level = (self.delivery.level + TOKEN).min(TOKEN);
-        }
-        if let Some((_, used)) = self.day.back_mut() {
-            *used = used.saturating_sub(1);
         }
     }
 

@@ -4,6 +4,7 @@
 //! local to the process and can be lost at any time at the cost of one more request.
 
 mod changes;
+mod entries;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -16,6 +17,8 @@ use crate::remote::{Remote, Sighting};
 use crate::retry::{Disposition, backoff};
 use crate::time::Moment;
 use crate::view::{Field, FieldSet, Part, Sent, View};
+
+pub use entries::Entries;
 
 /// One remote subscription that should be there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -184,7 +187,7 @@ pub struct Memory {
     /// Our finalizer is on the object.
     pub finalizer: bool,
     /// What is known of its remote subscriptions.
-    pub entries: BTreeMap<RemoteKey, Entry>,
+    pub entries: Entries,
     /// Ids that this process knows to be gone, which an older snapshot may still show.
     pub gone: BTreeSet<ExternalId>,
     /// The wishes for which a remote subscription was given up for another one: once each.
@@ -200,6 +203,9 @@ pub enum Note {
     Applied(RemoteKey),
     /// The entry has nothing to tell any more.
     Forget(RemoteKey, Forgotten),
+    /// These fields are about to be changed, and nobody can see them: what was sent of them before is not worth
+    /// knowing any more.
+    Doubt(RemoteKey, FieldSet),
     /// What was made a moment ago without a marker is gone again.
     Discarded(RemoteKey),
     /// Another remote subscription takes the key's place: this one is on its way out.
@@ -219,13 +225,23 @@ pub enum Forgotten {
     Released,
 }
 
-/// What was sent when nobody knows: equal to no wish, so that what the provider hides is sent once more.
-fn lost_count() -> Sent {
-    let mut sent = Sent::default();
-    for field in Field::ALL {
-        sent.set(*field, Some(0));
+/// A digest of what was sent when nobody knows: equal to no wish, so that what the provider hides is sent once more.
+const LOST: Option<u64> = Some(0);
+
+impl Sent {
+    /// The record with `fields` lost count of.
+    #[must_use]
+    pub fn doubting(mut self, fields: FieldSet) -> Self {
+        for field in fields.iter() {
+            self.set(field, LOST);
+        }
+        self
     }
-    sent
+
+    /// Those of `fields` that are not lost count of yet.
+    pub fn trusted(&self, fields: FieldSet) -> FieldSet {
+        fields.iter().filter(|field| self.get(*field) != LOST).collect()
+    }
 }
 
 /// How long a refused request waits that no change of a wish can mend: a deletion, or a read.
@@ -249,7 +265,7 @@ impl Entry {
         if fault.may_have_taken_effect {
             self.doubted = Some(now);
             if digest.is_some() && self.id.is_some() {
-                self.sent = Some(lost_count());
+                self.sent = Some(Sent::default().doubting(Field::ALL.iter().copied().collect()));
             }
         }
         let before = self.failure.take().filter(|before| before.digest == digest);

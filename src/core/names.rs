@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::hash::short_tag;
+
 /// Why a text cannot be the name it was meant to be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
@@ -71,7 +73,7 @@ name_type! {
 }
 name_type! {
     /// Which of an object's remote subscriptions is meant: `default` where there is only one.
-    RemoteKey, 320
+    RemoteKey, 200
 }
 name_type! {
     /// The UID the apiserver gave to an object.
@@ -103,7 +105,9 @@ impl RemoteKey {
     /// known of.
     #[must_use]
     pub fn stray(id: &ExternalId) -> Self {
-        Self(format!("stray#{id}").into())
+        // An id may be longer than a key.
+        let tag = short_tag("stray", &[id.as_str()]);
+        Self(format!("stray#{}", String::from_utf8_lossy(&tag)).into())
     }
 }
 

@@ -13,6 +13,7 @@ mod keep;
 mod remove;
 mod sight;
 mod standing;
+mod swap;
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;

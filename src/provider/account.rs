@@ -231,6 +231,9 @@ impl<P: Party> Account<P> {
         let who = Who::Party(party.clone());
         let mut state = self.lock();
         if state.budget.request(&who, priority, self.clock.now()) {
+            drop(state);
+            // A token that was reserved is used: whoever waits for room behind it can be told when.
+            self.changed.notify_one();
             return Turn::Now(Permit {
                 account: self,
                 who,
@@ -367,7 +370,7 @@ impl<P: Party> Account<P> {
             let page = self.adapter.list(cursor.as_ref()).await;
             self.report(&Who::List, page.as_ref().err());
             let page = page.map_err(|error| {
-                tracing::warn!(account = %self.id, reason = error.reason(), "the LIST of an account failed");
+                tracing::warn!(account = %self.id, reason = error.reason(), %error, "the LIST of an account failed");
             })?;
             remotes.extend(page.remotes);
             let Some(next) = page.next else { break };

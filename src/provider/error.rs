@@ -72,6 +72,9 @@ pub enum ProviderError {
     /// 409.
     #[error("the provider reports a conflict (status 409)")]
     Conflict,
+    /// A read just before the change shows that the id stands for something else now. Nothing was sent.
+    #[error("the subscription is not the same any more; nothing was changed")]
+    Replaced,
     /// 404 or 410 for an id, in a form that shows that it is the provider's own answer.
     #[error("the provider does not know the subscription (status {status})")]
     Vanished {
@@ -134,6 +137,7 @@ impl ProviderError {
             | Self::Interrupted { .. }
             | Self::DeadlineExceeded { .. }
             | Self::Conflict
+            | Self::Replaced
             | Self::Vanished { .. }
             | Self::Redirected { .. }
             | Self::TooLarge { .. }
@@ -152,7 +156,7 @@ impl ProviderError {
             Self::Unauthenticated => "Unauthenticated",
             Self::Forbidden { .. } => "Forbidden",
             Self::Rejected { .. } => "RefusedByProvider",
-            Self::Conflict => "ProviderConflict",
+            Self::Conflict | Self::Replaced => "ProviderConflict",
             Self::Vanished { .. } => "RemoteVanished",
             Self::Unavailable { .. } => "ProviderUnavailable",
             Self::Redirected { .. } => "ProviderRedirects",
@@ -173,6 +177,7 @@ impl ProviderError {
             | Self::Forbidden { .. }
             | Self::Rejected { .. }
             | Self::Conflict
+            | Self::Replaced
             | Self::Vanished { .. } => false,
             Self::Interrupted { .. }
             | Self::DeadlineExceeded { .. }

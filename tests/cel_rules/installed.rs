@@ -191,7 +191,7 @@ fn bad_values_are_refused_by_the_schema_with_the_field_named() {
             "spec.providerRef.kind",
         ),
         (json!({"mode": "Watch"}), "spec.mode"),
-        (json!({"signing": {}}), "spec.signing.publishProviderKey"),
+        (json!({"signing": {}}), "spec.signing"),
         (header("X Team", "v"), "spec.headers[0].name"),
         (header("X-Team:", "v"), "spec.headers[0].name"),
         (header("X-Team", "two\r\nlines"), "spec.headers[0].value"),

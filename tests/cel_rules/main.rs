@@ -19,7 +19,7 @@ use walk::{Kind, kinds, walk};
 use webhook_operator::api;
 
 /// The group of the schemas that the cases run against: no operator looks at it.
-pub(crate) const RULES_GROUP: &str = "rules.test";
+pub(crate) const RULES_GROUP: &str = "without-operator.test";
 
 /// The kinds in a group of their own.
 pub(crate) fn rules_kinds() -> Vec<Kind> {

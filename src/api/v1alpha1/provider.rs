@@ -101,7 +101,7 @@ pub struct WebhookProviderSpec {
     /// Settings that only Babel has. Unset: all defaults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub babel: Option<BabelOptions>,
-    /// Which workspace at Bird; required for Bird and for no other. Immutable.
+    /// Which workspace at Bird. Required for Bird, not allowed with any other type. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bird: Option<BirdOptions>,
     /// Certificate authorities to trust for `endpoint`, in PEM. Unset: the public ones.

@@ -330,7 +330,8 @@ pub struct BabelSubscriptionOptions {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BirdSubscriptionOptions {
-    /// The service of events that name none. An event may also be written as `service/event`. Unset: `channels`.
+    /// The service of events that name none: `channels`, `conversations`, `numbers` or `payments`. An event may also be
+    /// written as `service/event`. Unset: `channels`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<BirdService>,
 }

@@ -149,16 +149,17 @@ pub struct Header {
     .message("spec.signing: set exactly one of secretKeyRef, generate and publishProviderKey"))]
 pub struct Signing {
     /// Sign with the key in this Secret (Babel, Bird). The Secret needs the label
-    /// `webhook-operator.io/use: signing`. Set this, `generate` or `publishProviderKey`.
+    /// `webhook-operator.io/use: signing`. Set this or one of `generate` and `publishProviderKey`.
     /// Example: `{name: crm-signing, key: signingKey}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_key_ref: Option<SecretKeyRef>,
     /// Sign with a key that the operator makes and writes into a Secret of this namespace (Babel, Bird), before the
-    /// first subscription is made. Set this, `secretKeyRef` or `publishProviderKey`.
+    /// first subscription is made. Set this or one of `secretKeyRef` and `publishProviderKey`. Example:
+    /// `{secretName: crm-signing}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generate: Option<GenerateKey>,
     /// Write the key that the provider made into a Secret of this namespace (Dixa), so that the receiver can verify
-    /// signatures. Set this, `secretKeyRef` or `generate`.
+    /// signatures. Set this or one of `secretKeyRef` and `generate`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub publish_provider_key: Option<PublishProviderKey>,
 }

@@ -78,7 +78,7 @@ pub struct Identity {
 #[serde(rename_all = "camelCase")]
 pub struct RemoteSubscription {
     /// Which of the object's remote subscriptions this is: `default` where the provider needs only one.
-    #[schemars(length(min = 1, max = 320))]
+    #[schemars(length(min = 1, max = 200))]
     pub key: String,
     /// The event, where a key stands for one event.
     #[schemars(length(min = 1, max = 128))]
@@ -98,11 +98,11 @@ pub struct RemoteSubscription {
     pub ownership: Option<Ownership>,
     /// Keyed hash of this object, the id and the event: only the operator to which it became known as this object's
     /// can have written it. Only where the provider has no place for a mark.
-    #[schemars(length(max = 128))]
+    #[schemars(length(max = 64))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seal: Option<String>,
     /// Keyed hashes of what was last sent, for the fields that the provider does not show.
-    #[schemars(length(max = 128))]
+    #[schemars(length(max = 64))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_hash: Option<String>,
     /// Keyed hashes of the secret values that were last sent, and of what the provider shows in their place.
@@ -177,7 +177,7 @@ pub struct SubscriptionCount {
 #[serde(rename_all = "camelCase")]
 pub struct PendingOperation {
     /// Which of the object's remote subscriptions it is about.
-    #[schemars(length(min = 1, max = 320))]
+    #[schemars(length(min = 1, max = 200))]
     pub key: String,
     /// What was asked for: `Create`, or `Delete` for what was made a moment ago and did not keep its marker.
     pub verb: PendingVerb,
@@ -195,7 +195,7 @@ pub struct PendingOperation {
     #[serde(default, rename = "externalID", skip_serializing_if = "Option::is_none")]
     pub external_id: Option<String>,
     /// Keyed hash of the object and the id: only the operator that made a subscription can ask for its deletion here.
-    #[schemars(length(max = 128))]
+    #[schemars(length(max = 64))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seal: Option<String>,
     /// What was sent, as far as it is needed to find it again.
@@ -218,14 +218,14 @@ pub enum PendingVerb {
 #[serde(rename_all = "camelCase")]
 pub struct PendingTarget {
     /// Keyed hash of the URL.
-    #[schemars(length(min = 1, max = 128))]
+    #[schemars(length(min = 1, max = 64))]
     pub url_hash: String,
     /// Keyed hash of the filters. Unset: none.
-    #[schemars(length(max = 128))]
+    #[schemars(length(max = 64))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filters_hash: Option<String>,
     /// Keyed hash of everything that was sent.
-    #[schemars(length(max = 128))]
+    #[schemars(length(max = 64))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_hash: Option<String>,
     /// Keyed hashes of the parts that a provider may hide.
@@ -259,7 +259,7 @@ pub struct DeliveryStatus {
 #[serde(rename_all = "camelCase")]
 pub struct EventDelivery {
     /// Which of the object's remote subscriptions delivered it.
-    #[schemars(length(min = 1, max = 320))]
+    #[schemars(length(min = 1, max = 200))]
     pub key: String,
     /// The event.
     #[schemars(length(min = 1, max = 128))]
@@ -303,14 +303,14 @@ pub struct TestStatus {
 #[serde(rename_all = "camelCase")]
 pub struct TestReceipt {
     /// Which of the object's remote subscriptions was tested.
-    #[schemars(length(min = 1, max = 320))]
+    #[schemars(length(min = 1, max = 200))]
     pub key: String,
     /// What came of it: not sent yet (`Requested`), sent and on its way (`Sent`), delivered (`Succeeded`), tried and
     /// not accepted by the receiver (`Failed`), refused by the provider (`Refused`), perhaps sent, and not sent again
     /// (`Unknown`), not possible at this provider (`Unsupported`).
     pub result: TestResult,
     /// The provider's id of the test event.
-    #[schemars(length(min = 1, max = 256))]
+    #[schemars(length(min = 1, max = 64))]
     #[serde(default, rename = "eventID", skip_serializing_if = "Option::is_none")]
     pub event_id: Option<String>,
     /// The status code the receiver answered with.

@@ -1,6 +1,12 @@
 use proptest::prelude::*;
 
+use super::hashes::{decode_digest, decode_kept};
 use super::*;
+use operator_core::hash::Fingerprint;
+use operator_core::memory::{Certainty, Content, Target};
+use operator_core::settings::events_part;
+use operator_core::time::Moment;
+use operator_core::view::Field;
 
 fn digest(byte: u8) -> Fingerprint {
     HashKey::new([9; 32]).fingerprint("t", [&[byte][..]])

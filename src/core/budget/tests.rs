@@ -47,9 +47,12 @@ fn an_edit_jumps_the_queue_and_equals_go_in_order() {
     assert!(!budget.request(&3, Priority::Edit, at(1)));
     assert_eq!(budget.next_wake(at(1)), Some(at(1000)));
     assert_eq!(budget.advance(at(1000)), [3]);
-    assert_eq!(budget.advance(at(2000)), [1]);
-    assert!(budget.request(&1, Priority::Create, at(2000)));
-    assert_eq!(budget.advance(at(3000)), [2]);
+    assert_eq!(budget.advance(at(1500)), [], "a turn that is out keeps its token");
+    assert_eq!(budget.next_wake(at(1500)), Some(at(31_000)), "when it expires");
+    assert!(budget.request(&3, Priority::Edit, at(1500)));
+    assert_eq!(budget.advance(at(2500)), [1]);
+    assert!(budget.request(&1, Priority::Create, at(2500)));
+    assert_eq!(budget.advance(at(3500)), [2]);
 }
 
 #[test]
@@ -113,20 +116,35 @@ fn the_day_is_a_bound_of_its_own() {
 proptest! {
     #[test]
     fn never_more_than_burst_and_rate_and_never_idle_while_somebody_waits(
-        per_minute in 1_u32..5_000, burst in 1_u32..20, gaps in proptest::collection::vec((0_u64..3_000, 0_u32..6), 1..200),
+        per_minute in 1_u32..5_000, burst in 1_u32..20,
+        steps in proptest::collection::vec((0_u64..3_000, 0_u32..6, any::<bool>()), 1..200),
     ) {
         let mut budget = budget(per_minute, burst);
-        let (mut now, mut sent) = (0, 0_u64);
-        for (gap, who) in gaps {
+        let (mut now, mut sent, mut out) = (0_u64, Vec::new(), Vec::new());
+        for (gap, who, takes) in steps {
             now += gap;
-            for granted in budget.advance(at(now)) {
-                prop_assert!(budget.request(&granted, Priority::Create, at(now)), "a turn that was granted holds");
-                sent += 1;
+            out.extend(budget.advance(at(now)).into_iter().map(|who| (who, now)));
+            // Turns are taken late, and several at once.
+            let taken = if takes { std::mem::take(&mut out) } else { Vec::new() };
+            for (granted, since) in taken {
+                let in_time = now - since < 30_000;
+                let took = budget.request(&granted, Priority::Create, at(now));
+                prop_assert!(took || !in_time, "a turn that was granted holds");
+                sent.extend(took.then_some(now));
             }
-            sent += u64::from(budget.request(&who, Priority::Create, at(now)));
-            let allowed = u64::from(burst) + now * u64::from(per_minute) / 60_000;
-            prop_assert!(sent <= allowed, "{sent} of {allowed}");
-            prop_assert!(budget.waiting() == 0 || !budget.all.has_token());
+            if budget.request(&who, Priority::Create, at(now)) {
+                sent.push(now);
+                out.retain(|(granted, _)| *granted != who);
+            }
+            let reserved = budget.reserved(None);
+            prop_assert!(budget.waiting() == 0 || !budget.all.has_token(reserved));
+        }
+        // In any span no more than what a bucket of that size and rate lets through.
+        for (i, first) in sent.iter().enumerate() {
+            for (j, last) in sent.iter().enumerate().skip(i) {
+                let allowed = u64::from(burst) + (last - first) * u64::from(per_minute) / 60_000;
+                prop_assert!((j - i + 1) as u64 <= allowed, "{} within {} ms", j - i + 1, last - first);
+            }
         }
     }
 }

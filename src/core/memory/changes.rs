@@ -19,7 +19,7 @@ use super::{
 impl Memory {
     /// What is known of `key`.
     pub fn entry(&mut self, key: &RemoteKey) -> &mut Entry {
-        self.entries.entry(key.clone()).or_default()
+        self.entries.open(key)
     }
 
     /// All ids that are held.
@@ -325,6 +325,11 @@ impl Memory {
                     entry.sent = Some(Sent::all_of(&wish.view));
                     entry.failure = None;
                 }
+            }
+            Note::Doubt(key, fields) => {
+                let entry = self.entry(key);
+                entry.sent = entry.sent.map(|sent| sent.doubting(*fields));
+                entry.stored = false;
             }
             Note::Discarded(key) => {
                 if let Some(id) = self.entries.get(key).and_then(|entry| entry.discard.clone()) {

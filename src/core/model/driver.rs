@@ -89,21 +89,7 @@ impl World {
                     self.update(wish, &id, fields, repair, mishap);
                 }
             }
-            Action::Delete(key, id) => {
-                self.check_delete(key.as_ref(), &id);
-                if carried_out {
-                    self.provider.delete(&id);
-                }
-                if self.provider.nature.mute && mishap != Mishap::ReplyLost {
-                    self.memory
-                        .deletion_unconfirmed(key.as_ref(), &id, self.now, SEED);
-                } else if known {
-                    self.memory.deleted(key.as_ref(), &id);
-                } else {
-                    let key = key.unwrap_or_else(RemoteKey::single);
-                    self.fail(&key, None, mishap);
-                }
-            }
+            Action::Delete(key, id) => self.delete(key, &id, mishap),
             Action::Note(note) => self.memory.note(&note, wanted, self.now),
             Action::ReleaseFinalizer { orphaned } => {
                 self.orphaned |= self.object.spec.observe;
@@ -131,6 +117,22 @@ impl World {
         }
         self.wait(100);
         Round::Acted
+    }
+
+    fn delete(&mut self, key: Option<RemoteKey>, id: &ExternalId, mishap: Mishap) {
+        self.check_delete(key.as_ref(), id);
+        let carried_out = !matches!(mishap, Mishap::RefusedBefore | Mishap::RefusedForGood);
+        if carried_out {
+            self.provider.delete(id);
+        }
+        if self.provider.nature.mute && mishap != Mishap::ReplyLost {
+            self.memory.deletion_unconfirmed(key.as_ref(), id, self.now, SEED);
+        } else if carried_out && mishap != Mishap::ReplyLost {
+            self.memory.deleted(key.as_ref(), id);
+        } else {
+            let key = key.unwrap_or_else(RemoteKey::single);
+            self.fail(&key, None, mishap);
+        }
     }
 
     /// Writes status, if that changes it.
@@ -255,8 +257,8 @@ impl World {
                     Hold::Adopted
                 };
                 self.memory.adopted(key, hold, sent_by_entry, remote, self.now);
-                let held = self.memory.entries.get(key).map(|entry| entry.hold);
-                if held != Some(Hold::Observed)
+                let entry = self.memory.entries.get(key);
+                if entry.map(|entry| entry.hold) != Some(Hold::Observed)
                     && let Some(held) = self.provider.get_mut(id)
                 {
                     held.taken = Some(key.clone());

@@ -18,6 +18,10 @@ pub enum Headers {
 }
 
 /// What the provider is like.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a thing that a provider may or may not do"
+)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Nature {
     /// It has names, so that there is a place for a marker.

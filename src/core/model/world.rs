@@ -4,7 +4,7 @@
 use crate::capabilities::Capabilities;
 use crate::capabilities::examples::{NAMED, NAMELESS};
 use crate::marker::Owner;
-use crate::memory::{Content, Memory, Pending, Wanted};
+use crate::memory::{Memory, Wanted};
 use crate::names::{ClusterId, ExternalId, ObjectName, ObjectUid, RemoteKey};
 use crate::plan::{Action, Adoption, Intent, Restraint, Rivals, Settled, Situation, Timing, next_action};
 use crate::remote::Snapshot;
@@ -170,7 +170,6 @@ impl World {
     /// The process ends, and another begins with what status tells.
     pub fn restart(&mut self) {
         self.trace.push("  the process restarts".into());
-        self.forget_hidden();
         self.wait(1000);
         self.memory = self.object.status.clone().after_restart(self.now);
         self.memory.finalizer = self.object.finalizer;
@@ -186,32 +185,6 @@ impl World {
             if !self.provider.nature.named && !noted {
                 held.lost = true;
             }
-        }
-    }
-
-    /// Hidden content that was sent and not yet stored as sent is known to nobody after a crash: should the
-    /// user then go back to the former wish, it stays. That is the one divergence the model excuses.
-    fn forget_hidden(&mut self) {
-        let (status, owner, named) = (&self.object.status, &self.owner, self.provider.nature.named);
-        for held in &mut self.provider.held {
-            let (marker, content) = (held.marker(), Content::of(&held.content));
-            let mut stored = status.entries.iter().filter_map(|(key, entry)| {
-                if entry.id.as_ref() == Some(&held.id) {
-                    return entry.sent;
-                }
-                let marked = marker.is_some_and(|marker| marker == owner.marker(key));
-                let ours = |pending: &&Pending| {
-                    if named {
-                        marked
-                    } else {
-                        pending.target.content == content
-                    }
-                };
-                let pending = entry.pending.as_ref().filter(ours);
-                pending.and_then(|pending| pending.target.sent)
-            });
-            let truth = crate::view::Sent::all_of(&held.content).get(Field::Headers);
-            held.hidden_is_anything |= stored.all(|sent| sent.get(Field::Headers) != truth);
         }
     }
 

@@ -24,9 +24,9 @@ pub(super) struct Keep<'a> {
     pub(super) observe: bool,
     pub(super) wanted: &'a [Wanted],
     correct_drift: bool,
-    replace: Replace,
+    pub(super) replace: Replace,
     /// Some remote subscriptions are wanted that are not there, and some are there that are not wanted.
-    swap: bool,
+    pub(super) swap: bool,
 }
 
 impl<'a> Keep<'a> {
@@ -106,52 +106,7 @@ impl<'a> Keep<'a> {
         remove_key(self.s, key, entry)
     }
 
-    fn is_swap(&self) -> bool {
-        let entries = &self.s.memory.entries;
-        let missing = |wish: &Wanted| entries.get(&wish.key).is_none_or(|entry| entry.id.is_none());
-        let leaving = |(key, entry): (&RemoteKey, &Entry)| {
-            entry.id.is_some() && self.wanted.iter().all(|wish| wish.key != *key)
-        };
-        self.wanted.iter().any(missing) && entries.iter().any(leaving)
-    }
-
-    /// What forbids that a remote subscription is made or taken over for a key that has none. What may have been sent
-    /// is looked for all the same.
-    fn barred(&self, wish: &Wanted, entry: &Entry) -> Option<Step> {
-        let s = self.s;
-        let sent = |pending: &Pending| matches!(pending.certainty, Certainty::Unknown { .. });
-        if self.observe || entry.pending.as_ref().is_some_and(sent) {
-            return None;
-        }
-        let bar = if let Some(who) = s.rivals.claimed.get(&wish.key) {
-            stalled(
-                Reason::IdenticalExists,
-                format!("{who} asks for a subscription with the same events, URL and filters"),
-            )
-        } else if let Some(others) = s.rivals.crowded.get(&wish.key) {
-            stalled(
-                Reason::TooManyIdentical,
-                format!(
-                    "{others} subscriptions of this account have the same event and filters already, which is all \
-                     that the provider allows"
-                ),
-            )
-        } else if self.swap && self.replace == Replace::Never {
-            stalled(
-                Reason::ReplacementRefused,
-                "this change needs another subscription in place of the present one; set spec.replacePolicy to \
-                 CreateFirst or DeleteFirst, or take the change back",
-            )
-        } else if self.swap && self.replace == Replace::DeleteFirst {
-            return Some(Step::Rest(KeyState::Waiting(Reason::Replacing), None));
-        } else {
-            return None;
-        };
-        // An entry whose create was not sent has nothing to tell any more.
-        Some(entry.pending.as_ref().map_or(bar, |_| never_created(wish)))
-    }
-
-    fn may_create(&self) -> bool {
+    pub(super) fn may_create(&self) -> bool {
         !self.observe && self.adoption.policy != AdoptionPolicy::ById
     }
 
@@ -375,17 +330,6 @@ impl<'a> Keep<'a> {
         Step::Rest(state, None)
     }
 
-    /// Whether another remote subscription takes the place of one whose fields cannot be cleared: once for a wish.
-    fn replaces(&self, wish: &Wanted, not_kept: FieldSet) -> bool {
-        let memory = self.s.memory;
-        let uncleared = not_kept.intersection(wish.view.fields_that_are(Part::Absent));
-        matches!(self.replace, Replace::CreateFirst | Replace::DeleteFirst)
-            && !uncleared.is_empty()
-            && self.may_create()
-            && memory.replaced.get(&wish.key) != Some(&wish.digest)
-            && !memory.entries.contains_key(&wish.key.retired())
-    }
-
     /// What has to be sent: the fields that are seen to differ, and those that are hidden and were last sent
     /// otherwise (or nobody knows). What the provider shows in its own form differs when that form changed, or when
     /// something else was sent.
@@ -426,13 +370,13 @@ impl<'a> Keep<'a> {
             let message = format!("{who} asks for a subscription with the same events, URL and filters");
             return stalled(Reason::IdenticalExists, message);
         }
-        if s.capabilities.identity == Identity::Content && !entry.stored {
-            return Step::Act(Action::Store);
-        }
         let (repairs, last) = entry.repairs;
         let rested = last.after(BREAKER_REST);
         if same_wish && repairs >= BREAKER && s.now < rested {
             return Step::Rest(KeyState::Drifted(fields, Reason::DriftRepeats), Some(rested));
+        }
+        if let Some(step) = self.store_first(wish, entry, sighting, fields) {
+            return step;
         }
         self.when_fresh(&wish.key, id, sighting, || Action::Update {
             key: wish.key.clone(),
@@ -440,6 +384,26 @@ impl<'a> Keep<'a> {
             fields,
             repair: same_wish,
         })
+    }
+
+    /// What status has to say before a change: that what nobody can see of it is no longer what it was; and where
+    /// nothing is marked, the id, as the change takes away what it could be found by.
+    fn store_first(
+        &self,
+        wish: &Wanted,
+        entry: &Entry,
+        sighting: &Sighting,
+        fields: FieldSet,
+    ) -> Option<Step> {
+        let able = self.s.capabilities;
+        let hidden = sighting.remote.view.fields_that_are(Part::Unknown);
+        let blind = fields.intersection(hidden.union(able.rendered));
+        let trusted = entry.sent.map_or(FieldSet::EMPTY, |sent| sent.trusted(blind));
+        if !trusted.is_empty() {
+            return Some(Step::Act(Action::Note(Note::Doubt(wish.key.clone(), trusted))));
+        }
+        let needed = able.identity == Identity::Content || !blind.is_empty();
+        (needed && !entry.stored).then_some(Step::Act(Action::Store))
     }
 
     /// A write is authorised by a fresh read only.
@@ -458,7 +422,7 @@ impl<'a> Keep<'a> {
     }
 }
 
-fn never_created(wish: &Wanted) -> Step {
+pub(super) fn never_created(wish: &Wanted) -> Step {
     Step::Act(Action::Note(Note::Forget(
         wish.key.clone(),
         Forgotten::NeverCreated,

@@ -1,9 +1,12 @@
 //! Every branch of [`next_action`], one situation at a time.
 
 mod adoption;
+mod content;
 mod create;
 mod held;
 mod removal;
+mod rendered;
+mod swap;
 mod totality;
 
 use std::sync::LazyLock;
@@ -190,11 +193,12 @@ impl Case {
         })
     }
 
-    /// Performs what needs no effect, and gives the first action that does.
+    /// Performs what needs no effect beyond status, and gives the first action that does.
     fn effect(&mut self) -> Action {
         for _ in 0..10 {
             match self.action() {
                 Action::Note(note) => self.memory.note(&note, &self.wanted, self.now),
+                Action::Store => self.memory.stored(),
                 action => return action,
             }
         }
@@ -226,6 +230,7 @@ fn held() -> Entry {
     let wish = wish("k");
     Entry {
         id: Some(id("r1")),
+        stored: true,
         applied: Some(wish.digest),
         sent: Some(Sent::all_of(&wish.view)),
         ..Entry::default()

@@ -50,7 +50,7 @@ pub const CAPABILITIES: Capabilities = Capabilities {
         Field::SigningKey,
         Field::MaxRetries,
     ]),
-    rendered: FieldSet::of(&[Field::Headers, Field::SigningKey]),
+    rendered: FieldSet::of(&[Field::Authorization, Field::Headers, Field::SigningKey]),
     late: FieldSet::EMPTY,
     fan_out: FanOut::EachEvent,
     filtering: Filtering::None,
@@ -163,7 +163,7 @@ impl Babel {
         // row it is.
         let ours = settings.name.as_deref().and_then(Marker::parse);
         if !fields.contains(Field::Name) && (ours.is_none() || row.marker() != ours) {
-            return Err(ProviderError::Conflict);
+            return Err(ProviderError::Replaced);
         }
         let mut call = Call::new(Operation::Update, Method::PUT, path_of(id, "")?, true);
         call.body = Some(if fields == FieldSet::of(&[Field::Name]) {

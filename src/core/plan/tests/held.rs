@@ -120,12 +120,31 @@ fn repairs_count_in_a_row_until_one_holds_for_long() {
 }
 
 #[test]
+fn before_a_hidden_field_is_changed_status_says_that_nobody_knows_what_was_sent() {
+    let mut headers = wish("k");
+    headers.view.set(Field::Headers, is("new headers"));
+    headers.digest = digest("new headers");
+    let mut case = listed_as(|_| {}).bend(|case| case.wanted = vec![headers]);
+    let hidden = FieldSet::of(&[Field::Headers]);
+    let doubt = Note::Doubt(key("k"), hidden);
+    assert_eq!(case.action(), Action::Note(doubt.clone()));
+    case.memory.note(&doubt, &case.wanted, case.now);
+    assert_eq!(case.action(), Action::Store);
+    case.memory.stored();
+    // The process ends after the change, and the user takes the edit back: it is sent once more.
+    case.memory = case.memory.after_restart(case.now);
+    case.memory.finalizer = true;
+    case.wanted = vec![wish("k")];
+    assert_eq!(case.effect(), update("r1", &[Field::Headers], true));
+}
+
+#[test]
 fn hidden_fields_are_sent_when_they_were_last_sent_otherwise() {
     let mut headers = wish("k");
     headers.view.set(Field::Headers, is("new headers"));
     headers.digest = digest("new headers");
-    let case = listed_as(|_| {}).bend(|case| case.wanted = vec![headers]);
-    assert_eq!(case.action(), update("r1", &[Field::Headers], false));
+    let mut case = listed_as(|_| {}).bend(|case| case.wanted = vec![headers]);
+    assert_eq!(case.effect(), update("r1", &[Field::Headers], false));
 }
 
 #[test]
@@ -136,7 +155,7 @@ fn hidden_fields_are_sent_once_when_nobody_knows_what_was_sent() {
         ..held()
     };
     let mut case = listed_as(|_| {}).entry(unknown);
-    assert_eq!(case.action(), update("r1", &[Field::Headers], false));
+    assert_eq!(case.effect(), update("r1", &[Field::Headers], false));
     let (headers, remote) = (FieldSet::of(&[Field::Headers]), case.ours("r1"));
     case.memory
         .updated(&wish("k"), headers, remote, false, case.now, &NAMED);
@@ -167,7 +186,7 @@ fn a_hidden_field_that_is_removed_is_sent_once_and_said_to_be_unverifiable() {
     bare.view.set(Field::Headers, Part::Absent);
     bare.digest = digest("bare");
     let mut case = listed_as(|_| {}).bend(|case| case.wanted = vec![bare.clone()]);
-    assert_eq!(case.action(), update("r1", &[Field::Headers], false));
+    assert_eq!(case.effect(), update("r1", &[Field::Headers], false));
     let (headers, remote) = (FieldSet::of(&[Field::Headers]), case.ours("r1"));
     case.memory
         .updated(&bare, headers, remote, false, case.now, &NAMED);
@@ -349,7 +368,7 @@ fn who_no_longer_only_observes_claims_the_finalizer_and_the_remote() {
     let remote = case.ours("r1");
     case.memory
         .adopted(&key("k"), Hold::Adopted, false, remote, case.now);
-    assert_eq!(case.action(), update("r1", &[Field::Headers], false));
+    assert_eq!(case.effect(), update("r1", &[Field::Headers], false));
 }
 
 #[test]

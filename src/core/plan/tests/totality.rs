@@ -162,7 +162,7 @@ fn memory() -> impl Strategy<Value = Memory> {
     )
         .prop_map(|(finalizer, entries, gone)| Memory {
             finalizer,
-            entries,
+            entries: entries.into_iter().collect(),
             gone,
             ..Memory::default()
         })

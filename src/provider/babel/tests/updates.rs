@@ -153,7 +153,7 @@ async fn a_row_that_is_not_ours_is_not_written() {
             .unwrap();
         for fields in [FieldSet::of(&[Field::Url]), FieldSet::EMPTY] {
             let error = babel.update(&made.id, &documented(), fields).await.unwrap_err();
-            assert_eq!(error, ProviderError::Conflict);
+            assert_eq!(error, ProviderError::Replaced);
             assert!(!error.may_have_taken_effect());
         }
         assert_eq!(row(&simulator), before);
@@ -167,7 +167,7 @@ async fn a_row_that_is_not_ours_is_not_written() {
     let url = FieldSet::of(&[Field::Url]);
     assert_eq!(
         babel.update(&made.id, &nameless, url).await,
-        Err(ProviderError::Conflict)
+        Err(ProviderError::Replaced)
     );
     assert!(
         babel
