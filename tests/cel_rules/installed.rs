@@ -129,7 +129,11 @@ fn kubectl_explain_says_what_a_field_means_and_what_unset_means() {
 #[test]
 fn the_apiserver_accepts_the_examples_as_they_are() {
     // The folder, the namespace that its files name, and how many objects its kustomization has.
-    for (folder, lent_to, count) in [("dixa", "support", 5), ("babel", "licensing", 5), ("bird", "messaging", 4)] {
+    for (folder, lent_to, count) in [
+        ("dixa", "support", 5),
+        ("babel", "licensing", 5),
+        ("bird", "messaging", 4),
+    ] {
         let examples = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("examples")
             .join(folder);

@@ -15,7 +15,10 @@ const FOLDERS: [(&str, &str); 3] = [("dixa", "Dixa"), ("babel", "Babel"), ("bird
 
 /// All documents, with the file that each is in.
 fn documents() -> Vec<(String, Value)> {
-    FOLDERS.iter().flat_map(|(folder, _)| documents_of(folder)).collect()
+    FOLDERS
+        .iter()
+        .flat_map(|(folder, _)| documents_of(folder))
+        .collect()
 }
 
 fn documents_of(folder: &str) -> Vec<(String, Value)> {

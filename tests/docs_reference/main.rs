@@ -93,7 +93,10 @@ fn each_provider_has_a_page_that_the_readme_leads_to_and_that_names_its_examples
     let readme = read("README.md");
     for (provider, per_minute) in [("dixa", "480"), ("babel", "60"), ("bird", "2400")] {
         let path = format!("docs/providers/{provider}.md");
-        assert!(readme.contains(&format!("({path})")), "README.md does not lead to {path}");
+        assert!(
+            readme.contains(&format!("({path})")),
+            "README.md does not lead to {path}"
+        );
         let page = read(&path);
         for named in [
             format!("`examples/{provider}`"),
