@@ -13,10 +13,11 @@ use super::directory::{Assessment, Link};
 use super::reconcile::object_name;
 use crate::api::v1alpha1::WebhookSubscription;
 
-/// An id that an object's status holds.
+/// What an object's status says to be in the account.
 struct Known {
     object: ObjectName,
-    id: ExternalId,
+    /// `None`: a create whose outcome is unknown, and nothing else.
+    id: Option<ExternalId>,
     account: String,
 }
 
@@ -34,16 +35,17 @@ impl Context {
     }
 
     fn assessment(&self, key: &ProviderKey, link: &Link, snapshot: &Snapshot) -> Assessment {
-        let known = self.known_ids(key);
-        let listed = |known: &&Known| snapshot.get(&known.id).is_some();
+        let known = self.known(key);
+        let listed = |known: &&Known| known.id.as_ref().is_some_and(|id| snapshot.get(id).is_some());
         let managed = known.iter().filter(listed).count();
+        let ids = || known.iter().filter_map(|known| Some((known, known.id.as_ref()?)));
         // Ids made or seen after the LIST began say nothing by their absence.
-        let missing: Vec<ExternalId> = known
-            .iter()
-            .filter(|known| snapshot.get(&known.id).is_none())
-            .filter(|known| !self.records.outdates(&known.object, &known.id, snapshot.begun()))
-            .map(|known| known.id.clone())
+        let missing: Vec<ExternalId> = ids()
+            .filter(|(_, id)| snapshot.get(id).is_none())
+            .filter(|(known, id)| !self.records.outdates(&known.object, id, snapshot.begun()))
+            .map(|(_, id)| id.clone())
             .collect();
+        let count = ids().count();
         // One known id in the LIST proves the account, for all of them: an account that was swapped shows none.
         let claims: Vec<&Known> = known.iter().filter(|known| !link.knows(&known.account)).collect();
         let unproven = !claims.is_empty() && managed == 0;
@@ -53,7 +55,7 @@ impl Context {
                 .filter(|known| listed(known))
                 .map(|known| known.account.as_str()),
         );
-        let too_many = link.guard.too_many_vanished(missing.len(), known.len());
+        let too_many = link.guard.too_many_vanished(missing.len(), count);
         let trip = (unproven || too_many).then(|| token(&self.hash_key, &missing));
         let released = trip.is_some() && trip == link.released;
         if released && unproven {
@@ -68,15 +70,15 @@ impl Context {
         Assessment {
             restraint,
             missing,
-            known: known.len(),
+            known: count,
             managed,
             token,
             remote: snapshot.len(),
         }
     }
 
-    /// The ids that the provider's objects hold, save for those on their way out.
-    fn known_ids(&self, key: &ProviderKey) -> Vec<Known> {
+    /// What the provider's objects say to be in the account, save for those on their way out.
+    fn known(&self, key: &ProviderKey) -> Vec<Known> {
         let mut known = Vec::new();
         for object in self
             .stores
@@ -88,7 +90,7 @@ impl Context {
             let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
             let going = object.metadata.deletion_timestamp.is_some();
             if !going && ProviderKey::of(&object.spec.provider_ref, namespace) == *key {
-                known.extend(ids(object));
+                known.extend(claims(object));
             }
         }
         known
@@ -107,16 +109,14 @@ impl Context {
         }
     }
 
-    /// Whether some object of the provider holds an id of an account that is not known to be this one: then the
+    /// Whether some object of the provider has something in an account that is not known to be this one: then the
     /// first LIST has to prove that it is.
     pub(super) fn has_claims(&self, key: &ProviderKey, link: &Link) -> bool {
-        self.known_ids(key)
-            .iter()
-            .any(|known| !link.knows(&known.account))
+        self.known(key).iter().any(|known| !link.knows(&known.account))
     }
 }
 
-fn ids(object: &WebhookSubscription) -> Vec<Known> {
+fn claims(object: &WebhookSubscription) -> Vec<Known> {
     let Some(status) = &object.status else {
         return Vec::new();
     };
@@ -132,12 +132,17 @@ fn ids(object: &WebhookSubscription) -> Vec<Known> {
         .subscriptions
         .iter()
         .filter_map(|remote| ExternalId::parse(remote.external_id.as_deref()?).ok());
-    ids.map(|id| Known {
+    let claim = |id| Known {
         object: name.clone(),
         id,
         account: identity.account.clone(),
-    })
-    .collect()
+    };
+    let mut claims: Vec<Known> = ids.map(|id| claim(Some(id))).collect();
+    // A create that may have been sent went to that account and to no other.
+    if claims.is_empty() && !status.pending_operations.is_empty() {
+        claims.push(claim(None));
+    }
+    claims
 }
 
 impl Link {

@@ -1,10 +1,10 @@
 //! The account behind a provider object changes.
 
-use provider_simulator::{Config, Token};
+use provider_simulator::{Config, FaultAction, Token, When};
 use serde_json::json;
 
 use crate::support::{PROVIDER, SUBSCRIPTION, World, condition};
-use crate::{all_ready, names, nudge, subscribe_all, text};
+use crate::{all_ready, held, names, next, nudge, subscribe_all, text};
 
 fn use_token(world: &World, token: &str) {
     world.secret("dixa-api", "credentials", &[("token", token)]);
@@ -95,4 +95,33 @@ fn a_key_that_was_rotated_within_the_organization_goes_on_with_the_same_subscrip
         text(&before, "/status/subscriptions/0/externalID")
     );
     assert_eq!(world.remote().len(), 3);
+}
+
+#[test]
+fn a_lost_create_whose_key_was_rotated_meanwhile_waits_for_a_person_and_goes_on_with_the_token() {
+    let mut world = World::start();
+    world
+        .simulator
+        .dixa()
+        .add_token("rotated-token", Token::of("example-org"));
+    world.connect();
+    world.becomes(PROVIDER, "dixa", "Ready", "True", "Connected");
+    let waits = FaultAction::Hold { when: When::Before };
+    next(&world, "create", waits);
+    world.subscribe("crm", json!({}));
+    held(&world);
+    world.operator().kill9();
+    use_token(&world, "rotated-token");
+    world.start_operator();
+    // Alone on its provider, nothing that is known can show that it is the same account.
+    world.becomes(SUBSCRIPTION, "crm", "Stalled", "True", "AccountChanged");
+    let provider = world.becomes(PROVIDER, "dixa", "Guarded", "True", "AccountChanged");
+    let token = text(&provider, "/status/guard/token");
+    world.patch(
+        PROVIDER,
+        "dixa",
+        json!({"metadata": {"annotations": {"webhook-operator.io/guard-release": token}}}),
+    );
+    world.ready("crm");
+    assert_eq!(world.external_id("crm"), world.only_remote().id.to_string());
 }
