@@ -59,8 +59,8 @@ impl Example {
         (format!("whprov/{provider}"), format!("whsub/{subscription}"))
     }
 
-    /// What status and provider say of the remote subscriptions, both shown, once they say the same: as many as
-    /// `members` has, each under the id that status has, for the same event.
+    /// Shows what status says of the remote subscriptions, and what the provider does, with these members: `count`
+    /// of them, with the same ids.
     pub(crate) fn show_remotes(
         &self,
         world: &World,

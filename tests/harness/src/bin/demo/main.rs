@@ -24,7 +24,7 @@ use background::State;
 use parts::{Parts, Plan};
 use screen::Screen;
 
-/// The operator at work: a webhook subscription's life, from kubectl apply to kubectl delete
+/// The operator at work: the life of webhook subscriptions, from kubectl apply to kubectl delete
 #[derive(Parser)]
 struct Arguments {
     /// The operator's binary
@@ -44,7 +44,7 @@ struct Arguments {
 enum Action {
     /// Start everything, play all steps, end everything
     Play,
-    /// Start everything, play the first step, and leave it running
+    /// Start everything, apply the examples of all providers, and leave it running
     Up,
     /// End what was left running
     Down,
