@@ -81,11 +81,11 @@ demo-build: # KUBEBUILDER_ASSETS spares the control plane's build
 	wait $$!
 
 .PHONY: demo
-demo: demo-build ## The main job end to end on real parts; leaves nothing running
+demo: demo-build ## The main job end to end on real parts, then each other provider; leaves nothing running
 	@$(DEMO) play
 
 .PHONY: demo-up
-demo-up: demo-build ## Start the same, play the first step, leave it running for you to try
+demo-up: demo-build ## Start the same, apply the examples, leave it running for you to try
 	@$(DEMO) up
 
 .PHONY: demo-down

@@ -320,12 +320,29 @@ fn severity(state: &KeyState, synced_before: bool) -> u8 {
     }
 }
 
+/// The message of one key; where there are several, with its name in front, and then the others that fail or stall:
+/// those that do for the same reason together.
 fn named(settled: &Settled, key: &RemoteKey, message: &str) -> String {
-    if settled.keys.len() > 1 {
-        format!("{key}: {message}")
-    } else {
-        message.to_owned()
+    if settled.keys.len() <= 1 {
+        return message.to_owned();
     }
+    let mut groups: Vec<(&str, Vec<&RemoteKey>)> = vec![(message, vec![key])];
+    for (other, state) in &settled.keys {
+        let (KeyState::Stalled(_, said) | KeyState::Failing(_, said)) = state else {
+            continue;
+        };
+        match groups.iter_mut().find(|(known, _)| known == said) {
+            Some((_, keys)) if !keys.contains(&other) => keys.push(other),
+            Some(_) => {}
+            None => groups.push((said, vec![other])),
+        }
+    }
+    let group = |(said, mut keys): (&str, Vec<&RemoteKey>)| {
+        keys.sort();
+        let keys: Vec<&str> = keys.into_iter().map(RemoteKey::as_str).collect();
+        format!("{}: {said}", keys.join(", "))
+    };
+    groups.into_iter().map(group).collect::<Vec<_>>().join("; ")
 }
 
 /// `DeliveryHealthy`, which never gates Ready.

@@ -128,19 +128,27 @@ fn kubectl_explain_says_what_a_field_means_and_what_unset_means() {
 
 #[test]
 fn the_apiserver_accepts_the_examples_as_they_are() {
-    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/dixa");
-    let strict = ["apply", "--dry-run=server", "--validate=strict"];
-    let tried = |arguments: &[&str]| cluster().kubectl(&[&strict, arguments].concat(), "").unwrap();
-    let file = |name: &str| examples.join(name).to_str().unwrap().to_owned();
+    // The folder, the namespace that its files name, and how many objects its kustomization has.
+    for (folder, lent_to, count) in [
+        ("dixa", "support", 5),
+        ("babel", "licensing", 5),
+        ("bird", "messaging", 4),
+    ] {
+        let examples = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("examples")
+            .join(folder);
+        let strict = ["apply", "--dry-run=server", "--validate=strict"];
+        let tried = |arguments: &[&str]| cluster().kubectl(&[&strict, arguments].concat(), "").unwrap();
+        let file = |name: &str| examples.join(name).to_str().unwrap().to_owned();
 
-    let namespace = cluster().namespace("crd-examples").unwrap();
-    let applied = tried(&["-n", &namespace, "-k", examples.to_str().unwrap()]);
-    assert_eq!(applied.lines().count(), 5, "{applied}");
-    tried(&["-n", &namespace, "-f", &file("observe.yaml")]);
-    cluster()
-        .apply(r#"{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "support"}}"#)
-        .unwrap();
-    tried(&["-f", &file("cluster-provider.yaml")]);
+        let namespace = cluster().namespace("crd-examples").unwrap();
+        let applied = tried(&["-n", &namespace, "-k", examples.to_str().unwrap()]);
+        assert_eq!(applied.lines().count(), count, "{applied}");
+        tried(&["-n", &namespace, "-f", &file("observe.yaml")]);
+        let lent_to = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": lent_to}});
+        cluster().apply(&lent_to.to_string()).unwrap();
+        tried(&["-f", &file("cluster-provider.yaml")]);
+    }
 }
 
 /// Creates without storing; the fields that the apiserver complains about.

@@ -10,12 +10,23 @@ use webhook_operator::api;
 use crate::walk::kinds;
 use crate::{in_checkout, read_and_written};
 
+/// One folder for each type of provider.
+const FOLDERS: [(&str, &str); 3] = [("dixa", "Dixa"), ("babel", "Babel"), ("bird", "Bird")];
+
+/// All documents, with the file that each is in.
 fn documents() -> Vec<(String, Value)> {
+    FOLDERS
+        .iter()
+        .flat_map(|(folder, _)| documents_of(folder))
+        .collect()
+}
+
+fn documents_of(folder: &str) -> Vec<(String, Value)> {
     let mut documents = Vec::new();
-    for entry in fs::read_dir(in_checkout("examples/dixa")).unwrap() {
+    for entry in fs::read_dir(in_checkout("examples").join(folder)).unwrap() {
         let path = entry.unwrap().path();
         let text = fs::read_to_string(&path).unwrap();
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let name = format!("{folder}/{}", path.file_name().unwrap().to_str().unwrap());
         let parsed: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
         documents.extend(parsed.into_iter().map(|document| (name.clone(), document)));
     }
@@ -23,10 +34,31 @@ fn documents() -> Vec<(String, Value)> {
 }
 
 #[test]
+fn there_is_a_folder_of_examples_for_each_type_of_provider() {
+    let known: BTreeSet<String> = fs::read_dir(in_checkout("examples"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(known, FOLDERS.map(|(folder, _)| folder.to_owned()).into());
+    for (folder, type_) in FOLDERS {
+        for (file, document) in documents_of(folder) {
+            let given = &document["spec"]["type"];
+            assert!(given.is_null() || given == type_, "{file}: {given}");
+        }
+    }
+}
+
+#[test]
 fn the_examples_use_only_fields_of_the_contract_and_break_none_of_its_rules() {
+    for (folder, _) in FOLDERS {
+        check_contract(folder);
+    }
+}
+
+fn check_contract(folder: &str) {
     let ours = format!("{}/{}", api::GROUP, api::VERSION);
     let mut seen = BTreeSet::new();
-    for (file, document) in documents()
+    for (file, document) in documents_of(folder)
         .iter()
         .filter(|(_, document)| document["apiVersion"] == ours.as_str())
     {
@@ -38,7 +70,8 @@ fn the_examples_use_only_fields_of_the_contract_and_break_none_of_its_rules() {
         let verdict = Validator::new().validate(kind.schema(), document, None);
         assert!(verdict.is_ok(), "{file}: {verdict:?}");
     }
-    assert_eq!(seen, kinds().into_iter().map(|kind| kind.name).collect());
+    let all: BTreeSet<_> = kinds().into_iter().map(|kind| kind.name).collect();
+    assert_eq!(seen, all, "{folder}");
 }
 
 #[test]

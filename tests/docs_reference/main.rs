@@ -77,6 +77,39 @@ fn the_readme_shows_the_example_that_users_apply() {
 }
 
 #[test]
+fn the_pages_of_the_other_providers_show_the_subscription_that_users_apply() {
+    for provider in ["babel", "bird"] {
+        let page = read(&format!("docs/providers/{provider}.md"));
+        let example = read(&format!("examples/{provider}/subscription.yaml"));
+        assert!(
+            page.contains(&format!("```yaml\n{example}```")),
+            "docs/providers/{provider}.md does not hold examples/{provider}/subscription.yaml as it is"
+        );
+    }
+}
+
+#[test]
+fn each_provider_has_a_page_that_the_readme_leads_to_and_that_names_its_examples_and_limits() {
+    let readme = read("README.md");
+    for (provider, per_minute) in [("dixa", "480"), ("babel", "60"), ("bird", "2400")] {
+        let path = format!("docs/providers/{provider}.md");
+        assert!(
+            readme.contains(&format!("({path})")),
+            "README.md does not lead to {path}"
+        );
+        let page = read(&path);
+        for named in [
+            format!("`examples/{provider}`"),
+            format!("`examples/{provider}/observe.yaml`"),
+            format!("`examples/{provider}/cluster-provider.yaml`"),
+            format!("{per_minute} a"),
+        ] {
+            assert!(page.contains(&named), "{path} does not name {named}");
+        }
+    }
+}
+
+#[test]
 fn every_event_that_dixa_is_known_to_have_is_on_its_page() {
     let page = read("docs/providers/dixa.md");
     let missing: Vec<&&str> = webhook_operator::provider::dixa::KNOWN_EVENTS

@@ -24,6 +24,11 @@ fn late(context: Context) -> Context {
     }
 }
 
+const IN_SYNC_STATE: KeyState = KeyState::InSync {
+    not_kept: FieldSet::EMPTY,
+    unverifiable: FieldSet::EMPTY,
+};
+
 fn one(state: KeyState) -> Phase {
     Phase::Settled(Settled {
         keys: [(RemoteKey::single(), state)].into(),
@@ -186,6 +191,25 @@ fn with_several_keys_the_worst_speaks_and_is_named() {
         &SYNCED,
     );
     assert_eq!(verdict.ready.message, "a: no");
+}
+
+#[test]
+fn all_keys_that_fail_are_named_and_those_with_the_same_reason_together() {
+    let refused = |message: &str| KeyState::Stalled(Reason::RefusedByProvider, message.into());
+    let failing = KeyState::Failing(Reason::Throttled, "later".into());
+    let states = [
+        ("a", refused("no")),
+        ("b", IN_SYNC_STATE),
+        ("c", failing),
+        ("d", refused("no")),
+    ];
+    let keys = states.map(|(key, state)| (RemoteKey::parse(key).unwrap(), state));
+    let settled = Settled {
+        keys: keys.into(),
+        ..Settled::default()
+    };
+    let verdict = verdict(&Phase::Settled(settled), &SYNCED);
+    assert_eq!(verdict.ready.message, "a, d: no; c: later");
 }
 
 fn any_state() -> impl Strategy<Value = KeyState> {

@@ -16,8 +16,8 @@ use test_harness::{
 
 use crate::parts::{Parts, PartsError, Plan, show_log};
 use crate::screen::{Screen, say};
-use crate::steps;
 use crate::world::{StepError, World};
+use crate::{babel, bird, steps};
 
 /// How often the background process looks whether it is to end.
 const LOOK: Duration = Duration::from_millis(300);
@@ -176,7 +176,7 @@ fn remove(path: &Path) -> Result<(), BackgroundError> {
     }
 }
 
-/// Starts everything in the background, plays the first step, and tells how to go on.
+/// Starts everything in the background, applies the examples, and tells how to go on.
 pub(crate) fn up(state: &State, plan: &Plan, screen: Screen) -> Result<(), BackgroundError> {
     if state.lock()?.is_none() {
         say("The demo of this checkout runs already.");
@@ -197,7 +197,7 @@ pub(crate) fn up(state: &State, plan: &Plan, screen: Screen) -> Result<(), Backg
             root: plan.root.clone(),
             folder: plan.folder.clone(),
         };
-        steps::become_ready(&world).inspect_err(|_| show_log(&description.operator_log, &world))?;
+        apply_all(&world).inspect_err(|_| show_log(&description.operator_log, &world))?;
         tell(&description, plan, screen)
     });
     if played.is_err() {
@@ -207,6 +207,13 @@ pub(crate) fn up(state: &State, plan: &Plan, screen: Screen) -> Result<(), Backg
     }
     release_child(&child);
     played
+}
+
+/// The examples of all providers, each until it is Ready.
+fn apply_all(world: &World) -> Result<(), StepError> {
+    let mut given = steps::become_ready(world)?;
+    babel::become_ready(world, "2  The same for Babel", &mut given)?;
+    bird::become_ready(world, "3  The same for Bird", &mut given)
 }
 
 /// The process in the background, which does not depend on the terminal.
@@ -337,6 +344,7 @@ fn tell(description: &Description, plan: &Plan, screen: Screen) -> Result<(), Ba
     let (kubeconfig, log) = (kubeconfig.display(), operator_log.display());
     let files = plan.folder.strip_prefix(&plan.root).unwrap_or(&plan.folder);
     let files = files.display();
+    let (babel_key, bird_key, workspace) = (babel::KEY, bird::KEY, bird::WORKSPACE);
     screen.title("It runs in the background. In this shell:");
     say(&format!(
         "  export KUBECONFIG={kubeconfig}
@@ -344,10 +352,13 @@ fn tell(description: &Description, plan: &Plan, screen: Screen) -> Result<(), Ba
 
   kubectl get webhooks -o wide
   kubectl explain whsub.spec
-  kubectl edit whsub crm  # then look at the provider again:
+  kubectl edit whsub crm  # or billing (Babel), inbox (Bird); then look at the providers again:
   curl -s {admin}/admin/subscriptions
+  kubectl annotate whsub billing webhook-operator.io/test-requested-at=1  # then: kubectl get whsub billing -o yaml
   curl -s {admin}/admin  # what else the simulator can do
   curl -s {provider_http}/v1/webhooks -H 'Authorization: dixa-token-example'
+  curl -s {provider_http}/v1/webhooks/subscriptions -H 'x-api-key: {babel_key}'
+  curl -s {provider_http}/workspaces/{workspace}/webhook-subscriptions -H 'Authorization: AccessKey {bird_key}'
   curl -s http://{operator}/metrics
   tail -f {log}
 

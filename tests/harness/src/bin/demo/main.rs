@@ -1,9 +1,12 @@
-//! Plays the main job on real parts: a Kubernetes control plane, the operator, a simulated provider.
+//! Plays the main job on real parts: a Kubernetes control plane, the operator, simulated providers.
 //!
 //! Every line about the world is what kubectl or the simulator answered; it fails when that is not what it
 //! should be.
 
+mod babel;
 mod background;
+mod bird;
+mod example;
 mod parts;
 mod screen;
 mod steps;
@@ -21,7 +24,7 @@ use background::State;
 use parts::{Parts, Plan};
 use screen::Screen;
 
-/// The operator at work: a webhook subscription's life, from kubectl apply to kubectl delete
+/// The operator at work: the life of webhook subscriptions, from kubectl apply to kubectl delete
 #[derive(Parser)]
 struct Arguments {
     /// The operator's binary
@@ -41,7 +44,7 @@ struct Arguments {
 enum Action {
     /// Start everything, play all steps, end everything
     Play,
-    /// Start everything, play the first step, and leave it running
+    /// Start everything, apply the examples of all providers, and leave it running
     Up,
     /// End what was left running
     Down,
@@ -123,6 +126,8 @@ fn play_steps(parts: &mut Parts) -> Result<(), Box<dyn Error>> {
     steps::rotate_secret(world, &mut given)?;
     steps::report_deliveries(world)?;
     steps::delete(world)?;
+    babel::play(world, &mut given)?;
+    bird::play(world, &mut given)?;
     steps::keep_secrets(world, &given, &parts.operator.log_text())?;
     Ok(())
 }

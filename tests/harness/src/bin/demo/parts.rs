@@ -1,4 +1,4 @@
-//! What the demo runs on: a control plane, the provider's simulator and the operator as a process that acts
+//! What the demo runs on: a control plane, the providers' simulator and the operator as a process that acts
 //! as its `ServiceAccount`.
 
 use std::fs;
@@ -13,6 +13,7 @@ use test_harness::{
 
 use crate::screen::{Screen, answer, say};
 use crate::world::{PATIENCE, StepError, World};
+use crate::{babel, bird};
 
 /// The operator drains within 20 s (its manifest grants 30).
 const DRAIN: Duration = Duration::from_secs(25);
@@ -104,10 +105,22 @@ impl Parts {
             "etcd, kube-apiserver and kube-controller-manager, ready after {took:.1} s: {server}"
         ));
         let bundle = plan.folder.join("ca.crt");
-        let simulator = Simulator::start(&plan.simulator, &["--ca-bundle", &bundle.to_string_lossy()])?;
+        let bundle = bundle.to_string_lossy();
+        let workspace = format!("{}={}", bird::KEY, bird::WORKSPACE);
+        let arguments = [
+            "--ca-bundle",
+            &bundle,
+            "--switch",
+            babel::TESTS_ARRIVE,
+            "--bird-key",
+            &workspace,
+        ];
+        let simulator = Simulator::start(&plan.simulator, &arguments)?;
         forget_log(simulator.log_path());
         let (api, admin) = (simulator.https(), simulator.admin());
-        screen.checked(format_args!("a simulated Dixa: {api}, its admin side: {admin}"));
+        screen.checked(format_args!(
+            "Dixa, Babel and Bird, simulated: {api}, their admin side: {admin}"
+        ));
 
         let world = World {
             screen,

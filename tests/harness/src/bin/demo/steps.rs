@@ -1,20 +1,22 @@
-//! The main job, step by step.
+//! The main job, step by step, with Dixa.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
-use test_harness::{Kustomization, PROVIDER_PATCH, SecretValues};
 
-use crate::screen::{answer, say};
+use crate::example::Example;
+use crate::screen::say;
 use crate::world::{StepError, World, ensure, hash, sorted};
 
-/// What `examples/dixa` calls them.
 const PROVIDER: &str = "dixa";
 const SUBSCRIPTION: &str = "crm";
+const DIXA: Example = Example {
+    name: PROVIDER,
+    subscription: SUBSCRIPTION,
+};
 const NAMESPACE: &str = "support";
 
 /// The token that the simulator knows unless told otherwise.
@@ -23,7 +25,7 @@ const TOKEN: &str = "dixa-token-example";
 /// What the demo put into Secrets, to look for at the provider and in the operator's log.
 pub(crate) struct Given {
     password: String,
-    all: Vec<String>,
+    pub(crate) all: Vec<String>,
 }
 
 /// Step 1: from nothing to a subscription at the provider.
@@ -31,15 +33,8 @@ pub(crate) fn become_ready(world: &World) -> Result<Given, StepError> {
     world
         .screen
         .title("1  Provider and subscription are applied and become Ready");
-    let given = apply_examples(world)?;
-    let (provider, subscription) = (format!("whprov/{PROVIDER}"), format!("whsub/{SUBSCRIPTION}"));
-    world.kubectl(&[
-        "wait",
-        "--for=condition=Ready",
-        &provider,
-        &subscription,
-        "--timeout=60s",
-    ])?;
+    let given = apply_example(world)?;
+    DIXA.until_ready(world)?;
     world.kubectl(&["get", "whprov,whsub", "-o", "wide"])?;
     let remote = world.remote()?;
     world.show_remote(
@@ -86,7 +81,7 @@ pub(crate) fn become_ready(world: &World) -> Result<Given, StepError> {
 }
 
 /// What a user types to get there.
-fn apply_examples(world: &World) -> Result<Given, StepError> {
+fn apply_example(world: &World) -> Result<Given, StepError> {
     world.kubectl(&["create", "namespace", NAMESPACE])?;
     let namespace = format!("--namespace={NAMESPACE}");
     world.kubectl(&["config", "set-context", "--current", &namespace])?;
@@ -94,26 +89,12 @@ fn apply_examples(world: &World) -> Result<Given, StepError> {
     world.kubectl(&["create", "configmap", "provider-ca", &bundle])?;
 
     let (password, tenant_key) = (random()?, random()?);
-    let value = |key: &str, value: &str| BTreeMap::from([(key.to_owned(), value.to_owned())]);
-    let secrets = SecretValues::from([
-        ("dixa-api".to_owned(), value("token", TOKEN)),
-        ("crm-login".to_owned(), value("password", &password)),
-        ("crm-headers".to_owned(), value("tenant-key", &tenant_key)),
-    ]);
-    let folder = world.subfolder(PROVIDER)?;
-    let kustomization = Kustomization {
-        base: &world.root.join("examples/dixa"),
-        endpoint: &world.endpoint,
-        ca_bundle: Some("provider-ca"),
-        secrets: &secrets,
-    };
-    kustomization.write(&folder)?;
-    say(&format!(
-        "  examples/dixa with this patch, {}, and with values in its Secrets:",
-        world.short(&folder.join(PROVIDER_PATCH))
-    ));
-    answer(&kustomization.provider_patch());
-    world.kubectl(&["apply", "-k", &world.short(&folder)])?;
+    let values = [
+        ("dixa-api", "token", TOKEN),
+        ("crm-login", "password", &password),
+        ("crm-headers", "tenant-key", &tenant_key),
+    ];
+    DIXA.apply(world, &values)?;
     let all = vec![TOKEN.to_owned(), password.clone(), tenant_key];
     Ok(Given { password, all })
 }
@@ -133,8 +114,7 @@ pub(crate) fn edit_spec(world: &World) -> Result<(), StepError> {
     ensure(printed.contains("patched"), || {
         "kubectl did not patch the object".to_owned()
     })?;
-    let generation = &world.existing("whsub", SUBSCRIPTION)?["metadata"]["generation"];
-    until_synced(world, generation)?;
+    DIXA.until_synced(world)?;
     world.kubectl(&["get", "whsub", SUBSCRIPTION])?;
     let after = world.remote()?;
     world.show_remote(&after, &["id", "events"]);
@@ -150,13 +130,6 @@ pub(crate) fn edit_spec(world: &World) -> Result<(), StepError> {
     world
         .screen
         .checked(format_args!("the same subscription now has {added} too"));
-    Ok(())
-}
-
-fn until_synced(world: &World, generation: &Value) -> Result<(), StepError> {
-    let condition = format!("--for=jsonpath={{.status.lastSyncedGeneration}}={generation}");
-    let subscription = format!("whsub/{SUBSCRIPTION}");
-    world.kubectl(&["wait", &condition, &subscription, "--timeout=60s"])?;
     Ok(())
 }
 
@@ -302,20 +275,8 @@ pub(crate) fn delete(world: &World) -> Result<(), StepError> {
         .screen
         .checked("the provider object waits, because a subscription still refers to it");
     world.kubectl(&["delete", "whsub", SUBSCRIPTION, "--timeout=60s"])?;
-    let url = format!("{}/admin/subscriptions", world.admin.base());
-    world.screen.command(&format!("curl -s {url}"));
-    let left = world.admin.get("/admin/subscriptions")?.ok()?.json()?;
-    answer(&left.as_array().map_or_else(
-        || left.to_string(),
-        |left| {
-            if left.is_empty() {
-                "[]".to_owned()
-            } else {
-                format!("{} subscriptions", left.len())
-            }
-        },
-    ));
-    ensure(world.remotes()?.is_empty(), || {
+    let left = world.show_remotes(PROVIDER, &["id", "name"])?;
+    ensure(left.is_empty(), || {
         "the object is gone and its subscription at the provider is not".to_owned()
     })?;
     world
@@ -344,7 +305,8 @@ pub(crate) fn keep_secrets(world: &World, given: &Given, log: &str) -> Result<()
     Ok(())
 }
 
-fn random() -> Result<String, StepError> {
+/// A value for a Secret.
+pub(crate) fn random() -> Result<String, StepError> {
     let path = "/dev/urandom";
     let mut bytes = [0; 16];
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut bytes));

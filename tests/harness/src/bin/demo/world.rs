@@ -144,16 +144,17 @@ impl World {
         Ok(())
     }
 
-    /// The subscriptions that the provider holds.
-    pub(crate) fn remotes(&self) -> Result<Vec<Remote>, StepError> {
-        let all = self.admin.get("/admin/subscriptions")?.ok()?.json()?;
+    /// The subscriptions that a provider holds.
+    pub(crate) fn remotes(&self, provider: &str) -> Result<Vec<Remote>, StepError> {
+        let path = format!("/admin/subscriptions?provider={provider}");
+        let all = self.admin.get(&path)?.ok()?.json()?;
         let all = all.as_array().cloned().unwrap_or_default();
         Ok(all.into_iter().map(Remote).collect())
     }
 
-    /// The one subscription that the provider holds.
+    /// The one subscription that Dixa holds.
     pub(crate) fn remote(&self) -> Result<Remote, StepError> {
-        let mut all = self.remotes()?;
+        let mut all = self.remotes("dixa")?;
         let count = all.len();
         match (all.pop(), count) {
             (Some(remote), 1) => Ok(remote),
@@ -163,7 +164,7 @@ impl World {
         }
     }
 
-    /// Waits until the one subscription at the provider is as `look` wants it.
+    /// Waits until the one subscription at Dixa is as `look` wants it.
     pub(crate) fn until_remote(
         &self,
         what: &str,
@@ -176,7 +177,24 @@ impl World {
         })?)
     }
 
-    /// Shows members of the subscription at the provider, secrets as their hashes.
+    /// Shows the subscriptions that a provider holds, a line each with these members, secrets as their hashes.
+    pub(crate) fn show_remotes(&self, provider: &str, members: &[&str]) -> Result<Vec<Remote>, StepError> {
+        let url = format!("{}/admin/subscriptions?provider={provider}", self.admin.base());
+        self.screen.command(&typed("curl", &["-s", &url]));
+        let remotes = self.remotes(provider)?;
+        let lines: Vec<String> = remotes.iter().map(|remote| remote.line(members)).collect();
+        answer(
+            if lines.is_empty() {
+                "[]".to_owned()
+            } else {
+                lines.join("\n")
+            }
+            .as_str(),
+        );
+        Ok(remotes)
+    }
+
+    /// Shows members of the subscription at Dixa, secrets as their hashes.
     pub(crate) fn show_remote(&self, remote: &Remote, members: &[&str]) {
         let url = format!(
             "{}/admin/dixa/subscriptions/{}",
@@ -216,6 +234,16 @@ impl World {
 pub(crate) struct Remote(Value);
 
 impl Remote {
+    /// Its id, which is a number at some providers.
+    pub(crate) fn id(&self) -> String {
+        plain(&self.0["id"])
+    }
+
+    /// The value of a member.
+    pub(crate) fn get(&self, member: &str) -> &Value {
+        &self.0[member]
+    }
+
     /// The value at a JSON pointer without the first slash; empty where there is none.
     pub(crate) fn text(&self, pointer: &str) -> &str {
         let value = self.0.pointer(&format!("/{pointer}"));
@@ -239,12 +267,22 @@ impl Remote {
     pub(crate) fn shown(&self, members: &[&str]) -> String {
         let width = members.iter().map(|member| member.len()).max().unwrap_or(0);
         let line = |member: &&str| {
-            let value = without_secrets(member, &self.0[*member]);
-            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let value = plain(&without_secrets(member, &self.0[*member]));
             format!("{member:width$}  {value}\n")
         };
         members.iter().map(line).collect()
     }
+
+    /// The members in one line, secrets as their hashes.
+    pub(crate) fn line(&self, members: &[&str]) -> String {
+        let value = |member: &&str| plain(&without_secrets(member, &self.0[*member]));
+        members.iter().map(value).collect::<Vec<_>>().join("  ")
+    }
+}
+
+/// A text without quotes, anything else as JSON.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// The strings of a list, sorted.
@@ -255,10 +293,13 @@ pub(crate) fn sorted(list: &Value) -> Vec<&str> {
     texts
 }
 
+/// Members that hold a secret.
+const SECRET: &[&str] = &["password", "value", "secretKey", "secret", "signingKey"];
+
 /// Hashes the members that hold secrets. Header values count as such: some come from a Secret.
 fn without_secrets(member: &str, value: &Value) -> Value {
     match value {
-        Value::Object(members) if member == "customHeaders" => {
+        Value::Object(members) if ["customHeaders", "headers"].contains(&member) => {
             let hashed = members.iter().map(|(name, value)| (name.clone(), hashed(value)));
             Value::Object(hashed.collect())
         }
@@ -266,7 +307,7 @@ fn without_secrets(member: &str, value: &Value) -> Value {
             let shown = |(name, value): (&String, &Value)| (name.clone(), without_secrets(name, value));
             Value::Object(members.iter().map(shown).collect())
         }
-        secret if ["password", "value", "secretKey"].contains(&member) => hashed(secret),
+        secret if SECRET.contains(&member) => hashed(secret),
         other => other.clone(),
     }
 }
@@ -308,6 +349,12 @@ mod tests {
         assert!(shown.contains("\"username\":\"u\""), "{shown}");
         let bearer = Remote(json!({"authorization": {"_type": "TokenAuth", "value": "bear"}}));
         assert!(!bearer.shown(&["authorization"]).contains("\"bear\""));
+        let babel = Remote(json!({"id": 41, "secret": "babel-key", "headers": {"X-Key": "tenant-key"}}));
+        let line = babel.line(&["id", "secret", "headers"]);
+        assert!(line.starts_with(&format!("41  {}", hash("babel-key"))), "{line}");
+        assert!(!line.contains("tenant-key"), "{line}");
+        let bird = Remote(json!({"signingKey": "bird-key"}));
+        assert_eq!(bird.line(&["signingKey"]), hash("bird-key"));
     }
 
     #[test]
