@@ -158,7 +158,8 @@ fn delivered_events_are_deleted_at_babel_only_where_that_is_asked_for_and_only_o
     );
     // Each is polled once more, and nothing else goes.
     world.eventually("further looks", || {
-        (Side::Babel.count(&world, mark, "events") >= 3).then_some(())
+        let looks = Side::Babel.count(&world, mark, "events");
+        (looks >= 3).then_some(()).ok_or(looks)
     });
     assert_eq!(Side::Babel.count(&world, 0, "deleteEvent"), 2);
     assert_eq!(events("license.created").len(), 4);
