@@ -77,17 +77,31 @@ impl Link {
         catalogue.clone()
     }
 
-    /// Whether a catalogue is due: there is none, or it is old.
-    fn is_catalogue_due(&self, now: Moment) -> bool {
+    /// Whether a catalogue is due: there is none, it is old, or somebody has asked for a look since it was read.
+    fn is_catalogue_due(&self, now: Moment, asked: Option<Moment>) -> bool {
+        let is_old = |catalogue: Arc<Catalogue>| {
+            now.since(catalogue.read) >= KEPT || asked.is_some_and(|asked| catalogue.read < asked)
+        };
         self.account.adapter().capabilities().catalogue
-            && (self.catalogue_doubted.load(Ordering::Relaxed)
-                || self
-                    .catalogue()
-                    .is_none_or(|catalogue| now.since(catalogue.read) >= KEPT))
+            && (self.catalogue_doubted.load(Ordering::Relaxed) || self.catalogue().is_none_or(is_old))
     }
 
-    /// Whether events are judged by a catalogue that has not been read yet.
+    /// Whether events are judged by a catalogue that has not been read yet. Who asks is woken when that is over.
     pub(super) fn awaits_catalogue(&self) -> bool {
+        self.lacks_catalogue() && {
+            self.catalogue_awaited.store(true, Ordering::SeqCst);
+            // It may have been over before that was noted.
+            self.lacks_catalogue()
+        }
+    }
+
+    /// Whether somebody waited for the catalogue and need not wait any more: it was read, or it is known why it cannot
+    /// be.
+    pub(super) fn ends_wait_for_catalogue(&self) -> bool {
+        !self.lacks_catalogue() && self.catalogue_awaited.swap(false, Ordering::SeqCst)
+    }
+
+    fn lacks_catalogue(&self) -> bool {
         self.account.adapter().capabilities().catalogue
             && self.catalogue().is_none()
             && self.account.trouble().is_none()
@@ -118,10 +132,10 @@ impl Context {
     }
 
     /// Reads the catalogue when it is due and there is a turn. What cannot be read now is read when the provider object
-    /// is woken next.
-    pub(super) async fn read_catalogue(&self, link: &Link, key: &ProviderKey) {
+    /// is woken next. `asked`: when somebody asked for a look.
+    pub(super) async fn read_catalogue(&self, link: &Link, key: &ProviderKey, asked: Option<Moment>) {
         let now = self.clock.now();
-        if !link.is_catalogue_due(now) {
+        if !link.is_catalogue_due(now, asked) {
             return;
         }
         let Turn::Now(permit) = link.account.turn(&Party::Provider(key.clone()), Priority::Create) else {

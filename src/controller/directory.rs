@@ -56,6 +56,8 @@ pub(super) struct Link {
     pub(super) catalogue: Mutex<Option<Arc<Catalogue>>>,
     /// An object asks for an event that is not in it.
     pub(super) catalogue_doubted: AtomicBool,
+    /// An object waits until it is read, or until it is known why it cannot be.
+    pub(super) catalogue_awaited: AtomicBool,
     /// Accounts that are known to be the same one.
     pub(super) formerly: RwLock<Vec<AccountId>>,
     pub(super) interval: Duration,

@@ -4,13 +4,14 @@ use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{ApiResource, DynamicObject};
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action as Requeue;
 use kube::{Api, Resource};
 use operator_core::budget::Priority;
-use operator_core::names::ObjectName;
+use operator_core::names::{AccountId, ObjectName};
 use operator_core::plan::{Restraint, Settled};
 use operator_core::reason::Reason;
 use operator_core::verdict::Phase;
@@ -33,6 +34,7 @@ use crate::api::v1alpha1::{
 };
 use crate::metrics::{Kind, ReconcileOutcome};
 use crate::provider::account::{Look, Trouble};
+use crate::provider::error::CREDENTIAL_RETRY;
 
 /// How often a provider that refers to a ConfigMap, or that has a problem, is read again by itself.
 const REREAD: Duration = Duration::from_secs(60);
@@ -145,7 +147,13 @@ async fn attempt(subject: &Subject, ctx: &Context) -> Result<Requeue, ReconcileE
         ctx.wake_dependents(&Target::Provider(subject.key.clone()));
     }
     if let Some(link) = listed.link.as_ref().filter(|_| listed.problem.is_none()) {
-        ctx.read_catalogue(link, &subject.key).await;
+        let asked = subject
+            .requested()
+            .map(|value| link.requested_at(&value, ctx.clock.now()));
+        ctx.read_catalogue(link, &subject.key, asked).await;
+        if link.ends_wait_for_catalogue() {
+            ctx.wake_dependents(&Target::Provider(subject.key.clone()));
+        }
     }
     let (phase, mut wake) = look(subject, ctx, &listed);
     // Before the first LIST nothing new is known: what the status says of this generation stands.
@@ -273,8 +281,11 @@ async fn list_provider(
     };
     let formerly = formerly
         .iter()
-        .filter_map(|id| operator_core::names::AccountId::parse(id).ok())
+        .filter_map(|id| AccountId::parse(id).ok())
         .collect();
+    if let Some((trouble, left)) = refused_lately(subject, id) {
+        connected.driven.account.rest(trouble, left);
+    }
     let link = Arc::new(Link {
         type_: subject.spec.type_,
         account: Arc::clone(&connected.driven.account),
@@ -282,6 +293,7 @@ async fn list_provider(
         realm: connected.realm,
         catalogue: Mutex::default(),
         catalogue_doubted: AtomicBool::default(),
+        catalogue_awaited: AtomicBool::default(),
         formerly: RwLock::new(formerly),
         interval: connected.interval,
         guard: connected.guard,
@@ -319,6 +331,22 @@ async fn list_provider(
         problem: None,
         lent,
     })
+}
+
+/// Whether the provider refused this very credential so lately that it is not tried again yet, as the status tells: some
+/// providers lock out an address after a few failures, and a process that restarts must not add to them.
+fn refused_lately(subject: &Subject, account: &AccountId) -> Option<(Trouble, Duration)> {
+    let refused = subject.status.account.as_ref()?.refused.as_deref()?;
+    let mut conditions = subject.status.conditions.iter();
+    let condition =
+        conditions.find(|condition| condition.type_ == "Authenticated" && condition.status == "False")?;
+    let since = Timestamp::now().duration_since(condition.last_transition_time.0);
+    let left = CREDENTIAL_RETRY.checked_sub(since.unsigned_abs())?;
+    let trouble = Trouble {
+        reason: Reason::parse(&condition.reason)?,
+        message: condition.message.clone(),
+    };
+    (refused == account.as_str()).then_some((trouble, left))
 }
 
 /// Sees to the LIST of the interval, and says how things stand.

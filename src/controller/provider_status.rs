@@ -46,7 +46,10 @@ pub(super) async fn publish(
     let now = Timestamp::now();
     let context = VerdictContext {
         synced_before: was_ready && before.observed_generation == Some(generation),
-        ever_synced: before.account.is_some(),
+        ever_synced: before
+            .account
+            .as_ref()
+            .is_some_and(|account| account.current.is_some()),
         failing_for: failing_for(&before.conditions, now),
         grace: GRACE,
     };
@@ -68,7 +71,8 @@ pub(super) async fn publish(
     set("Ready", Some(&verdict.ready));
     set("Reconciling", verdict.reconciling.as_ref());
     set("Stalled", verdict.stalled.as_ref());
-    set("Authenticated", Some(&authenticated(listed, trouble.as_ref())));
+    let authenticated = authenticated(listed, trouble.as_ref());
+    set("Authenticated", Some(&authenticated));
     let throttled = trouble
         .as_ref()
         .filter(|trouble| trouble.reason == Reason::Throttled);
@@ -91,6 +95,10 @@ pub(super) async fn publish(
     status.guard = token.map(|token| guard_status(token, &assessment, before, now));
     if let Some(link) = listed.link.as_ref().filter(|_| listed.problem.is_none()) {
         fill_in(&mut status, subject, link, &assessment);
+        let refused = (authenticated.truth == Truth::False).then(|| link.account.id().to_string());
+        if refused.is_some() || status.account.is_some() {
+            status.account.get_or_insert_default().refused = refused;
+        }
     }
     if status == *before {
         return Ok(Told::Now);
@@ -153,6 +161,7 @@ fn fill_in(status: &mut WebhookProviderStatus, subject: &Subject, link: &Link, a
         let formerly = link.formerly.read().unwrap_or_else(PoisonError::into_inner);
         status.account = Some(api::AccountStatus {
             current: Some(link.account.id().to_string()),
+            refused: None,
             formerly: formerly.iter().map(ToString::to_string).collect(),
         });
     }

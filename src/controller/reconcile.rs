@@ -238,6 +238,8 @@ impl<'a> Pass<'a> {
         self.ctx
             .check_catalogue(&link, &key, &self.object.spec.events)
             .map_err(DereferenceError::Invalid)?;
+        validate::signing_fits(self.object.spec.signing.as_ref(), self.capabilities())
+            .map_err(DereferenceError::Invalid)?;
         self.generate_signing_key().await?;
         let resolved = self.resolve(&link).await?;
         self.warn_of_unknown_events(&link);

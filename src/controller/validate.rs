@@ -114,23 +114,35 @@ fn options(spec: &api::WebhookSubscriptionSpec, type_: ProviderType) -> Result<P
     })
 }
 
+/// Whether the provider takes a key in the way that the spec says: known before one is made or read.
+///
+/// # Errors
+/// [`Invalid`], when it does not.
+pub(super) fn signing_fits(signing: Option<&api::Signing>, able: &Capabilities) -> Result<(), Invalid> {
+    let Some(signing) = signing else { return Ok(()) };
+    let message = match (able.signing, signing_key(signing)) {
+        (SigningKeys::Provider, None) | (SigningKeys::Client, Some(_)) => return Ok(()),
+        (SigningKeys::Provider, Some((_, _, field))) => {
+            format!("{field}: this provider makes its own key; use spec.signing.publishProviderKey")
+        }
+        (SigningKeys::Client, None) => {
+            "spec.signing.publishProviderKey: this provider takes its key from you; use \
+            spec.signing.secretKeyRef or spec.signing.generate"
+                .to_owned()
+        }
+    };
+    Err(Invalid::new(Reason::UnsupportedByProvider, message))
+}
+
 /// The key to sign with, where it is ours to choose.
 fn signing(
     signing: Option<&api::Signing>,
     around: &Surroundings<'_>,
 ) -> Result<Option<SecretString>, Invalid> {
-    let Some(signing) = signing else { return Ok(None) };
-    let unsupported = |message: &str| Invalid::new(Reason::UnsupportedByProvider, message);
-    match (around.capabilities.signing, signing_key(signing)) {
-        (SigningKeys::Provider, None) => Ok(None),
-        (SigningKeys::Provider, Some((_, _, field))) => Err(unsupported(&format!(
-            "{field}: this provider makes its own key; use spec.signing.publishProviderKey"
-        ))),
-        (SigningKeys::Client, Some((secret, key, _))) => around.value(secret, key).map(Some),
-        (SigningKeys::Client, None) => Err(unsupported(
-            "spec.signing.publishProviderKey: this provider takes its key from you; use spec.signing.secretKeyRef or \
-             spec.signing.generate",
-        )),
+    signing_fits(signing, around.capabilities)?;
+    match signing.and_then(signing_key) {
+        Some((secret, key, _)) => around.value(secret, key).map(Some),
+        None => Ok(None),
     }
 }
 

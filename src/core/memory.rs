@@ -297,21 +297,33 @@ impl Entry {
         self.seen = Some(Sighting { remote, at });
     }
 
+    /// Fields that the provider shows as empty when they are not.
+    pub(crate) fn rendered_as_empty(&self, able: &Capabilities) -> FieldSet {
+        let empty = Part::Absent.short();
+        let fields = able.rendered.iter();
+        fields
+            .filter(|field| self.rendering.get(*field) == empty)
+            .collect()
+    }
+
     /// Takes what the provider shows after a write of `fields`.
     fn wrote(&mut self, wanted: &Wanted, fields: FieldSet, remote: Remote, at: Moment, able: &Capabilities) {
         if self.applied != Some(wanted.digest) {
             self.not_kept = FieldSet::EMPTY;
             self.unverifiable = FieldSet::EMPTY;
         }
-        let differs = wanted.view.differing(&remote.view).intersection(fields);
-        self.not_kept = self.not_kept.union(differs.without(able.rendered));
-        for field in able.rendered.intersection(fields).iter() {
+        let differs = wanted.view.differing(&remote.view);
+        let blind = self.rendered_as_empty(able);
+        // Also what was not written: fields may be shown in one text, and a change of one changes all of it.
+        for field in able.rendered.iter() {
             let shown = remote.view.get(field).short();
             self.rendering
                 .set(field, shown.filter(|_| differs.contains(field)));
         }
+        let differs = differs.intersection(fields);
+        self.not_kept = self.not_kept.union(differs.without(able.rendered));
         let hidden = remote.view.fields_that_are(Part::Unknown).without(self.shown);
-        let unreadable = differs.intersection(able.rendered);
+        let unreadable = differs.intersection(able.rendered).union(blind);
         let removed = wanted.view.fields_that_are(Part::Absent).intersection(fields);
         self.unverifiable = self
             .unverifiable

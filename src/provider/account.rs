@@ -216,6 +216,13 @@ impl<P: Party> Account<P> {
         self.lock().trouble.clone()
     }
 
+    /// The credential was refused a while ago, by what another process has written down: it rests for `delay`.
+    pub fn rest(&self, trouble: Trouble, delay: Duration) {
+        let mut state = self.lock();
+        state.budget.refused(&Who::List, delay, self.clock.now());
+        state.trouble = Some(trouble);
+    }
+
     /// Whether the provider asked for a pause.
     pub fn is_paused(&self) -> bool {
         self.lock().budget.is_paused(self.clock.now())

@@ -97,8 +97,12 @@ pub(super) fn event_name(text: &str) -> EventName {
     }
 }
 
-/// A time of an answer as it is kept: visible ASCII, cut; `None` where nothing is left of it.
+/// A time of an answer as it is kept: with its zone where it can be read, else visible ASCII, cut; `None` where nothing
+/// is left of it.
 pub(super) fn time(text: &str) -> Option<String> {
+    if let Some(time) = timestamp(text) {
+        return Some(time.to_string());
+    }
     let kept: String = text
         .chars()
         .filter(char::is_ascii_graphic)
@@ -109,15 +113,15 @@ pub(super) fn time(text: &str) -> Option<String> {
 
 /// Milliseconds of Unix time. A time without a zone is taken for UTC.
 pub(super) fn unix_millis(text: &str) -> Option<i64> {
-    let zoned = text.parse::<jiff::Timestamp>().ok();
-    let zoned = zoned.or_else(|| {
+    timestamp(text).map(jiff::Timestamp::as_millisecond)
+}
+
+fn timestamp(text: &str) -> Option<jiff::Timestamp> {
+    text.parse().ok().or_else(|| {
         let civil = text.parse::<jiff::civil::DateTime>().ok()?;
-        civil
-            .to_zoned(jiff::tz::TimeZone::UTC)
-            .ok()
-            .map(|zoned| zoned.timestamp())
-    });
-    zoned.map(jiff::Timestamp::as_millisecond)
+        let zoned = civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+        Some(zoned.timestamp())
+    })
 }
 
 /// A status code of a receiver, if it is one.

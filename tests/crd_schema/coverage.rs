@@ -59,12 +59,32 @@ const COVERED: &[(&str, &str)] = &[
         "a_cluster_provider_reads_its_bundle_in_the_operators_namespace_and_two_namespaces_share_its_lists",
     ),
     (
+        "WebhookProvider.spec.babel.headerName",
+        "the_key_goes_in_the_header_that_the_installation_has_or_as_a_bearer_token",
+    ),
+    (
+        "WebhookProvider.spec.bird.organizationID",
+        "the_organization_is_in_the_path_where_it_is_named_and_the_scheme_is_the_access_key",
+    ),
+    (
+        "WebhookProvider.spec.bird.workspaceID",
+        "a_workspace_that_is_not_the_keys_is_said_and_nothing_is_sent_besides",
+    ),
+    (
         "WebhookProvider.spec.caBundleRef.key",
         "a_bundle_may_be_under_another_key_and_come_later",
     ),
     (
         "WebhookProvider.spec.caBundleRef.name",
         "a_whole_life_over_https_with_a_bundle",
+    ),
+    (
+        "WebhookProvider.spec.credentials.scheme=AccessKey",
+        "the_organization_is_in_the_path_where_it_is_named_and_the_scheme_is_the_access_key",
+    ),
+    (
+        "WebhookProvider.spec.credentials.scheme=ApiKey",
+        "the_key_goes_in_the_header_that_the_installation_has_or_as_a_bearer_token",
     ),
     (
         "WebhookProvider.spec.credentials.scheme=Bearer",
@@ -122,6 +142,8 @@ const COVERED: &[(&str, &str)] = &[
         "WebhookProvider.spec.rateLimit.requestsPerMinute",
         "requests_keep_to_the_rate_limit_of_the_provider",
     ),
+    ("WebhookProvider.spec.type=Babel", "a_life_at_babel_over_https"),
+    ("WebhookProvider.spec.type=Bird", "a_life_at_bird_over_https"),
     (
         "WebhookProvider.spec.type=Dixa",
         "a_subscription_becomes_ready_and_is_gone_remotely_once_it_is_deleted",
@@ -267,6 +289,30 @@ const COVERED: &[(&str, &str)] = &[
         "an_observer_reports_and_never_writes_and_leaves_what_it_watched",
     ),
     (
+        "WebhookSubscription.spec.options.babel.eventRetention",
+        "delivered_events_are_deleted_at_babel_only_where_that_is_asked_for_and_only_old_ones",
+    ),
+    (
+        "WebhookSubscription.spec.options.babel.maxRetryCount",
+        "the_number_of_retries_is_kept_where_it_is_set_and_left_alone_where_it_is_not",
+    ),
+    (
+        "WebhookSubscription.spec.options.bird.service=channels",
+        "an_event_may_name_its_service_and_one_that_does_not_belongs_to_that_of_the_options",
+    ),
+    (
+        "WebhookSubscription.spec.options.bird.service=conversations",
+        "an_event_may_name_its_service_and_one_that_does_not_belongs_to_that_of_the_options",
+    ),
+    (
+        "WebhookSubscription.spec.options.bird.service=numbers",
+        "an_event_may_name_its_service_and_one_that_does_not_belongs_to_that_of_the_options",
+    ),
+    (
+        "WebhookSubscription.spec.options.bird.service=payments",
+        "an_event_may_name_its_service_and_one_that_does_not_belongs_to_that_of_the_options",
+    ),
+    (
         "WebhookSubscription.spec.providerRef.kind=ClusterWebhookProvider",
         "a_cluster_provider_is_lent_by_name_and_by_label_and_a_withdrawal_stops_updates_only",
     ),
@@ -279,12 +325,40 @@ const COVERED: &[(&str, &str)] = &[
         "a_provider_that_is_missing_is_waited_for",
     ),
     (
+        "WebhookSubscription.spec.replacePolicy=CreateFirst",
+        "an_event_is_exchanged_in_the_order_that_the_policy_says",
+    ),
+    (
+        "WebhookSubscription.spec.replacePolicy=DeleteFirst",
+        "an_event_is_exchanged_in_the_order_that_the_policy_says",
+    ),
+    (
+        "WebhookSubscription.spec.replacePolicy=Never",
+        "an_exchange_that_the_policy_forbids_is_refused_and_healed_by_another_policy",
+    ),
+    (
+        "WebhookSubscription.spec.signing.generate.key",
+        "a_generated_key_is_stored_before_the_first_create_and_stays_when_the_object_goes",
+    ),
+    (
+        "WebhookSubscription.spec.signing.generate.secretName",
+        "a_generated_key_is_stored_before_the_first_create_and_stays_when_the_object_goes",
+    ),
+    (
         "WebhookSubscription.spec.signing.publishProviderKey.key",
         "the_key_goes_under_the_name_that_the_spec_gives",
     ),
     (
         "WebhookSubscription.spec.signing.publishProviderKey.secretName",
         "the_key_is_published_labelled_and_goes_with_its_object",
+    ),
+    (
+        "WebhookSubscription.spec.signing.secretKeyRef.key",
+        "a_key_from_a_secret_signs_every_remote_subscription_and_follows_the_secret",
+    ),
+    (
+        "WebhookSubscription.spec.signing.secretKeyRef.name",
+        "a_key_from_a_secret_signs_every_remote_subscription_and_follows_the_secret",
     ),
     (
         "WebhookSubscription.spec.suspend",

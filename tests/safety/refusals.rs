@@ -6,7 +6,7 @@ use provider_simulator::{Config, FaultAction, FaultPlan};
 use serde_json::{Value, json};
 
 use crate::support::{PROVIDER, SUBSCRIPTION, Setup, World, condition};
-use crate::{all_ready, count, every, fails, names, next, nudge, requests, subscribe_all, text};
+use crate::{all_ready, count, every, fails, names, next, nudge, requests, subscribe_all, text, turns};
 
 /// Waits until every subscription says that it is not in sync for this reason.
 fn all_fail(world: &World, names: &[String], reason: &str) {
@@ -55,6 +55,25 @@ fn a_key_that_is_not_accepted_is_tried_once_for_twenty_subscriptions_until_its_s
 #[test]
 fn a_key_that_is_forbidden_is_tried_once_for_twenty_subscriptions_until_its_secret_changes() {
     a_refused_key_is_tried_once("403", "Forbidden");
+}
+
+#[test]
+fn a_process_that_restarts_does_not_try_a_refused_key_again_at_once() {
+    let mut world = World::start();
+    world.secret("dixa-api", "credentials", &[("token", "wrong")]);
+    world.apply(PROVIDER, "dixa", world.provider_spec(json!({})));
+    world.becomes(PROVIDER, "dixa", "Authenticated", "False", "Unauthenticated");
+    let mark = world.mark();
+    for _ in 0..3 {
+        world.operator().kill9();
+        world.start_operator();
+        world.subscribe("crm", json!({}));
+        world.becomes(SUBSCRIPTION, "crm", "Synced", "False", "Unauthenticated");
+        turns(&mut world, 2);
+    }
+    assert_eq!(count(&world, mark, ""), 0, "a refused key was tried again");
+    world.secret("dixa-api", "credentials", &[("token", Config::DIXA_TOKEN)]);
+    world.ready("crm");
 }
 
 #[test]

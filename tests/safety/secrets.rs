@@ -9,7 +9,7 @@ use provider_simulator::{FaultAction, Token};
 use serde_json::{Value, json};
 use test_harness::{Operator, binary};
 
-use crate::support::{OPERATOR_NAMESPACE, OPERATOR_USER, PROVIDER, SOON, SUBSCRIPTION, Setup, World};
+use crate::support::{OPERATOR_NAMESPACE, OPERATOR_USER, PROVIDER, SOON, SUBSCRIPTION, Setup, World, leaks};
 use crate::{every, next};
 
 const TOKEN: &str = "canary-token-7Qz/1+a=";
@@ -19,37 +19,6 @@ const USERNAME: &str = "canary-user-1Ty/4+d=";
 const PASSWORD: &str = "canary-password-2Uv/5+e=";
 const PATH: &str = "canary-path-3Vw";
 const APPLIED: &str = "canary-applied-4Xy/6+f=";
-
-/// The forms in which a secret could show: as it is, in base64 (at each of the three offsets), percent-encoded, and
-/// escaped in JSON.
-fn forms(secret: &str) -> Vec<String> {
-    let percent = secret.bytes().fold(String::new(), |mut text, byte| {
-        if byte.is_ascii_alphanumeric() || byte == b'-' {
-            text.push(char::from(byte));
-        } else {
-            let _ = write!(text, "%{byte:02X}");
-        }
-        text
-    });
-    let base64 = (0..3).map(|offset| {
-        let encoded = STANDARD.encode(format!("{}{secret}", &"xx"[..offset.min(2)]));
-        // The first and last groups depend on the neighbours.
-        encoded[4..encoded.len() - 4].to_owned()
-    });
-    let plain = [
-        secret.to_owned(),
-        secret.replace('/', "\\/"),
-        percent.to_lowercase(),
-        percent,
-    ];
-    plain.into_iter().chain(base64).collect()
-}
-
-/// What of the secrets a text shows.
-fn leaks(text: &str, secrets: &[String]) -> Vec<String> {
-    let shown = |secret: &&String| forms(secret).iter().any(|form| text.contains(form.as_str()));
-    secrets.iter().filter(shown).cloned().collect()
-}
 
 fn canaries() -> Vec<String> {
     let all = [TOKEN, SUCCESSOR, HEADER, USERNAME, PASSWORD, PATH, APPLIED];

@@ -21,8 +21,10 @@
 )]
 
 mod install;
+mod leaks;
 mod objects;
 mod remote;
+mod side;
 
 use std::ops::Deref;
 use std::path::PathBuf;
@@ -32,7 +34,9 @@ use provider_simulator::{Config, Simulator, TlsListeners};
 use test_harness::{Cluster, ControlPlane, Look, Operator, Options, binary, wait_for};
 use tokio::runtime::{Builder, Runtime};
 
+pub use leaks::leaks;
 pub use objects::{condition, conditions, merge};
+pub use side::{ELSEWHERE, Row, Side};
 
 /// How long anything may take that should happen at once; generous, for a machine with two busy cores.
 pub const SOON: Duration = Duration::from_secs(40);
@@ -86,7 +90,9 @@ impl Setup {
     pub fn new() -> Self {
         Self {
             flags: Vec::new(),
-            switches: vec![("dixa.rateLimit".into(), "off".into())],
+            switches: ["dixa", "bird"]
+                .map(|provider| (format!("{provider}.rateLimit"), "off".to_owned()))
+                .into(),
             tls: TlsListeners::None,
             operator: true,
             insecure_http: true,

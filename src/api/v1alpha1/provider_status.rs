@@ -93,6 +93,11 @@ pub struct AccountStatus {
     #[schemars(length(max = 80))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current: Option<String>,
+    /// The hash that stands for the key which the provider refused last, while it does: a restart does not try it again at
+    /// once.
+    #[schemars(length(max = 80))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
     /// Hashes that stood for the same account before, the latest first.
     #[schemars(length(max = 8), inner(length(min = 1, max = 80)))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -322,7 +322,8 @@ impl<'a> Keep<'a> {
             return Step::Act(Action::Note(Note::Retire(wish.key.clone())));
         }
         let hidden = remote.fields_that_are(Part::Unknown);
-        let unreadable = still.intersection(self.s.capabilities.rendered);
+        let empty = remote.fields_that_are(Part::Absent);
+        let unreadable = still.union(empty).intersection(self.s.capabilities.rendered);
         let state = KeyState::InSync {
             not_kept,
             unverifiable: entry.unverifiable.intersection(hidden.union(unreadable)),
@@ -347,7 +348,10 @@ impl<'a> Keep<'a> {
             entry.sent.is_some() && rendered.is_some() && rendered == remote.view.get(*field).short()
         });
         let familiar = familiar.collect::<FieldSet>().without(unsent);
-        seen.without(familiar).union(unsent.intersection(hidden))
+        // Shown as empty when it was not: that it is shown as empty tells nothing.
+        let blind = entry.rendered_as_empty(self.s.capabilities);
+        seen.without(familiar)
+            .union(unsent.intersection(hidden.union(blind)))
     }
 
     fn differs(

@@ -180,7 +180,9 @@ impl State {
                 let event_type = result.event_type.as_ref().unwrap_or(&found.content.event_type);
                 let payload = result.payload.as_deref().unwrap_or(r#"{"example":true}"#);
                 let outcome = Some(Outcome::of(result));
-                let made = self.new_event(event_type.clone(), payload.to_owned(), outcome);
+                let mut made = self.new_event(event_type.clone(), payload.to_owned(), outcome);
+                // What was delivered then was there by then.
+                made.created_ms = result.time_ms.unwrap_or(made.created_ms).min(made.created_ms);
                 self.store
                     .change(id, |found| event::push(&mut found.events, made));
             }
