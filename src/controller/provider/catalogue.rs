@@ -10,10 +10,10 @@ use operator_core::names::EventName;
 use operator_core::reason::Reason;
 use operator_core::time::Moment;
 
-use super::context::{Context, Party, ProviderKey};
-use super::directory::Link;
-use super::triggers::Target;
-use super::validate::Invalid;
+use crate::controller::context::{Context, Party, ProviderKey};
+use crate::controller::provider::directory::Link;
+use crate::controller::subscription::validate::Invalid;
+use crate::controller::triggers::Target;
 use crate::provider::account::Turn;
 
 /// How long a catalogue is good for.
@@ -26,8 +26,8 @@ const SUGGESTED: usize = 3;
 
 /// The events of an account, and when they were read.
 #[derive(Debug)]
-pub(super) struct Catalogue {
-    pub(super) events: BTreeSet<EventName>,
+pub(in crate::controller) struct Catalogue {
+    pub(in crate::controller) events: BTreeSet<EventName>,
     read: Moment,
 }
 
@@ -72,7 +72,7 @@ impl Catalogue {
 
 impl Link {
     /// The catalogue, where one was read.
-    pub(super) fn catalogue(&self) -> Option<Arc<Catalogue>> {
+    pub(in crate::controller) fn catalogue(&self) -> Option<Arc<Catalogue>> {
         let catalogue = self.catalogue.lock().unwrap_or_else(PoisonError::into_inner);
         catalogue.clone()
     }
@@ -87,7 +87,7 @@ impl Link {
     }
 
     /// Whether events are judged by a catalogue that has not been read yet. Who asks is woken when that is over.
-    pub(super) fn awaits_catalogue(&self) -> bool {
+    pub(in crate::controller) fn awaits_catalogue(&self) -> bool {
         self.lacks_catalogue() && {
             self.catalogue_awaited.store(true, Ordering::SeqCst);
             // It may have been over before that was noted.
@@ -97,7 +97,7 @@ impl Link {
 
     /// Whether somebody waited for the catalogue and need not wait any more: it was read, or it is known why it cannot
     /// be.
-    pub(super) fn ends_wait_for_catalogue(&self) -> bool {
+    pub(in crate::controller) fn ends_wait_for_catalogue(&self) -> bool {
         !self.lacks_catalogue() && self.catalogue_awaited.swap(false, Ordering::SeqCst)
     }
 
@@ -114,7 +114,7 @@ impl Context {
     ///
     /// # Errors
     /// [`Invalid`], for an event that the account does not have.
-    pub(super) fn check_catalogue(
+    pub(in crate::controller) fn check_catalogue(
         &self,
         link: &Link,
         key: &ProviderKey,
@@ -133,7 +133,12 @@ impl Context {
 
     /// Reads the catalogue when it is due and there is a turn. What cannot be read now is read when the provider object
     /// is woken next. `asked`: when somebody asked for a look.
-    pub(super) async fn read_catalogue(&self, link: &Link, key: &ProviderKey, asked: Option<Moment>) {
+    pub(in crate::controller) async fn read_catalogue(
+        &self,
+        link: &Link,
+        key: &ProviderKey,
+        asked: Option<Moment>,
+    ) {
         let now = self.clock.now();
         if !link.is_catalogue_due(now, asked) {
             return;
