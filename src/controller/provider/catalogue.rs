@@ -10,8 +10,9 @@ use operator_core::names::EventName;
 use operator_core::reason::Reason;
 use operator_core::time::Moment;
 
+use super::Subject;
+use super::directory::{Link, Listed};
 use crate::controller::context::{Context, Party, ProviderKey};
-use crate::controller::provider::directory::Link;
 use crate::controller::subscription::validate::Invalid;
 use crate::controller::triggers::Target;
 use crate::provider::account::Turn;
@@ -131,14 +132,23 @@ impl Context {
         checked
     }
 
+    /// Has the catalogue read where it is due, and wakes who waited for it.
+    pub(super) async fn see_to_catalogue(&self, listed: &Listed, subject: &Subject) {
+        let Some(link) = listed.link.as_ref().filter(|_| listed.problem.is_none()) else {
+            return;
+        };
+        let asked = subject
+            .requested()
+            .map(|value| link.requested_at(&value, self.clock.now()));
+        self.read_catalogue(link, &subject.key, asked).await;
+        if link.ends_wait_for_catalogue() {
+            self.wake_dependents(&Target::Provider(subject.key.clone()));
+        }
+    }
+
     /// Reads the catalogue when it is due and there is a turn. What cannot be read now is read when the provider object
     /// is woken next. `asked`: when somebody asked for a look.
-    pub(in crate::controller) async fn read_catalogue(
-        &self,
-        link: &Link,
-        key: &ProviderKey,
-        asked: Option<Moment>,
-    ) {
+    async fn read_catalogue(&self, link: &Link, key: &ProviderKey, asked: Option<Moment>) {
         let now = self.clock.now();
         if !link.is_catalogue_due(now, asked) {
             return;

@@ -154,15 +154,7 @@ async fn attempt(subject: &Subject, ctx: &Context) -> Result<Requeue, ReconcileE
         ctx.directory.set(&subject.key, listed.clone());
         ctx.wake_dependents(&Target::Provider(subject.key.clone()));
     }
-    if let Some(link) = listed.link.as_ref().filter(|_| listed.problem.is_none()) {
-        let asked = subject
-            .requested()
-            .map(|value| link.requested_at(&value, ctx.clock.now()));
-        ctx.read_catalogue(link, &subject.key, asked).await;
-        if link.ends_wait_for_catalogue() {
-            ctx.wake_dependents(&Target::Provider(subject.key.clone()));
-        }
-    }
+    ctx.see_to_catalogue(&listed, subject).await;
     let (phase, mut wake) = look(subject, ctx, &listed);
     // Before the first LIST nothing new is known: what the status says of this generation stands.
     let told = subject.status.observed_generation == subject.metadata.generation;

@@ -41,7 +41,8 @@ impl Pass<'_> {
     /// about deliveries.
     pub(in crate::controller) async fn poll_deliveries(&mut self, link: &Link) {
         let now = self.ctx.clock.now();
-        if self.record.deliveries.steps.is_empty() {
+        let goes_on = !self.record.deliveries.steps.is_empty();
+        if !goes_on {
             let (regular, result) = (self.is_poll_due(now), self.is_result_due(now));
             if !regular && !result {
                 return;
@@ -53,6 +54,14 @@ impl Pass<'_> {
                 return;
             }
             self.record.deliveries.steps.pop_front();
+        }
+        if goes_on {
+            // The pass that planned the next one is over, and with it what it asked to be woken for.
+            let deliveries = &self.record.deliveries;
+            let result = deliveries.result.map(|(due, _)| due);
+            for due in [deliveries.next, result].into_iter().flatten() {
+                self.wake_at(due);
+            }
         }
     }
 
