@@ -60,15 +60,8 @@ pub enum Overall {
     Failing,
 }
 
-/// Takes the poll of one remote subscription into the health of its object. `failures_in_log` tells, for events
-/// whose log was read, how many of the newest entries in a row failed.
-pub fn observe(
-    before: &Health,
-    key: &RemoteKey,
-    polled: &[Delivery],
-    failures_in_log: &BTreeMap<EventName, u32>,
-    threshold: u32,
-) -> Update {
+/// Takes the poll of one remote subscription into the health of its object.
+pub fn observe(before: &Health, key: &RemoteKey, polled: &[Delivery], threshold: u32) -> Update {
     let mut health: Health = before
         .iter()
         .filter(|((k, _), _)| k != key)
@@ -85,11 +78,7 @@ pub fn observe(
             }
             continue;
         };
-        let in_log = failures_in_log
-            .get(&delivery.event)
-            .copied()
-            .max(delivery.failures);
-        let failed = failed_observations(known, &result, in_log);
+        let failed = failed_observations(known, &result, delivery.failures);
         notable |= known.is_none_or(|known| {
             (known.result.success, class(known.result.code)) != (result.success, class(result.code))
                 || (known.failed_observations >= threshold) != (failed >= threshold)
@@ -104,6 +93,33 @@ pub fn observe(
     }
     notable |= health.len() != before.len();
     Update { health, notable }
+}
+
+/// Takes what the log of an event shows: that so many of its newest deliveries in a row failed. Tells whether that is worth
+/// a status write.
+pub fn deepen(
+    health: &mut Health,
+    key: &RemoteKey,
+    event: &EventName,
+    failures: u32,
+    threshold: u32,
+) -> bool {
+    let Some(known) = health.get_mut(&(key.clone(), event.clone())) else {
+        return false;
+    };
+    if known.result.success || known.failed_observations >= failures {
+        return false;
+    }
+    let crossed = known.failed_observations < threshold && failures >= threshold;
+    known.failed_observations = failures;
+    crossed
+}
+
+/// Drops what is known of remote subscriptions that are not there any more; tells whether there was something.
+pub fn retain(health: &mut Health, kept: impl Fn(&RemoteKey) -> bool) -> bool {
+    let before = health.len();
+    health.retain(|(key, _), _| kept(key));
+    health.len() != before
 }
 
 fn failed_observations(known: Option<&EventHealth>, result: &DeliveryResult, in_log: Option<u32>) -> u32 {
@@ -161,7 +177,7 @@ mod tests {
     }
 
     fn poll(before: &Health, polled: &[Delivery]) -> Update {
-        observe(before, &RemoteKey::single(), polled, &BTreeMap::new(), 3)
+        observe(before, &RemoteKey::single(), polled, 3)
     }
 
     #[test]
@@ -186,15 +202,41 @@ mod tests {
 
     #[test]
     fn the_provider_log_makes_the_threshold_visible_at_once() {
-        let log = [(event("A"), 9)].into();
-        let update = observe(
+        let (key, a) = (RemoteKey::single(), event("A"));
+        let mut health = poll(
             &Health::new(),
-            &RemoteKey::single(),
-            &[delivery("A", false, 500)],
-            &log,
-            3,
+            &[delivery("A", false, 500), delivery("B", true, 200)],
+        )
+        .health;
+        assert_eq!(overall(&health, 3), Overall::Healthy);
+        assert!(!deepen(&mut health, &key, &a, 2, 3), "not worth a write yet");
+        assert!(deepen(&mut health, &key, &a, 9, 3));
+        assert_eq!(overall(&health, 3), Overall::Failing);
+        assert!(
+            !deepen(&mut health, &key, &a, 4, 3),
+            "a shorter row says nothing new"
         );
-        assert_eq!(overall(&update.health, 3), Overall::Failing);
+        assert!(
+            !deepen(&mut health, &key, &event("B"), 9, 3),
+            "it succeeded since"
+        );
+        // An answer that tells the row by itself needs no log.
+        let told = Delivery {
+            failures: Some(9),
+            ..delivery("A", false, 500)
+        };
+        assert_eq!(
+            overall(&poll(&Health::new(), &[told]).health, 3),
+            Overall::Failing
+        );
+    }
+
+    #[test]
+    fn what_is_gone_is_not_reported_any_more() {
+        let mut health = poll(&Health::new(), &[delivery("A", false, 500)]).health;
+        assert!(!retain(&mut health, |_| true));
+        assert!(retain(&mut health, |key| *key != RemoteKey::single()));
+        assert_eq!(overall(&health, 1), Overall::Unknown);
     }
 
     #[test]

@@ -217,6 +217,8 @@ pub enum Note {
 pub enum Forgotten {
     /// The remote subscription disappeared, and a read by id confirmed it.
     Vanished,
+    /// It was to go, and it is gone.
+    Deleted,
     /// It is not, or no longer, marked as ours.
     NotOurs,
     /// The create was never sent, or had no effect.

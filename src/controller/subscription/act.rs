@@ -222,7 +222,7 @@ impl Pass<'_> {
                     "the subscription at the provider does not carry this object's marker; it is left alone";
                 self.tell(Kind::Warning, "NotOurs", "Delete", note.to_owned());
             }
-            Forgotten::Vanished | Forgotten::NeverCreated | Forgotten::Released => {}
+            Forgotten::Vanished | Forgotten::Deleted | Forgotten::NeverCreated | Forgotten::Released => {}
         }
     }
 }

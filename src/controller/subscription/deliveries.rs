@@ -3,13 +3,12 @@
 //! A poll is a queue of single requests. Each waits for its turn without holding anything, and what is left goes on when
 //! the object is woken.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use operator_core::budget::Priority;
-use operator_core::delivery::{Delivery, observe};
-use operator_core::names::{EventName, ExternalId, RemoteKey};
+use operator_core::delivery::{Delivery, DeliveryResult, deepen, observe, retain};
+use operator_core::names::{EventName, RemoteKey};
 use operator_core::retry::spread;
 use operator_core::time::Moment;
 
@@ -41,6 +40,8 @@ impl Pass<'_> {
     /// about deliveries.
     pub(in crate::controller) async fn poll_deliveries(&mut self, link: &Link) {
         let now = self.ctx.clock.now();
+        let there = |key: &RemoteKey| self.record.memory.entries.contains_key(key);
+        self.record.deliveries.notable |= retain(&mut self.record.deliveries.health, there);
         let goes_on = !self.record.deliveries.steps.is_empty();
         if !goes_on {
             let (regular, result) = (self.is_poll_due(now), self.is_result_due(now));
@@ -115,11 +116,11 @@ impl Pass<'_> {
     }
 
     /// What a poll asks for: the newest deliveries of each remote subscription, and where old ones are to go, the
-    /// oldest.
+    /// oldest. Beside the regular ones, only what a test was sent for is looked at.
     fn plan_poll(&mut self, regular: bool) {
         let entries = self.record.memory.entries.iter();
         let keys: Vec<RemoteKey> = entries
-            .filter(|(_, entry)| entry.id.is_some())
+            .filter(|(key, entry)| entry.id.is_some() && (regular || self.awaits_test_of(key)))
             .map(|(key, _)| key.clone())
             .collect();
         let discards = regular && self.retention().is_some();
@@ -135,7 +136,7 @@ impl Pass<'_> {
     /// `false`: not its turn yet; the object will be woken.
     async fn take_step(&mut self, link: &Link, step: Step) -> bool {
         let key = match &step {
-            Step::Read(key, ..) | Step::Discard(key, _) => key.clone(),
+            Step::Read(key, ..) | Step::Log(key, _) | Step::Discard(key, _) => key.clone(),
         };
         let entry = self.record.memory.entries.get(&key);
         let Some(id) = entry.and_then(|entry| entry.id.clone()) else {
@@ -151,13 +152,20 @@ impl Pass<'_> {
                     permit.report(&deleted);
                 }
             }
+            Step::Log(_, event) => {
+                let log = link.account.adapter().delivery_log(&id, &event).await;
+                permit.report(&log);
+                if let Ok(log) = log {
+                    self.took_log(&key, &event, &log);
+                }
+            }
             Step::Read(_, end, from, pages) => {
                 let events = self.events_of(&key);
                 let adapter = link.account.adapter();
                 let read = adapter.deliveries(&id, &events, end, from.as_ref()).await;
                 permit.report(&read);
                 match read {
-                    Ok(read) => self.took(link, &key, &id, end, read, pages).await,
+                    Ok(read) => self.took(link, &key, end, read, pages),
                     Err(_) if end == End::Newest => {
                         self.ctx.metrics.deliveries_polled(link.type_, PollOutcome::Error);
                     }
@@ -168,15 +176,7 @@ impl Pass<'_> {
         true
     }
 
-    async fn took(
-        &mut self,
-        link: &Link,
-        key: &RemoteKey,
-        id: &ExternalId,
-        end: End,
-        read: Deliveries,
-        pages: u32,
-    ) {
+    fn took(&mut self, link: &Link, key: &RemoteKey, end: End, read: Deliveries, pages: u32) {
         if let Some(next) = read.next {
             // An end that is too far away is not known: what was known of it stays.
             if pages + 1 < PAGES_MAX {
@@ -184,7 +184,7 @@ impl Pass<'_> {
                 self.record.deliveries.steps.insert(1, further);
             }
         } else if end == End::Newest {
-            self.took_newest(link, key, id, &read.events).await;
+            self.took_newest(link, key, &read.events);
         }
         self.note_test_results(key, &read.log);
         if end == End::Oldest {
@@ -192,7 +192,7 @@ impl Pass<'_> {
         }
     }
 
-    async fn took_newest(&mut self, link: &Link, key: &RemoteKey, id: &ExternalId, polled: &[Delivery]) {
+    fn took_newest(&mut self, link: &Link, key: &RemoteKey, polled: &[Delivery]) {
         let mut results = polled.iter().filter_map(|delivery| delivery.result.as_ref());
         let outcome = if results.all(|result| result.success) {
             PollOutcome::Healthy
@@ -204,10 +204,32 @@ impl Pass<'_> {
             return;
         }
         let threshold = self.failure_threshold();
-        let logs = self.failures_in_logs(link, key, id, polled, threshold).await;
-        let update = observe(&self.record.deliveries.health, key, polled, &logs, threshold);
-        self.record.deliveries.notable |= update.notable;
-        self.record.deliveries.health = update.health;
+        let deliveries = &mut self.record.deliveries;
+        let update = observe(&deliveries.health, key, polled, threshold);
+        deliveries.notable |= update.notable;
+        deliveries.health = update.health;
+        // Where the answer does not tell how often in a row, the log of an event that began to fail does.
+        let began = |delivery: &&Delivery| {
+            let known = deliveries.health.get(&(key.clone(), delivery.event.clone()));
+            let failing =
+                known.is_some_and(|known| !known.result.success && known.failed_observations < threshold);
+            failing && delivery.failures.is_none() && delivery.result.is_some()
+        };
+        let logs = polled.iter().filter(began).take(LOGS_MAX);
+        let logs: Vec<Step> = logs
+            .map(|delivery| Step::Log(key.clone(), delivery.event.clone()))
+            .collect();
+        for log in logs {
+            deliveries.steps.insert(1, log);
+        }
+    }
+
+    fn took_log(&mut self, key: &RemoteKey, event: &EventName, log: &[DeliveryResult]) {
+        let failures = log.iter().take_while(|result| !result.success).count();
+        let failures = u32::try_from(failures).unwrap_or(u32::MAX);
+        let threshold = self.failure_threshold();
+        let deliveries = &mut self.record.deliveries;
+        deliveries.notable |= deepen(&mut deliveries.health, key, event, failures, threshold);
     }
 
     /// Delivered events that are older than the spec keeps them, a few at a time.
@@ -236,39 +258,6 @@ impl Pass<'_> {
         let wanted = self.record.resolved.iter().flat_map(|resolved| &resolved.wanted);
         let wish = wanted.into_iter().find(|wish| wish.key == *key);
         wish.map(|wish| wish.events.clone()).unwrap_or_default()
-    }
-
-    /// For events that began to fail: how many deliveries in a row the log shows as failed.
-    async fn failures_in_logs(
-        &self,
-        link: &Link,
-        key: &RemoteKey,
-        id: &ExternalId,
-        polled: &[Delivery],
-        threshold: u32,
-    ) -> BTreeMap<EventName, u32> {
-        let below = |event: &EventName| {
-            let known = self.record.deliveries.health.get(&(key.clone(), event.clone()));
-            known.is_none_or(|known| known.failed_observations < threshold)
-        };
-        let failing = polled
-            .iter()
-            .filter(|delivery| delivery.result.as_ref().is_some_and(|result| !result.success));
-        let mut counts = BTreeMap::new();
-        for delivery in failing.filter(|delivery| below(&delivery.event)).take(LOGS_MAX) {
-            let Ok(permit) = self.turn(Priority::Delivery) else {
-                break;
-            };
-            let log = link.account.adapter().delivery_log(id, &delivery.event).await;
-            permit.report(&log);
-            let Ok(log) = log else { continue };
-            let failures = log.iter().take_while(|result| !result.success).count();
-            counts.insert(
-                delivery.event.clone(),
-                u32::try_from(failures).unwrap_or(u32::MAX),
-            );
-        }
-        counts
     }
 }
 

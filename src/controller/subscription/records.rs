@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use operator_core::delivery::Health;
 use operator_core::hash::Fingerprint;
 use operator_core::memory::{Memory, Wanted};
-use operator_core::names::{AccountId, ClusterId, ExternalId, ObjectName, ObjectUid, RemoteKey};
+use operator_core::names::{AccountId, ClusterId, EventName, ExternalId, ObjectName, ObjectUid, RemoteKey};
 use operator_core::time::Moment;
 
 use super::status;
@@ -48,6 +48,8 @@ pub(in crate::controller) struct Deliveries {
 pub(in crate::controller) enum Step {
     /// Reads one end of what was delivered, from a page on. How many pages were read before.
     Read(RemoteKey, End, Option<Cursor>, u32),
+    /// Reads the log of an event that began to fail.
+    Log(RemoteKey, EventName),
     /// Deletes one delivery from the provider's list.
     Discard(RemoteKey, String),
 }

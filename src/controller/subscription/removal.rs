@@ -36,6 +36,8 @@ enum Cause {
     Unreachable,
     /// A guard holds it.
     Stopped,
+    /// Nobody can tell which remote subscription is this object's.
+    Unproven,
 }
 
 impl Pass<'_> {
@@ -78,8 +80,8 @@ impl Pass<'_> {
         {
             Rest::Released => Ok(None),
             Rest::Settled(settled) => {
-                if let Some(why) = settled.keys.values().find_map(stalled) {
-                    return self.blocked(&why, Cause::Stopped).await;
+                if let Some((why, cause)) = settled.keys.values().find_map(stalled) {
+                    return self.blocked(&why, cause).await;
                 }
                 let wake = settled.wake;
                 self.publish(&Phase::Deleting(settled)).await?;
@@ -148,7 +150,8 @@ impl Pass<'_> {
             .map_or(Timestamp::now(), |time| time.0);
         let elapsed = Timestamp::now().duration_since(since);
         let over = elapsed.is_positive() && elapsed.unsigned_abs() >= grace;
-        let may_go = forced || (cause == Cause::NoCredential && self.namespace_is_terminating().await?);
+        let hopeless = matches!(cause, Cause::NoCredential | Cause::Unproven);
+        let may_go = forced || (hopeless && self.namespace_is_terminating().await?);
         if over && may_go {
             return self
                 .finish(Intent::Remove {
@@ -165,8 +168,13 @@ impl Pass<'_> {
         } else if cause == Cause::Stopped {
             "it goes on once that is released".to_owned()
         } else {
+            let first = if cause == Cause::Unproven {
+                "or"
+            } else {
+                "put back what is missing, or"
+            };
             format!(
-                "put back what is missing, or let the object go with: kubectl annotate webhooksubscription --namespace {} {} {ANNOTATION_FORCE_ORPHAN}=true",
+                "{first} let the object go with: kubectl annotate webhooksubscription --namespace {} {} {ANNOTATION_FORCE_ORPHAN}=true",
                 self.name.namespace, self.name.name
             )
         };
@@ -293,9 +301,12 @@ impl Context {
     }
 }
 
-fn stalled(state: &KeyState) -> Option<String> {
+fn stalled(state: &KeyState) -> Option<(String, Cause)> {
     match state {
-        KeyState::Stalled(_, message) => Some(message.clone()),
+        KeyState::Stalled(Reason::MarkerMissing | Reason::AmbiguousMatch, message) => {
+            Some((message.clone(), Cause::Unproven))
+        }
+        KeyState::Stalled(_, message) => Some((message.clone(), Cause::Stopped)),
         KeyState::InSync { .. } | KeyState::Drifted(..) | KeyState::Waiting(_) | KeyState::Failing(..) => {
             None
         }

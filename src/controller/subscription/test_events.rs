@@ -136,10 +136,17 @@ impl Pass<'_> {
 
     /// Whether a test is on its way.
     pub(in crate::controller) fn awaits_test(&self) -> bool {
+        self.sent_tests().next().is_some()
+    }
+
+    /// Whether a test of this remote subscription is on its way.
+    pub(in crate::controller) fn awaits_test_of(&self, key: &RemoteKey) -> bool {
+        self.sent_tests().any(|receipt| receipt.key == key.as_str())
+    }
+
+    fn sent_tests(&self) -> impl Iterator<Item = &TestReceipt> {
         let receipts = self.record.test.iter().flat_map(|test| &test.results);
-        receipts
-            .into_iter()
-            .any(|receipt| receipt.result == TestResult::Sent)
+        receipts.filter(|receipt| receipt.result == TestResult::Sent)
     }
 
     /// Takes the results of tests from what the provider lists.

@@ -2,7 +2,7 @@
 
 use crate::capabilities::Identity;
 use crate::marker::Ownership;
-use crate::memory::{Certainty, Entry, Forgotten, Note, Pending};
+use crate::memory::{Certainty, Entry, Forgotten, Hold, Note, Pending};
 use crate::names::{ExternalId, RemoteKey};
 use crate::reason::Reason;
 use crate::remote::Snapshot;
@@ -108,7 +108,7 @@ fn remove_id(s: &Situation<'_>, key: &RemoteKey, entry: &Entry, id: &ExternalId)
                 format!("subscription {id} is not in this account"),
             );
         }
-        return forget(Forgotten::Vanished);
+        return forget(Forgotten::Deleted);
     }
     let listed = s
         .snapshot
@@ -119,6 +119,15 @@ fn remove_id(s: &Situation<'_>, key: &RemoteKey, entry: &Entry, id: &ExternalId)
     let Some((remote, _)) = newest.filter(|(_, at)| counts(*at)) else {
         return Step::Act(Action::Read(key.clone(), id.clone()));
     };
+    if s.capabilities.identity == Identity::Content && entry.hold != Hold::Observed && entry.proof.is_none() {
+        // It may be ours all the same: nothing is left behind unsaid.
+        return stalled(
+            Reason::MarkerMissing,
+            format!(
+                "nothing proves that subscription {id} is this object's; delete it at the provider if it is"
+            ),
+        );
+    }
     if !is_ours(s, key, entry, remote) {
         return forget(Forgotten::NotOurs);
     }

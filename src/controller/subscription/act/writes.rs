@@ -190,11 +190,16 @@ impl Pass<'_> {
         let (now, seed) = (self.ctx.clock.now(), seed(&self.name));
         match result {
             Ok(remote) => {
-                self.tell_update(id, fields, repair);
                 let able = self.capabilities();
                 self.record
                     .memory
                     .updated(wish, fields, remote, repair, now, able);
+                // What the provider left as it was is told as that, and not as done.
+                let entry = self.record.memory.entries.get(&wish.key);
+                let changed = fields.without(entry.map(|entry| entry.not_kept).unwrap_or_default());
+                if !changed.is_empty() {
+                    self.tell_update(id, changed, repair);
+                }
             }
             Err(error @ (ProviderError::Rejected { .. } | ProviderError::Vanished { .. })) => {
                 // A refused PATCH does not say whether the id exists; a read does.
@@ -269,8 +274,13 @@ impl Pass<'_> {
         let (now, seed) = (self.ctx.clock.now(), seed(&self.name));
         match result {
             Ok(deletion) => {
-                self.ctx.metrics.remote_deleted(link.type_);
-                self.ctx.count_remote(&self.provider_key(), &link, -1);
+                let entry = key.and_then(|key| self.record.memory.entries.get(key));
+                let failure = entry.and_then(|entry| entry.failure.as_ref());
+                // One that is asked for again, as nothing showed that it took place, is counted once.
+                if failure.is_none_or(|failure| failure.reason != Reason::DeletionUnconfirmed) {
+                    self.ctx.metrics.remote_deleted(link.type_);
+                    self.ctx.count_remote(&self.provider_key(), &link, -1);
+                }
                 tracing::info!(subscription = %self.name, %id, ?deletion, "deleted at the provider");
                 match deletion {
                     Deletion::Done => self.record.memory.deleted(key, id),

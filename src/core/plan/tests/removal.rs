@@ -61,7 +61,7 @@ fn what_a_read_did_not_find_counts_as_deleted_unless_the_account_is_unproven() {
             absent_at: Some(at(NOW)),
             ..held()
         });
-        assert_eq!(case.action(), forget(Forgotten::Vanished));
+        assert_eq!(case.action(), forget(Forgotten::Deleted));
         let case = case.bend(|case| case.restraint.account_unproven = true);
         assert_eq!(case.stall(), Reason::AccountChanged);
     }
