@@ -6,9 +6,9 @@ use std::sync::Arc;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
-use super::context::Context;
 use crate::api::names::{FIELD_MANAGER, FINALIZER_REMOTE};
 use crate::api::v1alpha1::{WebhookSubscription, WebhookSubscriptionStatus};
+use crate::controller::context::Context;
 
 /// A write that did not work.
 #[derive(Debug, thiserror::Error)]

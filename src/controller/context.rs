@@ -11,17 +11,17 @@ use operator_core::hash::HashKey;
 use operator_core::marker::Owner;
 use operator_core::names::{ClusterId, ObjectName, ObjectUid};
 
-use super::claims::Claims;
-use super::credentials::Accounts;
-use super::directory::Directory;
-use super::events::EventSink;
-use super::records::Records;
-use super::removal::CrdGuard;
-use super::triggers::{Index, SharedWaker, Triggers};
 use crate::api::v1alpha1::{
     ClusterWebhookProvider, ProviderKind, ProviderRef, WebhookProvider, WebhookSubscription,
 };
 use crate::config::Config;
+use crate::controller::events::EventSink;
+use crate::controller::provider::credentials::Accounts;
+use crate::controller::provider::directory::Directory;
+use crate::controller::subscription::claims::Claims;
+use crate::controller::subscription::records::Records;
+use crate::controller::subscription::removal::CrdGuard;
+use crate::controller::triggers::{Index, SharedWaker, Triggers};
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
 use crate::provider::account::Clock;

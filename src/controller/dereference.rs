@@ -6,10 +6,10 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use operator_core::reason::Reason;
 
-use super::context::Context;
-use super::references::{SecretReference, Values, secret_value};
-use super::validate::Invalid;
 use crate::api::names::LABEL_USE;
+use crate::controller::context::Context;
+use crate::controller::references::{SecretReference, Values, secret_value};
+use crate::controller::subscription::validate::Invalid;
 
 /// Why what a spec refers to could not be fetched.
 #[derive(Debug, thiserror::Error)]

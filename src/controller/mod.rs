@@ -1,40 +1,19 @@
 //! The shell: watches objects, asks the core what to do, does it and writes down what came of it.
 //!
-//! [`reconcile`] is the driver and reads like a table of contents. [`triggers`] turns changes of Secrets,
-//! ConfigMaps, Namespaces, providers and accounts into work for the objects that depend on them; [`context`]
-//! holds what all reconciles share; [`records`] what is remembered of each object between two of them.
+//! [`subscription`] and [`provider`] hold one room for each thing that is done for an object of that kind; their drivers
+//! ([`subscription::reconcile`], [`provider`] itself) read like tables of contents. [`triggers`] turns changes of
+//! Secrets, Namespaces, providers and accounts into work for the objects that depend on them; [`context`] holds what
+//! all reconciles share; [`references`] and [`dereference`] what a spec refers to.
 
-mod act;
-mod adapters;
 mod apiserver;
-mod assess;
-mod catalogue;
-mod claims;
-mod comparison;
 mod context;
-mod credentials;
-mod deliveries;
 mod dereference;
-mod directory;
 mod events;
-mod lent;
 mod provider;
-mod provider_status;
-mod publish;
-mod reconcile;
-mod records;
 mod references;
-mod removal;
-mod resolve;
-mod rivals;
 mod run;
-mod signing;
-mod signing_key;
-mod status;
-mod test_events;
+mod subscription;
 mod triggers;
-mod unreadable;
-mod validate;
 mod watches;
 
 pub use run::{RunError, Setup, run};

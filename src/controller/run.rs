@@ -17,17 +17,17 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::claims::Claims;
-use super::context::Context;
-use super::credentials::Accounts;
-use super::directory::Directory;
-use super::events::EventSink;
-use super::provider;
-use super::reconcile::{self, ReconcileError};
-use super::records::Records;
-use super::triggers::{Index, Triggers, Waker};
-use super::watches::{Namespaces, Watching, Writers};
 use crate::config::Config;
+use crate::controller::context::Context;
+use crate::controller::events::EventSink;
+use crate::controller::provider;
+use crate::controller::provider::credentials::Accounts;
+use crate::controller::provider::directory::Directory;
+use crate::controller::subscription::claims::Claims;
+use crate::controller::subscription::reconcile::{self, ReconcileError};
+use crate::controller::subscription::records::Records;
+use crate::controller::triggers::{Index, Triggers, Waker};
+use crate::controller::watches::{Namespaces, Watching, Writers};
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
 use crate::provider::account::Clock;
@@ -111,7 +111,7 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
         records: Records::default(),
         claims: Claims::default(),
         index: Index::default(),
-        crd: super::removal::CrdGuard::default(),
+        crd: crate::controller::subscription::removal::CrdGuard::default(),
         triggers,
         waker: Arc::clone(&waker),
         events,

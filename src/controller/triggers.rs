@@ -7,7 +7,7 @@ use operator_core::names::{AccountId, ObjectName};
 use operator_core::remote::Snapshot;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::context::{Context, Party, ProviderKey};
+use crate::controller::context::{Context, Party, ProviderKey};
 use crate::provider::account::Wake;
 
 /// Where requests to reconcile go. Unbounded, but every queue behind it keeps one entry an object.

@@ -15,12 +15,12 @@ use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::context::{Context, Party, ProviderKey, Stores};
-use super::reconcile;
-use super::triggers::Target;
 use crate::api::names::LABEL_USE;
 use crate::api::v1alpha1::{ClusterWebhookProvider, WebhookProvider, WebhookSubscription};
 use crate::cluster::WATCH_TIMEOUT;
+use crate::controller::context::{Context, Party, ProviderKey, Stores};
+use crate::controller::subscription::reconcile;
+use crate::controller::triggers::Target;
 use crate::server::Readiness;
 
 /// The watched namespaces; `None` stands for all of them.

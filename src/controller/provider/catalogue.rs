@@ -10,11 +10,11 @@ use operator_core::names::EventName;
 use operator_core::reason::Reason;
 use operator_core::time::Moment;
 
-use super::context::{Context, Party, ProviderKey};
-use super::directory::{Link, Listed};
-use super::provider::Subject;
-use super::triggers::Target;
-use super::validate::Invalid;
+use crate::controller::context::{Context, Party, ProviderKey};
+use crate::controller::provider::Subject;
+use crate::controller::provider::directory::{Link, Listed};
+use crate::controller::subscription::validate::Invalid;
+use crate::controller::triggers::Target;
 use crate::provider::account::Turn;
 
 /// How long a catalogue is good for.
@@ -27,8 +27,8 @@ const SUGGESTED: usize = 3;
 
 /// The events of an account, and when they were read.
 #[derive(Debug)]
-pub(super) struct Catalogue {
-    pub(super) events: BTreeSet<EventName>,
+pub(in crate::controller) struct Catalogue {
+    pub(in crate::controller) events: BTreeSet<EventName>,
     read: Moment,
 }
 
@@ -73,7 +73,7 @@ impl Catalogue {
 
 impl Link {
     /// The catalogue, where one was read.
-    pub(super) fn catalogue(&self) -> Option<Arc<Catalogue>> {
+    pub(in crate::controller) fn catalogue(&self) -> Option<Arc<Catalogue>> {
         let catalogue = self.catalogue.lock().unwrap_or_else(PoisonError::into_inner);
         catalogue.clone()
     }
@@ -88,7 +88,7 @@ impl Link {
     }
 
     /// Whether events are judged by a catalogue that has not been read yet. Who asks is woken when that is over.
-    pub(super) fn awaits_catalogue(&self) -> bool {
+    pub(in crate::controller) fn awaits_catalogue(&self) -> bool {
         self.lacks_catalogue() && {
             self.catalogue_awaited.store(true, Ordering::SeqCst);
             // It may have been over before that was noted.
@@ -98,7 +98,7 @@ impl Link {
 
     /// Whether somebody waited for the catalogue and need not wait any more: it was read, or it is known why it cannot
     /// be.
-    pub(super) fn ends_wait_for_catalogue(&self) -> bool {
+    pub(in crate::controller) fn ends_wait_for_catalogue(&self) -> bool {
         !self.lacks_catalogue() && self.catalogue_awaited.swap(false, Ordering::SeqCst)
     }
 
@@ -115,7 +115,7 @@ impl Context {
     ///
     /// # Errors
     /// [`Invalid`], for an event that the account does not have.
-    pub(super) fn check_catalogue(
+    pub(in crate::controller) fn check_catalogue(
         &self,
         link: &Link,
         key: &ProviderKey,

@@ -10,19 +10,19 @@ use operator_core::reason::Reason;
 use operator_core::verdict::{self, Context as VerdictContext, Phase, Truth};
 use serde_json::json;
 
-use super::apiserver::{WriteError, guarded, params};
-use super::context::Context;
-use super::directory::{Assessment, Link, Listed};
-use super::provider::Subject;
-use super::reconcile::{GRACE, ReconcileError};
-use super::status::set_condition;
 use crate::api::v1alpha1 as api;
 use crate::api::v1alpha1::WebhookProviderStatus;
+use crate::controller::apiserver::{WriteError, guarded, params};
+use crate::controller::context::Context;
+use crate::controller::provider::Subject;
+use crate::controller::provider::directory::{Assessment, Link, Listed};
+use crate::controller::subscription::reconcile::{GRACE, ReconcileError};
+use crate::controller::subscription::status::set_condition;
 use crate::provider::account::Trouble;
 
 /// Whether the status says what there is to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Told {
+pub(in crate::controller) enum Told {
     /// It does.
     Now,
     /// Only how many there are has changed, and that was written a moment ago.
@@ -30,7 +30,7 @@ pub(super) enum Told {
 }
 
 /// Writes the status of a provider, if anything but time has changed.
-pub(super) async fn publish(
+pub(in crate::controller) async fn publish(
     subject: &Subject,
     ctx: &Context,
     listed: &Listed,
@@ -183,7 +183,7 @@ fn guard_status(
         .as_ref()
         .filter(|guard| guard.token == token)
         .and_then(|guard| guard.since.clone());
-    let reason = super::provider::guard_reason(assessment);
+    let reason = super::guard::guard_reason(assessment);
     api::GuardStatus {
         token,
         reason: reason.to_string(),

@@ -14,12 +14,12 @@ use operator_core::reason::Reason;
 use operator_core::time::Moment;
 use operator_core::verdict::Phase;
 
-use super::context::{Context, Party};
-use super::directory::Link;
-use super::events::{Kind, News};
-use super::reconcile::{Pass, ReconcileError, Rest};
 use crate::api::names::{ANNOTATION_FORCE_ORPHAN, FINALIZER_REMOTE};
 use crate::api::v1alpha1 as api;
+use crate::controller::context::{Context, Party};
+use crate::controller::events::{Kind, News};
+use crate::controller::provider::directory::Link;
+use crate::controller::subscription::reconcile::{Pass, ReconcileError, Rest};
 use crate::duration::parse_duration;
 
 const GRACE: Duration = Duration::from_secs(600);
@@ -40,7 +40,7 @@ enum Cause {
 
 impl Pass<'_> {
     /// `None`: the object is gone.
-    pub(super) async fn remove(&mut self) -> Result<Option<Requeue>, ReconcileError> {
+    pub(in crate::controller) async fn remove(&mut self) -> Result<Option<Requeue>, ReconcileError> {
         if !self.record.memory.finalizer {
             return Ok(None);
         }
@@ -186,12 +186,15 @@ impl Pass<'_> {
         match api.get_metadata_opt(&self.name.namespace).await {
             Ok(found) => Ok(found.is_none_or(|namespace| namespace.metadata.deletion_timestamp.is_some())),
             Err(kube::Error::Api(status)) if status.code == 403 => Ok(false),
-            Err(error) => Err(super::apiserver::WriteError::of(error).into()),
+            Err(error) => Err(crate::controller::apiserver::WriteError::of(error).into()),
         }
     }
 
     /// Takes the finalizer off; what stays at the provider is recorded where somebody will find it.
-    pub(super) async fn release(&mut self, orphaned: &[ExternalId]) -> Result<Rest, ReconcileError> {
+    pub(in crate::controller) async fn release(
+        &mut self,
+        orphaned: &[ExternalId],
+    ) -> Result<Rest, ReconcileError> {
         // In the log before the object goes: afterwards nothing else would know the ids, should the process end here.
         for id in orphaned {
             tracing::warn!(subscription = %self.name, %id, "left behind at the provider");
@@ -231,7 +234,7 @@ impl Pass<'_> {
     }
 
     /// Stops a deletion that looks like part of an accident.
-    pub(super) async fn brake(&self, link: &Link) -> Result<Option<Rest>, ReconcileError> {
+    pub(in crate::controller) async fn brake(&self, link: &Link) -> Result<Option<Rest>, ReconcileError> {
         let message = if !link.may_delete(self.ctx.clock.now()) {
             // With the token that was given back last: who trips the guard twice gets another one.
             let released = link.released.as_deref();
@@ -264,7 +267,7 @@ impl Pass<'_> {
 
 /// Remembers for a moment whether the CRD is being deleted, so that a thousand deletions ask once a second.
 #[derive(Debug, Default)]
-pub(super) struct CrdGuard(Mutex<Option<(Moment, bool)>>);
+pub(in crate::controller) struct CrdGuard(Mutex<Option<(Moment, bool)>>);
 
 impl Context {
     /// Whether the CRD itself is on its way out: then every object is being deleted, and nobody meant each of them.

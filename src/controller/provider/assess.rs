@@ -8,10 +8,10 @@ use operator_core::plan::Restraint;
 use operator_core::remote::Snapshot;
 use operator_core::time::Moment;
 
-use super::context::{Context, Party, ProviderKey};
-use super::directory::{Assessment, Link};
-use super::reconcile::object_name;
 use crate::api::v1alpha1::WebhookSubscription;
+use crate::controller::context::{Context, Party, ProviderKey};
+use crate::controller::provider::directory::{Assessment, Link};
+use crate::controller::subscription::reconcile::object_name;
 
 /// What an object's status says to be in the account.
 struct Known {
@@ -23,7 +23,7 @@ struct Known {
 
 impl Context {
     /// Assesses a LIST for every provider that stands for the account, and wakes those whose picture changed.
-    pub(super) fn assess(&self, account: &AccountId, snapshot: &Snapshot) {
+    pub(in crate::controller) fn assess(&self, account: &AccountId, snapshot: &Snapshot) {
         for (key, link) in self.directory.of_account(account) {
             self.metrics.list_completed(link.type_, link.driven.number());
             let assessment = self.assessment(&key, &link, snapshot);
@@ -97,7 +97,7 @@ impl Context {
     }
 
     /// One remote subscription more or less; the provider object is told now and then.
-    pub(super) fn count_remote(&self, key: &ProviderKey, link: &Link, by: i64) {
+    pub(in crate::controller) fn count_remote(&self, key: &ProviderKey, link: &Link, by: i64) {
         link.since_list.fetch_add(by, Ordering::Relaxed);
         let now = self.clock.now();
         if !link.told_lately(now) {
@@ -111,7 +111,7 @@ impl Context {
 
     /// Whether some object of the provider has something in an account that is not known to be this one: then the
     /// first LIST has to prove that it is.
-    pub(super) fn has_claims(&self, key: &ProviderKey, link: &Link) -> bool {
+    pub(in crate::controller) fn has_claims(&self, key: &ProviderKey, link: &Link) -> bool {
         self.known(key).iter().any(|known| !link.knows(&known.account))
     }
 }
@@ -165,7 +165,7 @@ impl Link {
     }
 
     /// Whether one more deletion is within the guard's limit.
-    pub(super) fn may_delete(&self, now: Moment) -> bool {
+    pub(in crate::controller) fn may_delete(&self, now: Moment) -> bool {
         let mut deletions = self
             .deletions
             .lock()
@@ -174,7 +174,7 @@ impl Link {
     }
 
     /// Trips the deletion guard: nothing more is deleted until the token is given back. Tells whether it is new.
-    pub(super) fn trip_over(&self, token: String) -> bool {
+    pub(in crate::controller) fn trip_over(&self, token: String) -> bool {
         let mut tripped = self
             .tripped
             .lock()
@@ -185,7 +185,7 @@ impl Link {
     }
 
     /// Counts a deletion that is about to be sent; `false` when it would be one too many.
-    pub(super) fn reserve_deletion(&self, now: Moment) -> bool {
+    pub(in crate::controller) fn reserve_deletion(&self, now: Moment) -> bool {
         let mut deletions = self
             .deletions
             .lock()
@@ -194,7 +194,7 @@ impl Link {
     }
 
     /// A deletion that was counted had no effect.
-    pub(super) fn give_back_deletion(&self) {
+    pub(in crate::controller) fn give_back_deletion(&self) {
         let mut deletions = self
             .deletions
             .lock()

@@ -11,21 +11,21 @@ use operator_core::reason::Reason;
 use secrecy::zeroize::Zeroizing;
 use serde_json::json;
 
-use super::apiserver::{WriteError, guarded, params};
-use super::dereference::DereferenceError;
-use super::reconcile::{Pass, ReconcileError};
-use super::references::SIGNING_KEY;
-use super::validate::Invalid;
 use crate::api::names::{ANNOTATION_SUBSCRIPTION, FIELD_MANAGER, LABEL_USE, SecretUse};
 use crate::api::v1alpha1::{GenerateKey, ManagementMode};
 use crate::cluster::fill_random;
+use crate::controller::apiserver::{WriteError, guarded, params};
+use crate::controller::dereference::DereferenceError;
+use crate::controller::references::SIGNING_KEY;
+use crate::controller::subscription::reconcile::{Pass, ReconcileError};
+use crate::controller::subscription::validate::Invalid;
 
 /// Bytes of a key; twice as many hexadecimal digits are stored and sent.
 const KEY_BYTES: usize = 32;
 
 impl Pass<'_> {
     /// Sees to it that the Secret of `spec.signing.generate` holds a key. Who only observes makes none.
-    pub(super) async fn generate_signing_key(&mut self) -> Result<(), ReconcileError> {
+    pub(in crate::controller) async fn generate_signing_key(&mut self) -> Result<(), ReconcileError> {
         let spec = &self.object.spec;
         let Some(generate) = spec.signing.as_ref().and_then(|signing| signing.generate.clone()) else {
             return Ok(());

@@ -13,15 +13,15 @@ use operator_core::reason::Reason;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::task::AbortHandle;
 
-use super::adapters;
-use super::claims::Realm;
-use super::context::{Account, Context};
-use super::dereference::DereferenceError;
-use super::directory::Problem;
-use super::references::{SecretReference, Values};
-use super::validate::Invalid;
 use crate::api::names::SecretUse;
 use crate::api::v1alpha1::{ProviderType, WebhookProviderSpec};
+use crate::controller::context::{Account, Context};
+use crate::controller::dereference::DereferenceError;
+use crate::controller::provider::adapters;
+use crate::controller::provider::directory::Problem;
+use crate::controller::references::{SecretReference, Values};
+use crate::controller::subscription::claims::Realm;
+use crate::controller::subscription::validate::Invalid;
 use crate::duration::parse_duration;
 use crate::metrics::Metrics;
 use crate::provider::http::Connection;
@@ -30,8 +30,8 @@ const CA_KEY: &str = "ca.crt";
 
 /// An account and the task that hands out its turns; ends when the last provider lets go of it.
 #[derive(Debug)]
-pub(super) struct Driven {
-    pub(super) account: Arc<Account>,
+pub(in crate::controller) struct Driven {
+    pub(in crate::controller) account: Arc<Account>,
     type_: ProviderType,
     number: u64,
     metrics: Arc<Metrics>,
@@ -40,7 +40,7 @@ pub(super) struct Driven {
 
 impl Driven {
     /// Tells accounts apart in metrics.
-    pub(super) fn number(&self) -> u64 {
+    pub(in crate::controller) fn number(&self) -> u64 {
         self.number
     }
 }
@@ -55,7 +55,7 @@ impl Drop for Driven {
 /// The accounts that are in use, by everything that a connection depends on: two providers with the same
 /// address and credential share one budget and one LIST.
 #[derive(Debug, Default)]
-pub(super) struct Accounts(Mutex<HashMap<Fingerprint, Weak<Driven>>>);
+pub(in crate::controller) struct Accounts(Mutex<HashMap<Fingerprint, Weak<Driven>>>);
 
 impl Accounts {
     fn get_or_start(
@@ -75,11 +75,11 @@ impl Accounts {
 }
 
 /// What a provider object was read as.
-pub(super) struct Connected {
-    pub(super) driven: Arc<Driven>,
-    pub(super) realm: Realm,
-    pub(super) interval: Duration,
-    pub(super) guard: GuardLimits,
+pub(in crate::controller) struct Connected {
+    pub(in crate::controller) driven: Arc<Driven>,
+    pub(in crate::controller) realm: Realm,
+    pub(in crate::controller) interval: Duration,
+    pub(in crate::controller) guard: GuardLimits,
 }
 
 fn problem(reason: Reason, message: impl Into<String>) -> Problem {
@@ -103,7 +103,7 @@ impl Context {
     ///
     /// # Errors
     /// The outer error: the apiserver. The inner one: somebody has to change something.
-    pub(super) async fn connect(
+    pub(in crate::controller) async fn connect(
         &self,
         spec: &WebhookProviderSpec,
         namespace: &str,

@@ -8,23 +8,27 @@ use std::time::Duration;
 use operator_core::budget::Priority;
 use operator_core::names::RemoteKey;
 
-use super::comparison::REQUEST_MAX;
-use super::directory::Link;
-use super::events::Kind;
-use super::reconcile::{Pass, ReconcileError};
 use crate::api::names::ANNOTATION_TEST_REQUESTED_AT;
 use crate::api::v1alpha1::{TestReceipt, TestResult, TestStatus};
+use crate::controller::events::Kind;
+use crate::controller::provider::directory::Link;
+use crate::controller::subscription::comparison::REQUEST_MAX;
+use crate::controller::subscription::reconcile::{Pass, ReconcileError};
 use crate::provider::{Logged, ProviderError};
 
 /// How often the provider is asked for the result of a test, from when it was sent.
-pub(super) const RESULT_EVERY: Duration = Duration::from_secs(5);
+pub(in crate::controller) const RESULT_EVERY: Duration = Duration::from_secs(5);
 /// How often it is asked before it is left to the regular look at deliveries.
-pub(super) const RESULT_LOOKS: u32 = 60;
+pub(in crate::controller) const RESULT_LOOKS: u32 = 60;
 
 impl Pass<'_> {
     /// Sends the test that the annotation asks for. `true` when it could not send all of it now: the object will be
     /// woken.
-    pub(super) async fn send_tests(&mut self, link: &Link, observe: bool) -> Result<bool, ReconcileError> {
+    pub(in crate::controller) async fn send_tests(
+        &mut self,
+        link: &Link,
+        observe: bool,
+    ) -> Result<bool, ReconcileError> {
         let Some(asked) = self.asked_test() else {
             return Ok(false);
         };
@@ -131,7 +135,7 @@ impl Pass<'_> {
     }
 
     /// Whether a test is on its way.
-    pub(super) fn awaits_test(&self) -> bool {
+    pub(in crate::controller) fn awaits_test(&self) -> bool {
         let receipts = self.record.test.iter().flat_map(|test| &test.results);
         receipts
             .into_iter()
@@ -139,7 +143,7 @@ impl Pass<'_> {
     }
 
     /// Takes the results of tests from what the provider lists.
-    pub(super) fn note_test_results(&mut self, key: &RemoteKey, log: &[Logged]) {
+    pub(in crate::controller) fn note_test_results(&mut self, key: &RemoteKey, log: &[Logged]) {
         let receipts = self.record.test.iter_mut().flat_map(|test| &mut test.results);
         for receipt in receipts.filter(|receipt| receipt.result == TestResult::Sent) {
             let same = |logged: &&Logged| Some(&logged.id) == receipt.event_id.as_ref();
@@ -158,7 +162,7 @@ impl Pass<'_> {
 
 impl TestStatus {
     /// What another process makes of it: what may have been sent is not sent again.
-    pub(super) fn after_restart(mut self) -> Self {
+    pub(in crate::controller) fn after_restart(mut self) -> Self {
         for receipt in &mut self.results {
             if receipt.result == TestResult::Requested {
                 receipt.result = TestResult::Unknown;

@@ -8,8 +8,8 @@ use operator_core::hash::HashKey;
 use operator_core::reason::Reason;
 use secrecy::SecretString;
 
-use super::directory::Problem;
 use crate::api::v1alpha1::{CredentialScheme, DixaApiVersion, ProviderType, WebhookProviderSpec};
+use crate::controller::provider::directory::Problem;
 use crate::provider::babel::{self, Babel};
 use crate::provider::bird::{self, Bird};
 use crate::provider::dixa::{self, Dixa};
@@ -27,7 +27,10 @@ fn invalid(message: impl Into<String>) -> Problem {
 ///
 /// # Errors
 /// [`Problem`], which names the field.
-pub(super) fn endpoint(spec: &WebhookProviderSpec, allow_insecure_http: bool) -> Result<Endpoint, Problem> {
+pub(in crate::controller) fn endpoint(
+    spec: &WebhookProviderSpec,
+    allow_insecure_http: bool,
+) -> Result<Endpoint, Problem> {
     let public = match spec.type_ {
         ProviderType::Dixa => Some(dixa::DEFAULT_ENDPOINT),
         ProviderType::Bird => Some(bird::DEFAULT_ENDPOINT),
@@ -39,13 +42,13 @@ pub(super) fn endpoint(spec: &WebhookProviderSpec, allow_insecure_http: bool) ->
 }
 
 /// What tells accounts apart besides type, address and credential: the workspace.
-pub(super) fn workspace(spec: &WebhookProviderSpec) -> &str {
+pub(in crate::controller) fn workspace(spec: &WebhookProviderSpec) -> &str {
     spec.bird.as_ref().map_or("", |bird| bird.workspace_id.as_str())
 }
 
 /// How the account is spoken to, beyond what [`workspace`] says: with another manner it is the same account over another
 /// connection.
-pub(super) fn manner(spec: &WebhookProviderSpec) -> String {
+pub(in crate::controller) fn manner(spec: &WebhookProviderSpec) -> String {
     let organization = spec.bird.as_ref().and_then(|bird| bird.organization_id.as_ref());
     let version = spec.dixa.as_ref().and_then(|dixa| dixa.api_version);
     let header = spec.babel.as_ref().and_then(|babel| babel.header_name.as_ref());
@@ -59,7 +62,7 @@ pub(super) fn manner(spec: &WebhookProviderSpec) -> String {
 ///
 /// # Errors
 /// [`Problem`], which says what has to be changed.
-pub(super) fn adapter(
+pub(in crate::controller) fn adapter(
     spec: &WebhookProviderSpec,
     connection: Connection,
     credential: SecretString,
@@ -147,7 +150,7 @@ fn header(spec: &WebhookProviderSpec) -> Result<HeaderName, Problem> {
 }
 
 /// The limits of the spec, or those that keep well below what the vendor documents.
-pub(super) fn limits(spec: &WebhookProviderSpec) -> Limits {
+pub(in crate::controller) fn limits(spec: &WebhookProviderSpec) -> Limits {
     let (per_minute, burst, per_day) = match spec.type_ {
         ProviderType::Dixa => (480, 3, 690_000),
         ProviderType::Babel => (60, 5, u32::MAX),

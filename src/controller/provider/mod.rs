@@ -1,5 +1,14 @@
 //! The driver of one provider object: credential → account → LIST → status.
 
+pub(super) mod adapters;
+pub(super) mod assess;
+pub(super) mod catalogue;
+pub(super) mod credentials;
+pub(super) mod directory;
+pub(super) mod guard;
+pub(super) mod lent;
+pub(super) mod status;
+
 use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
@@ -17,14 +26,6 @@ use operator_core::reason::Reason;
 use operator_core::verdict::Phase;
 use serde_json::json;
 
-use super::apiserver::{WriteError, guarded, params};
-use super::comparison::REQUEST_MAX;
-use super::context::{Context, Party, ProviderKey};
-use super::directory::{Assessment, COUNT_EVERY, Link, Listed, Problem};
-use super::lent::Lent;
-use super::provider_status;
-use super::reconcile::ReconcileError;
-use super::triggers::Target;
 use crate::api::names::{
     ANNOTATION_FLUX_REQUESTED_AT, ANNOTATION_GUARD_RELEASE, ANNOTATION_RECONCILE_REQUESTED_AT,
     FINALIZER_IN_USE,
@@ -32,6 +33,13 @@ use crate::api::names::{
 use crate::api::v1alpha1::{
     ClusterWebhookProvider, WebhookProvider, WebhookProviderSpec, WebhookProviderStatus,
 };
+use crate::controller::apiserver::{WriteError, guarded, params};
+use crate::controller::context::{Context, Party, ProviderKey};
+use crate::controller::provider::directory::{Assessment, COUNT_EVERY, Link, Listed, Problem};
+use crate::controller::provider::lent::Lent;
+use crate::controller::subscription::comparison::REQUEST_MAX;
+use crate::controller::subscription::reconcile::ReconcileError;
+use crate::controller::triggers::Target;
 use crate::metrics::{Kind, ReconcileOutcome};
 use crate::provider::account::{Look, Trouble};
 use crate::provider::error::CREDENTIAL_RETRY;
@@ -40,19 +48,19 @@ use crate::provider::error::CREDENTIAL_RETRY;
 const REREAD: Duration = Duration::from_secs(60);
 
 /// A provider object of either kind.
-pub(super) struct Subject {
-    pub(super) key: ProviderKey,
-    pub(super) metadata: ObjectMeta,
-    pub(super) spec: WebhookProviderSpec,
-    pub(super) status: WebhookProviderStatus,
-    pub(super) lent: Option<Lent>,
+pub(in crate::controller) struct Subject {
+    pub(in crate::controller) key: ProviderKey,
+    pub(in crate::controller) metadata: ObjectMeta,
+    pub(in crate::controller) spec: WebhookProviderSpec,
+    pub(in crate::controller) status: WebhookProviderStatus,
+    pub(in crate::controller) lent: Option<Lent>,
     /// Where its Secrets and ConfigMaps are.
     namespace: String,
     resource: ApiResource,
 }
 
 /// Reconciles a `WebhookProvider`.
-pub(super) async fn reconcile(
+pub(in crate::controller) async fn reconcile(
     object: Arc<DeserializeGuard<WebhookProvider>>,
     ctx: Arc<Context>,
 ) -> Result<Requeue, ReconcileError> {
@@ -78,7 +86,7 @@ pub(super) async fn reconcile(
 }
 
 /// Reconciles a `ClusterWebhookProvider`.
-pub(super) async fn reconcile_cluster(
+pub(in crate::controller) async fn reconcile_cluster(
     object: Arc<DeserializeGuard<ClusterWebhookProvider>>,
     ctx: Arc<Context>,
 ) -> Result<Requeue, ReconcileError> {
@@ -99,7 +107,7 @@ pub(super) async fn reconcile_cluster(
 }
 
 /// The delay after a failed reconcile of a provider.
-pub(super) fn retry<K: Resource<DynamicType = ()>>(
+pub(in crate::controller) fn retry<K: Resource<DynamicType = ()>>(
     object: &K,
     error: &ReconcileError,
     _: &Context,
@@ -151,8 +159,8 @@ async fn attempt(subject: &Subject, ctx: &Context) -> Result<Requeue, ReconcileE
     // Before the first LIST nothing new is known: what the status says of this generation stands.
     let told = subject.status.observed_generation == subject.metadata.generation;
     if !(told && matches!(phase, Phase::Parked(_))) {
-        let published = provider_status::publish(subject, ctx, &listed, &phase).await?;
-        if published == provider_status::Told::Later {
+        let published = status::publish(subject, ctx, &listed, &phase).await?;
+        if published == status::Told::Later {
             wake = wake.min(COUNT_EVERY);
         }
     }
@@ -198,11 +206,11 @@ async fn keep_finalizer(subject: &Subject, ctx: &Context, in_use: bool) -> Resul
 }
 
 impl Subject {
-    pub(super) fn name(&self) -> &str {
+    pub(in crate::controller) fn name(&self) -> &str {
         self.metadata.name.as_deref().unwrap_or_default()
     }
 
-    pub(super) fn api(&self, ctx: &Context) -> Api<DynamicObject> {
+    pub(in crate::controller) fn api(&self, ctx: &Context) -> Api<DynamicObject> {
         match &self.key {
             ProviderKey::Namespaced(name) => {
                 Api::namespaced_with(ctx.client.clone(), &name.namespace, &self.resource)
@@ -216,7 +224,7 @@ impl Subject {
     }
 
     /// A request for a comparison that has not been answered.
-    pub(super) fn requested(&self) -> Option<String> {
+    pub(in crate::controller) fn requested(&self) -> Option<String> {
         let value = self
             .annotation(ANNOTATION_FLUX_REQUESTED_AT)
             .or_else(|| self.annotation(ANNOTATION_RECONCILE_REQUESTED_AT))?;
@@ -385,55 +393,14 @@ fn look(subject: &Subject, ctx: &Context, listed: &Listed) -> (Phase, Duration) 
         wake
     };
     match link.guard_token() {
-        Some(token) => (guarded_phase(subject, link, &token), wake),
+        Some(token) => (guard::guarded_phase(subject, link, &token), wake),
         None => (phase, wake),
     }
 }
 
-/// What tripped the guard: the LIST, or else the deletions.
-pub(super) fn guard_reason(assessment: &Assessment) -> Reason {
-    match assessment.token {
-        Some(_) if assessment.restraint.account_unproven => Reason::AccountChanged,
-        Some(_) => Reason::Guarded,
-        None => Reason::DeletionsGuarded,
-    }
-}
-
-fn guarded_phase(subject: &Subject, link: &Link, token: &str) -> Phase {
-    let assessment = link.assessment();
-    let count = format!("{} of {} missing", assessment.missing.len(), assessment.known);
-    let (reason, what) = match guard_reason(&assessment) {
-        Reason::AccountChanged => (
-            Reason::AccountChanged,
-            format!(
-                "the account shows none of the known subscriptions ({count}); it seems to be another account"
-            ),
-        ),
-        Reason::Guarded => (
-            Reason::Guarded,
-            format!("too many known subscriptions are missing from one LIST ({count})"),
-        ),
-        reason => (
-            reason,
-            "more deletions than spec.guard.maxDeletions within the window".to_owned(),
-        ),
-    };
-    let kind = &subject.resource.kind;
-    let message = format!(
-        "{what}. Nothing is created anew, forgotten or deleted. If this is as it should be, release it with: kubectl annotate --overwrite {} {} {}{ANNOTATION_GUARD_RELEASE}={token}",
-        kind.to_lowercase(),
-        subject.name(),
-        match &subject.key {
-            ProviderKey::Namespaced(name) => format!("--namespace {} ", name.namespace),
-            ProviderKey::Cluster(_) => String::new(),
-        },
-    );
-    Phase::Rejected(reason, message)
-}
-
 impl Context {
     /// A provider object is gone.
-    pub(super) fn forget_provider(&self, key: &ProviderKey) {
+    pub(in crate::controller) fn forget_provider(&self, key: &ProviderKey) {
         self.directory.remove(key);
         self.index.forget(&Party::Provider(key.clone()));
         self.wake_dependents(&Target::Provider(key.clone()));

@@ -8,13 +8,13 @@ use crate::api::v1alpha1 as api;
 
 /// To which namespaces a cluster-wide provider is lent.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Lent {
+pub(in crate::controller) struct Lent {
     names: Vec<String>,
     selector: Option<Selector>,
 }
 
 impl Lent {
-    pub(super) fn new(allowed: Option<&api::AllowedNamespaces>) -> Self {
+    pub(in crate::controller) fn new(allowed: Option<&api::AllowedNamespaces>) -> Self {
         let names = allowed.map(|allowed| allowed.names.clone()).unwrap_or_default();
         let selector = allowed.and_then(|allowed| allowed.selector.clone());
         // A selector that cannot be read allows nobody.
@@ -25,7 +25,11 @@ impl Lent {
     }
 
     /// Whether `namespace`, which has these labels, may use the provider. Absent lists allow nobody.
-    pub(super) fn to(&self, namespace: &str, labels: Option<&BTreeMap<String, String>>) -> bool {
+    pub(in crate::controller) fn to(
+        &self,
+        namespace: &str,
+        labels: Option<&BTreeMap<String, String>>,
+    ) -> bool {
         let none = BTreeMap::new();
         self.names.iter().any(|name| name == namespace)
             || self

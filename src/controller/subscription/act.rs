@@ -9,10 +9,10 @@ use operator_core::plan::{Action, Intent};
 use operator_core::reason::Reason;
 use operator_core::verdict::Phase;
 
-use super::apiserver::WriteError;
-use super::context::Party;
-use super::events::Kind;
-use super::reconcile::{Pass, ReconcileError, Rest, seed};
+use crate::controller::apiserver::WriteError;
+use crate::controller::context::Party;
+use crate::controller::events::Kind;
+use crate::controller::subscription::reconcile::{Pass, ReconcileError, Rest, seed};
 use crate::provider::ProviderError;
 use crate::provider::account::{Look, Permit, Turn};
 
@@ -27,7 +27,7 @@ fn fault(error: &ProviderError) -> Fault {
 
 impl Pass<'_> {
     /// `Some` when the pass cannot go on now.
-    pub(super) async fn act(
+    pub(in crate::controller) async fn act(
         &mut self,
         action: Action,
         intent: Intent<'_>,
@@ -145,7 +145,7 @@ impl Pass<'_> {
     }
 
     /// The right to send one request, or why not now.
-    pub(super) fn turn(&self, priority: Priority) -> Result<Permit<'_, Party>, Rest> {
+    pub(in crate::controller) fn turn(&self, priority: Priority) -> Result<Permit<'_, Party>, Rest> {
         let Some(link) = &self.link else {
             return Err(Rest::Parked(Reason::ProviderNotReady));
         };
@@ -159,7 +159,7 @@ impl Pass<'_> {
         }
     }
 
-    pub(super) fn check_leadership(&self) -> Result<(), ReconcileError> {
+    pub(in crate::controller) fn check_leadership(&self) -> Result<(), ReconcileError> {
         if self.ctx.leadership.may_write(self.ctx.clock.now()) {
             Ok(())
         } else {

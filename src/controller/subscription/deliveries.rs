@@ -13,10 +13,10 @@ use operator_core::names::{EventName, ExternalId, RemoteKey};
 use operator_core::retry::spread;
 use operator_core::time::Moment;
 
-use super::directory::Link;
-use super::reconcile::{Pass, seed};
-use super::records::{self, Step};
-use super::test_events::{RESULT_EVERY, RESULT_LOOKS};
+use crate::controller::provider::directory::Link;
+use crate::controller::subscription::reconcile::{Pass, seed};
+use crate::controller::subscription::records::{self, Step};
+use crate::controller::subscription::test_events::{RESULT_EVERY, RESULT_LOOKS};
 use crate::duration::parse_duration;
 use crate::metrics::PollOutcome;
 use crate::provider::{Deliveries, End, Logged};
@@ -31,7 +31,7 @@ const DISCARDED_MAX: usize = 10;
 
 impl records::Deliveries {
     /// A test was sent: its result is looked for soon.
-    pub(super) fn expect_result(&mut self, now: Moment) {
+    pub(in crate::controller) fn expect_result(&mut self, now: Moment) {
         self.result = Some((now.after(RESULT_EVERY), 0));
     }
 }
@@ -39,7 +39,7 @@ impl records::Deliveries {
 impl Pass<'_> {
     /// Polls when it is due and its turn. A failure to poll is tried again at the next interval: it says nothing
     /// about deliveries.
-    pub(super) async fn poll_deliveries(&mut self, link: &Link) {
+    pub(in crate::controller) async fn poll_deliveries(&mut self, link: &Link) {
         let now = self.ctx.clock.now();
         let goes_on = !self.record.deliveries.steps.is_empty();
         if !goes_on {

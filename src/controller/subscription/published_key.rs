@@ -15,15 +15,15 @@ use operator_core::view::{Field, Part};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
-use super::apiserver::{WriteError, guarded, params};
-use super::directory::Link;
-use super::reconcile::{Pass, ReconcileError};
-use super::references::SIGNING_KEY;
 use crate::api::names::{ANNOTATION_SUBSCRIPTION, FIELD_MANAGER, LABEL_USE, SecretUse};
+use crate::controller::apiserver::{WriteError, guarded, params};
+use crate::controller::provider::directory::Link;
+use crate::controller::references::SIGNING_KEY;
+use crate::controller::subscription::reconcile::{Pass, ReconcileError};
 
 impl Pass<'_> {
     /// Sees to it that the Secret holds the provider's key. What stands in the way is put into `settled`.
-    pub(super) async fn publish_signing_key(
+    pub(in crate::controller) async fn publish_signing_key(
         &mut self,
         link: &Link,
         observe: bool,

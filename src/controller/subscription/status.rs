@@ -16,27 +16,27 @@ mod hashes;
 mod restore;
 
 use hashes::{encode_digest, encode_kept, held_seal, seal};
-pub(super) use restore::{restore, restore_health};
+pub(in crate::controller) use restore::{restore, restore_health};
 
 use crate::api::v1alpha1 as api;
 
 /// What goes into a status besides the conditions.
-pub(super) struct Report<'a> {
-    pub(super) memory: &'a Memory,
-    pub(super) settled: Option<&'a Settled>,
-    pub(super) wanted: &'a [Wanted],
-    pub(super) able: Option<&'a Capabilities>,
-    pub(super) enabled: bool,
-    pub(super) generation: i64,
+pub(in crate::controller) struct Report<'a> {
+    pub(in crate::controller) memory: &'a Memory,
+    pub(in crate::controller) settled: Option<&'a Settled>,
+    pub(in crate::controller) wanted: &'a [Wanted],
+    pub(in crate::controller) able: Option<&'a Capabilities>,
+    pub(in crate::controller) enabled: bool,
+    pub(in crate::controller) generation: i64,
     /// The object's UID.
-    pub(super) uid: &'a str,
-    pub(super) key: &'a HashKey,
+    pub(in crate::controller) uid: &'a str,
+    pub(in crate::controller) key: &'a HashKey,
     /// The status so far: entries that did not change keep their times.
-    pub(super) before: &'a api::WebhookSubscriptionStatus,
+    pub(in crate::controller) before: &'a api::WebhookSubscriptionStatus,
 }
 
 /// The remote subscriptions, sorted by key.
-pub(super) fn subscriptions(report: &Report<'_>) -> Vec<api::RemoteSubscription> {
+pub(in crate::controller) fn subscriptions(report: &Report<'_>) -> Vec<api::RemoteSubscription> {
     let states = report.settled.map(|settled| &settled.keys);
     let mut keys: Vec<&RemoteKey> = report
         .memory
@@ -131,7 +131,10 @@ fn ownership(entry: &Entry, state: Option<&KeyState>) -> Option<api::Ownership> 
 }
 
 /// The open write-ahead entries.
-pub(super) fn pending_operations(report: &Report<'_>, now: Timestamp) -> Vec<api::PendingOperation> {
+pub(in crate::controller) fn pending_operations(
+    report: &Report<'_>,
+    now: Timestamp,
+) -> Vec<api::PendingOperation> {
     let entries = report
         .memory
         .entries
@@ -201,7 +204,7 @@ fn pending_target(pending: &Pending, key: &HashKey) -> api::PendingTarget {
 }
 
 /// How many of the wanted remote subscriptions are there and as wanted.
-pub(super) fn count(report: &Report<'_>) -> api::SubscriptionCount {
+pub(in crate::controller) fn count(report: &Report<'_>) -> api::SubscriptionCount {
     let synced = report.settled.map_or(0, |settled| {
         let in_sync = |wish: &&Wanted| {
             let state = settled.keys.get(&wish.key);
@@ -219,7 +222,7 @@ pub(super) fn count(report: &Report<'_>) -> api::SubscriptionCount {
 }
 
 /// Sets or removes a condition. The transition time moves only when the status does.
-pub(super) fn set_condition(
+pub(in crate::controller) fn set_condition(
     conditions: &mut Vec<Condition>,
     type_: &str,
     condition: Option<&verdict::Condition>,
@@ -254,7 +257,7 @@ pub(super) fn set_condition(
 }
 
 /// Health as status shows it: failing events first, at most 64.
-pub(super) fn delivery(health: &Health, now: Timestamp) -> api::DeliveryStatus {
+pub(in crate::controller) fn delivery(health: &Health, now: Timestamp) -> api::DeliveryStatus {
     let mut events: Vec<_> = health
         .iter()
         .map(|((key, event), health)| api::EventDelivery {

@@ -3,20 +3,20 @@
 use operator_core::budget::Priority;
 use operator_core::time::Moment;
 
-use super::context::Party;
-use super::directory::Link;
-use super::reconcile::Pass;
 use crate::api::names::{ANNOTATION_FLUX_REQUESTED_AT, ANNOTATION_RECONCILE_REQUESTED_AT};
 use crate::api::v1alpha1::WebhookSubscription;
+use crate::controller::context::Party;
+use crate::controller::provider::directory::Link;
+use crate::controller::subscription::reconcile::Pass;
 use crate::duration::parse_duration;
 use crate::provider::account::{Look, Trouble};
 
 /// The longest value of such an annotation that is echoed, in characters.
-pub(super) const REQUEST_MAX: usize = 128;
+pub(in crate::controller) const REQUEST_MAX: usize = 128;
 
 impl Pass<'_> {
     /// Asks for the LIST that the next comparison needs, when it is due: one that all objects of the account share.
-    pub(super) fn schedule_comparison(&mut self, link: &Link) -> Option<Trouble> {
+    pub(in crate::controller) fn schedule_comparison(&mut self, link: &Link) -> Option<Trouble> {
         let (now, party) = (self.ctx.clock.now(), Party::Subscription(self.name.clone()));
         let requested = self.requested();
         let own = self
@@ -48,7 +48,7 @@ impl Pass<'_> {
 
     /// When the annotation that asks for a comparison was first seen with its present value, if that has not been
     /// answered yet.
-    pub(super) fn requested(&mut self) -> Option<Moment> {
+    pub(in crate::controller) fn requested(&mut self) -> Option<Moment> {
         let value = requested_value(&self.object)?;
         let handled = self
             .object
@@ -65,13 +65,13 @@ impl Pass<'_> {
         Some(at)
     }
 
-    pub(super) fn wake_at(&mut self, moment: Moment) {
+    pub(in crate::controller) fn wake_at(&mut self, moment: Moment) {
         self.wake = Some(self.wake.map_or(moment, |wake| wake.min(moment)));
     }
 }
 
 /// The value of the annotation that asks for a comparison; Flux's spelling wins.
-pub(super) fn requested_value(object: &WebhookSubscription) -> Option<String> {
+pub(in crate::controller) fn requested_value(object: &WebhookSubscription) -> Option<String> {
     let annotations = object.metadata.annotations.as_ref()?;
     let value = annotations
         .get(ANNOTATION_FLUX_REQUESTED_AT)

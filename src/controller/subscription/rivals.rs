@@ -6,13 +6,13 @@ use operator_core::names::{ExternalId, ObjectName, ObjectUid};
 use operator_core::plan::{Intent, Rivals};
 use operator_core::remote::Snapshot;
 
-use super::claims::{Ask, Claimant};
-use super::context::{Context, Party};
-use super::reconcile::{Pass, object_name};
+use crate::controller::context::{Context, Party};
+use crate::controller::subscription::claims::{Ask, Claimant};
+use crate::controller::subscription::reconcile::{Pass, object_name};
 
 impl Pass<'_> {
     /// What other objects have a hold on, where nothing at the provider tells.
-    pub(super) fn rivals(&self, intent: Intent<'_>, snapshot: Option<&Snapshot>) -> Rivals {
+    pub(in crate::controller) fn rivals(&self, intent: Intent<'_>, snapshot: Option<&Snapshot>) -> Rivals {
         let able = self.capabilities();
         let Some(link) = self.link.as_ref().filter(|_| able.identity == Identity::Content) else {
             return Rivals::default();
@@ -54,7 +54,7 @@ impl Pass<'_> {
 
 impl Context {
     /// Wakes subscription objects.
-    pub(super) fn wake_objects(&self, names: Vec<ObjectName>) {
+    pub(in crate::controller) fn wake_objects(&self, names: Vec<ObjectName>) {
         for name in names {
             self.triggers.wake(&Party::Subscription(name));
         }
@@ -62,7 +62,7 @@ impl Context {
 
     /// Takes from the statuses of all objects which ids they hold, before any is looked at: what another object holds
     /// is not free.
-    pub(super) fn remember_held(&self) {
+    pub(in crate::controller) fn remember_held(&self) {
         for store in &self.stores.subscriptions {
             for object in store.state() {
                 let Ok(object) = &object.0 else { continue };

@@ -11,76 +11,76 @@ use operator_core::plan::Restraint;
 use operator_core::reason::Reason;
 use operator_core::time::Moment;
 
-use super::catalogue::Catalogue;
-use super::claims::Realm;
-use super::context::{Account, ProviderKey};
-use super::credentials::Driven;
 use crate::api::v1alpha1::ProviderType;
+use crate::controller::context::{Account, ProviderKey};
+use crate::controller::provider::catalogue::Catalogue;
+use crate::controller::provider::credentials::Driven;
+use crate::controller::subscription::claims::Realm;
 
 /// How often a provider object is told of creations and deletions, at the most.
-pub(super) const COUNT_EVERY: Duration = Duration::from_secs(5);
+pub(in crate::controller) const COUNT_EVERY: Duration = Duration::from_secs(5);
 
 /// Why a provider cannot be used for new work.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Problem {
-    pub(super) reason: Reason,
-    pub(super) message: String,
+pub(in crate::controller) struct Problem {
+    pub(in crate::controller) reason: Reason,
+    pub(in crate::controller) message: String,
 }
 
 /// What the newest LIST says about the provider's known ids.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Assessment {
-    pub(super) restraint: Restraint,
+pub(in crate::controller) struct Assessment {
+    pub(in crate::controller) restraint: Restraint,
     /// Known ids that the LIST lacks.
-    pub(super) missing: Vec<ExternalId>,
+    pub(in crate::controller) missing: Vec<ExternalId>,
     /// How many ids are known.
-    pub(super) known: usize,
+    pub(in crate::controller) known: usize,
     /// Known ids that the LIST holds.
-    pub(super) managed: usize,
+    pub(in crate::controller) managed: usize,
     /// Everything that the LIST holds.
-    pub(super) remote: usize,
+    pub(in crate::controller) remote: usize,
     /// The token of a trip.
-    pub(super) token: Option<String>,
+    pub(in crate::controller) token: Option<String>,
 }
 
 /// A provider object that was reconciled at least once with a working credential.
 #[derive(Debug)]
-pub(super) struct Link {
-    pub(super) type_: ProviderType,
-    pub(super) account: Arc<Account>,
+pub(in crate::controller) struct Link {
+    pub(in crate::controller) type_: ProviderType,
+    pub(in crate::controller) account: Arc<Account>,
     /// Keeps the account's task alive.
-    pub(super) driven: Arc<Driven>,
+    pub(in crate::controller) driven: Arc<Driven>,
     /// Where contents must differ.
-    pub(super) realm: Realm,
+    pub(in crate::controller) realm: Realm,
     /// The events that the account has, where it lists them.
-    pub(super) catalogue: Mutex<Option<Arc<Catalogue>>>,
+    pub(in crate::controller) catalogue: Mutex<Option<Arc<Catalogue>>>,
     /// An object asks for an event that is not in it.
-    pub(super) catalogue_doubted: AtomicBool,
+    pub(in crate::controller) catalogue_doubted: AtomicBool,
     /// An object waits until it is read, or until it is known why it cannot be.
-    pub(super) catalogue_awaited: AtomicBool,
+    pub(in crate::controller) catalogue_awaited: AtomicBool,
     /// Accounts that are known to be the same one.
-    pub(super) formerly: RwLock<Vec<AccountId>>,
-    pub(super) interval: Duration,
-    pub(super) guard: GuardLimits,
+    pub(in crate::controller) formerly: RwLock<Vec<AccountId>>,
+    pub(in crate::controller) interval: Duration,
+    pub(in crate::controller) guard: GuardLimits,
     /// The token that a person released the guard with.
-    pub(super) released: Option<String>,
-    pub(super) assessment: RwLock<Assessment>,
-    pub(super) deletions: Mutex<Deletions>,
+    pub(in crate::controller) released: Option<String>,
+    pub(in crate::controller) assessment: RwLock<Assessment>,
+    pub(in crate::controller) deletions: Mutex<Deletions>,
     /// The token of the deletion guard's trip, until a person releases it.
-    pub(super) tripped: Mutex<Option<String>>,
+    pub(in crate::controller) tripped: Mutex<Option<String>>,
     /// The last value of the annotation that asks for a comparison, and when it was first seen.
-    pub(super) requested: Mutex<Option<(String, Moment)>>,
+    pub(in crate::controller) requested: Mutex<Option<(String, Moment)>>,
     /// Creations less deletions since the LIST that the assessment rests on.
-    pub(super) since_list: AtomicI64,
+    pub(in crate::controller) since_list: AtomicI64,
     /// When the provider object was last told of them.
-    pub(super) told: Mutex<Option<Moment>>,
+    pub(in crate::controller) told: Mutex<Option<Moment>>,
     /// When their numbers were last written into its status.
-    pub(super) counted: Mutex<Option<Moment>>,
+    pub(in crate::controller) counted: Mutex<Option<Moment>>,
 }
 
 impl Link {
     /// The newest assessment.
-    pub(super) fn assessment(&self) -> Assessment {
+    pub(in crate::controller) fn assessment(&self) -> Assessment {
         self.assessment
             .read()
             .unwrap_or_else(PoisonError::into_inner)
@@ -88,7 +88,7 @@ impl Link {
     }
 
     /// What is forbidden at the moment.
-    pub(super) fn restraint(&self) -> Restraint {
+    pub(in crate::controller) fn restraint(&self) -> Restraint {
         let mut restraint = self
             .assessment
             .read()
@@ -99,7 +99,7 @@ impl Link {
     }
 
     /// The token of the deletion guard's trip.
-    pub(super) fn trip(&self) -> Option<String> {
+    pub(in crate::controller) fn trip(&self) -> Option<String> {
         self.tripped
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -107,12 +107,12 @@ impl Link {
     }
 
     /// The token that releases the guard, whatever tripped it.
-    pub(super) fn guard_token(&self) -> Option<String> {
+    pub(in crate::controller) fn guard_token(&self) -> Option<String> {
         self.assessment().token.or_else(|| self.trip())
     }
 
     /// When a request for a comparison was first seen.
-    pub(super) fn requested_at(&self, value: &str, now: Moment) -> Moment {
+    pub(in crate::controller) fn requested_at(&self, value: &str, now: Moment) -> Moment {
         let mut requested = self.requested.lock().unwrap_or_else(PoisonError::into_inner);
         let known = requested.take().filter(|(known, _)| known == value);
         requested
@@ -121,13 +121,13 @@ impl Link {
     }
 
     /// Whether the provider object was told of creations and deletions a moment ago.
-    pub(super) fn told_lately(&self, now: Moment) -> bool {
+    pub(in crate::controller) fn told_lately(&self, now: Moment) -> bool {
         let told = *self.told.lock().unwrap_or_else(PoisonError::into_inner);
         told.is_some_and(|told| now.since(told) < COUNT_EVERY)
     }
 
     /// Whether numbers that differ should be written now, or in a while: each creation and deletion moves them.
-    pub(super) fn may_count(&self, now: Moment) -> bool {
+    pub(in crate::controller) fn may_count(&self, now: Moment) -> bool {
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         let may = counted.is_none_or(|counted| now.since(counted) >= COUNT_EVERY);
         if may {
@@ -137,7 +137,7 @@ impl Link {
     }
 
     /// Replaces the assessment; tells whether it changed.
-    pub(super) fn assess(&self, assessment: Assessment) -> bool {
+    pub(in crate::controller) fn assess(&self, assessment: Assessment) -> bool {
         let mut current = self.assessment.write().unwrap_or_else(PoisonError::into_inner);
         let changed = *current != assessment;
         *current = assessment;
@@ -145,7 +145,7 @@ impl Link {
     }
 
     /// Whether ids that were recorded under `account` may be this account's.
-    pub(super) fn knows(&self, account: &str) -> bool {
+    pub(in crate::controller) fn knows(&self, account: &str) -> bool {
         self.account.id().as_str() == account
             || self
                 .formerly
@@ -158,22 +158,22 @@ impl Link {
 
 /// What is known of a provider object.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Listed {
+pub(in crate::controller) struct Listed {
     /// The account; kept when the credential goes, for deletions.
-    pub(super) link: Option<Arc<Link>>,
+    pub(in crate::controller) link: Option<Arc<Link>>,
     /// Why it cannot be used for new work.
-    pub(super) problem: Option<Problem>,
+    pub(in crate::controller) problem: Option<Problem>,
     /// To which namespaces it is lent; `None` = its own only.
-    pub(super) lent: Option<super::lent::Lent>,
+    pub(in crate::controller) lent: Option<crate::controller::provider::lent::Lent>,
 }
 
 /// All provider objects.
 #[derive(Debug, Default)]
-pub(super) struct Directory(RwLock<HashMap<ProviderKey, Listed>>);
+pub(in crate::controller) struct Directory(RwLock<HashMap<ProviderKey, Listed>>);
 
 impl Directory {
     /// What is known of a provider; `None` before its first reconcile.
-    pub(super) fn get(&self, key: &ProviderKey) -> Option<Listed> {
+    pub(in crate::controller) fn get(&self, key: &ProviderKey) -> Option<Listed> {
         self.0
             .read()
             .unwrap_or_else(PoisonError::into_inner)
@@ -182,7 +182,7 @@ impl Directory {
     }
 
     /// Lists a provider.
-    pub(super) fn set(&self, key: &ProviderKey, listed: Listed) {
+    pub(in crate::controller) fn set(&self, key: &ProviderKey, listed: Listed) {
         self.0
             .write()
             .unwrap_or_else(PoisonError::into_inner)
@@ -190,12 +190,12 @@ impl Directory {
     }
 
     /// Forgets a provider that is gone.
-    pub(super) fn remove(&self, key: &ProviderKey) {
+    pub(in crate::controller) fn remove(&self, key: &ProviderKey) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 
     /// The providers that stand for an account.
-    pub(super) fn of_account(&self, account: &AccountId) -> Vec<(ProviderKey, Arc<Link>)> {
+    pub(in crate::controller) fn of_account(&self, account: &AccountId) -> Vec<(ProviderKey, Arc<Link>)> {
         let directory = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let links = directory
             .iter()
@@ -204,7 +204,7 @@ impl Directory {
     }
 
     /// The providers that are lent by a rule.
-    pub(super) fn lent(&self) -> Vec<ProviderKey> {
+    pub(in crate::controller) fn lent(&self) -> Vec<ProviderKey> {
         let directory = self.0.read().unwrap_or_else(PoisonError::into_inner);
         directory
             .iter()
@@ -214,7 +214,7 @@ impl Directory {
     }
 
     /// All accounts, each once.
-    pub(super) fn accounts(&self) -> Vec<Arc<Account>> {
+    pub(in crate::controller) fn accounts(&self) -> Vec<Arc<Account>> {
         let directory = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let mut accounts: Vec<_> = directory
             .values()

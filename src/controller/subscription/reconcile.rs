@@ -11,7 +11,7 @@ use kube::{Resource, ResourceExt};
 use operator_core::capabilities::Capabilities;
 use operator_core::marker::Owner;
 use operator_core::memory::Wanted;
-use operator_core::names::{ClusterId, ObjectName, ObjectUid, RemoteKey};
+use operator_core::names::{ObjectName, ObjectUid, RemoteKey};
 use operator_core::plan::{
     Action, Adoption, Intent, KeyState, Replace, Restraint, Settled, Situation, Timing, next_action,
 };
@@ -21,17 +21,15 @@ use operator_core::settings::Settings;
 use operator_core::time::Moment;
 use operator_core::verdict::Phase;
 
-use super::apiserver::WriteError;
-use super::context::{Context, Party};
-use super::dereference::DereferenceError;
-use super::directory::Link;
-use super::records::Record;
-use super::status;
-use super::triggers::Target;
-use super::validate::{self, Invalid};
 use crate::api::names::FINALIZER_REMOTE;
 use crate::api::v1alpha1 as api;
 use crate::api::v1alpha1::WebhookSubscription;
+use crate::controller::apiserver::WriteError;
+use crate::controller::context::Context;
+use crate::controller::dereference::DereferenceError;
+use crate::controller::provider::directory::Link;
+use crate::controller::subscription::records::Record;
+use crate::controller::subscription::validate::{self, Invalid};
 use crate::metrics::{Kind, ReconcileOutcome};
 use crate::provider::account::Trouble;
 use crate::provider::dixa;
@@ -41,11 +39,11 @@ const ACTIONS_MAX: usize = 512;
 /// How long before an object that waits for an event looks by itself: events can be missed.
 const SAFETY_NET: Duration = Duration::from_secs(300);
 /// How long a failure is kept out of `Ready`, and how long progress may take.
-pub(super) const GRACE: Duration = Duration::from_secs(300);
+pub(in crate::controller) const GRACE: Duration = Duration::from_secs(300);
 
 /// A reconcile that has to be tried again soon.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ReconcileError {
+pub(in crate::controller) enum ReconcileError {
     /// The apiserver.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -62,7 +60,7 @@ pub(super) enum ReconcileError {
 
 /// Why a pass came to rest.
 #[derive(Debug)]
-pub(super) enum Rest {
+pub(in crate::controller) enum Rest {
     /// The plan has nothing to do now.
     Settled(Settled),
     /// The object waits for its turn; it will be woken.
@@ -74,23 +72,23 @@ pub(super) enum Rest {
 }
 
 /// One pass over one object.
-pub(super) struct Pass<'a> {
-    pub(super) ctx: &'a Context,
-    pub(super) name: ObjectName,
-    pub(super) owner: Owner,
+pub(in crate::controller) struct Pass<'a> {
+    pub(in crate::controller) ctx: &'a Context,
+    pub(in crate::controller) name: ObjectName,
+    pub(in crate::controller) owner: Owner,
     /// The newest state of the object that this process knows.
-    pub(super) object: Arc<WebhookSubscription>,
-    pub(super) record: Record,
-    pub(super) link: Option<Arc<Link>>,
+    pub(in crate::controller) object: Arc<WebhookSubscription>,
+    pub(in crate::controller) record: Record,
+    pub(in crate::controller) link: Option<Arc<Link>>,
     /// The wish with its secrets, once an effect needs it.
-    pub(super) settings: Option<Vec<(RemoteKey, Settings)>>,
-    pub(super) account_unproven: bool,
+    pub(in crate::controller) settings: Option<Vec<(RemoteKey, Settings)>>,
+    pub(in crate::controller) account_unproven: bool,
     /// When to look again.
-    pub(super) wake: Option<Moment>,
+    pub(in crate::controller) wake: Option<Moment>,
 }
 
 /// Reconciles one object. A panic is turned into an error of this object.
-pub(super) async fn reconcile(
+pub(in crate::controller) async fn reconcile(
     watched: Arc<DeserializeGuard<WebhookSubscription>>,
     ctx: Arc<Context>,
 ) -> Result<Requeue, ReconcileError> {
@@ -108,7 +106,7 @@ pub(super) async fn reconcile(
 }
 
 /// The delay after a failed reconcile. Conflicts are ordinary and over as soon as the watch has caught up.
-pub(super) fn retry(
+pub(in crate::controller) fn retry(
     object: &DeserializeGuard<WebhookSubscription>,
     error: &ReconcileError,
     ctx: &Context,
@@ -125,7 +123,7 @@ pub(super) fn retry(
     Requeue::requeue(backoff(failures, seed(&name)))
 }
 
-pub(super) fn object_name(metadata: &kube::core::ObjectMeta) -> ObjectName {
+pub(in crate::controller) fn object_name(metadata: &kube::core::ObjectMeta) -> ObjectName {
     ObjectName {
         namespace: metadata.namespace.clone().unwrap_or_default(),
         name: metadata.name.clone().unwrap_or_default(),
@@ -133,7 +131,7 @@ pub(super) fn object_name(metadata: &kube::core::ObjectMeta) -> ObjectName {
 }
 
 /// A number that differs between objects and stays the same for one: spreads what would bunch.
-pub(super) fn seed(name: &ObjectName) -> u64 {
+pub(in crate::controller) fn seed(name: &ObjectName) -> u64 {
     let bytes = name.namespace.bytes().chain([b'/']).chain(name.name.bytes());
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -310,7 +308,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Decide, act, and again, until there is nothing to do or something to wait for.
-    pub(super) async fn drive(&mut self, intent: Intent<'_>) -> Result<Rest, ReconcileError> {
+    pub(in crate::controller) async fn drive(&mut self, intent: Intent<'_>) -> Result<Rest, ReconcileError> {
         for _ in 0..ACTIONS_MAX {
             let snapshot = self.link.as_ref().and_then(|link| link.account.snapshot());
             let rivals = self.rivals(intent, snapshot.as_deref());
@@ -339,7 +337,7 @@ impl<'a> Pass<'a> {
     }
 
     /// What the provider can do. Where none is known nothing is sent, so that nothing depends on it.
-    pub(super) fn capabilities(&self) -> &'static Capabilities {
+    pub(in crate::controller) fn capabilities(&self) -> &'static Capabilities {
         self.link
             .as_ref()
             .map_or(&dixa::CAPABILITIES, |link| link.account.adapter().capabilities())
@@ -377,12 +375,12 @@ impl<'a> Pass<'a> {
 }
 
 /// What is wanted, with what the plan needs to know about it.
-pub(super) struct Wish {
-    pub(super) wanted: Vec<Wanted>,
-    pub(super) adoption: Adoption,
-    pub(super) observe: bool,
-    pub(super) correct_drift: bool,
-    pub(super) replace: Replace,
+pub(in crate::controller) struct Wish {
+    pub(in crate::controller) wanted: Vec<Wanted>,
+    pub(in crate::controller) adoption: Adoption,
+    pub(in crate::controller) observe: bool,
+    pub(in crate::controller) correct_drift: bool,
+    pub(in crate::controller) replace: Replace,
 }
 
 /// What may come by itself is waited for; what somebody has to change stalls.
@@ -392,61 +390,5 @@ fn phase_of(invalid: Invalid) -> Phase {
             Phase::Blocked(invalid.reason, invalid.message)
         }
         reason => Phase::Rejected(reason, invalid.message),
-    }
-}
-
-impl Context {
-    /// The record of an object that this process has not seen before, from its status.
-    pub(super) fn first_sight(&self, object: &WebhookSubscription, uid: &ObjectUid) -> Record {
-        let now = self.clock.now();
-        let status = object.status.as_ref();
-        let ours = |identity: &api::Identity| {
-            let clusters = self.former_cluster_ids.iter().chain([&self.cluster_id]);
-            identity.object_uid == uid.as_str()
-                && clusters
-                    .map(ClusterId::as_str)
-                    .any(|id| id == identity.cluster_id)
-        };
-        let mut record = Record {
-            uid: Some(uid.clone()),
-            nothing_sent: status.is_none_or(|status| status.identity.is_none()),
-            ..Record::default()
-        };
-        record.memory = status::restore(status, ours, &self.hash_key, now);
-        record.test = status
-            .and_then(|status| status.last_test.clone())
-            .map(api::TestStatus::after_restart);
-        record.deliveries.health = status::restore_health(status.and_then(|status| status.delivery.as_ref()));
-        // An outage that began before a restart does not begin anew with it.
-        let conditions = status
-            .map(|status| status.conditions.as_slice())
-            .unwrap_or_default();
-        let failing = conditions
-            .iter()
-            .find(|condition| condition.type_ == "Synced" && condition.status == "False");
-        record.failing_since = failing.map(|condition| {
-            let elapsed = jiff::Timestamp::now().duration_since(condition.last_transition_time.0);
-            now.before(elapsed.unsigned_abs())
-        });
-        record
-    }
-
-    /// Drops everything that is kept for an object.
-    pub(super) fn forget(&self, name: &ObjectName) {
-        self.records.take(name);
-        self.wake_objects(self.claims.forget(name));
-        let party = Party::Subscription(name.clone());
-        for target in self.index.forget(&party) {
-            // Its finalizer depends on whether anybody refers to it: the last one to go is enough.
-            if !self.index.is_needed(&target)
-                && let Target::Provider(key) = target
-            {
-                self.triggers.wake(&Party::Provider(key));
-            }
-        }
-        self.directory
-            .accounts()
-            .iter()
-            .for_each(|account| account.leave(&party));
     }
 }

@@ -8,17 +8,20 @@ use kube::runtime::controller::Action as Requeue;
 use operator_core::reason::Reason;
 use serde_json::json;
 
-use super::apiserver::{WriteError, params};
-use super::context::Context;
-use super::events::{Kind, News};
-use super::reconcile::ReconcileError;
 use crate::api::v1alpha1::WebhookSubscription;
+use crate::controller::apiserver::{WriteError, params};
+use crate::controller::context::Context;
+use crate::controller::events::{Kind, News};
+use crate::controller::subscription::reconcile::ReconcileError;
 
 impl Context {
     /// An object that this version cannot read is said so on the object itself; the others go on.
-    pub(super) async fn report_unreadable(&self, invalid: &InvalidObject) -> Result<Requeue, ReconcileError> {
+    pub(in crate::controller) async fn report_unreadable(
+        &self,
+        invalid: &InvalidObject,
+    ) -> Result<Requeue, ReconcileError> {
         let metadata = &invalid.metadata;
-        let name = super::reconcile::object_name(metadata);
+        let name = crate::controller::subscription::reconcile::object_name(metadata);
         let version = metadata.resource_version.clone();
         let generation = metadata.generation.unwrap_or(0);
         if self.records.unreadable_told(&name, generation) {

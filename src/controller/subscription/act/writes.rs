@@ -12,7 +12,7 @@ use operator_core::view::{Field, FieldSet};
 
 use super::fault;
 use crate::controller::events::Kind;
-use crate::controller::reconcile::{Pass, ReconcileError, Rest, seed};
+use crate::controller::subscription::reconcile::{Pass, ReconcileError, Rest, seed};
 use crate::provider::{Deletion, ProviderError};
 
 impl Pass<'_> {

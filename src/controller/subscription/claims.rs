@@ -12,13 +12,13 @@ use operator_core::names::{ExternalId, ObjectName, RemoteKey};
 use operator_core::plan::Rivals;
 
 /// Where contents must differ: a provider, an address and a workspace, whatever the key it is reached with.
-pub(super) type Realm = String;
+pub(in crate::controller) type Realm = String;
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Claimant {
-    pub(super) name: ObjectName,
-    pub(super) created: Timestamp,
+pub(in crate::controller) struct Claimant {
+    pub(in crate::controller) name: ObjectName,
+    pub(in crate::controller) created: Timestamp,
 }
 
 impl Claimant {
@@ -48,36 +48,36 @@ struct State {
 
 /// All claims of this process. An object that is deleted, or no longer asks, makes room.
 #[derive(Debug, Default)]
-pub(super) struct Claims(Mutex<State>);
+pub(in crate::controller) struct Claims(Mutex<State>);
 
 /// What came of a claim.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Outcome {
+pub(in crate::controller) struct Outcome {
     /// What the plan has to respect.
-    pub(super) rivals: Rivals,
+    pub(in crate::controller) rivals: Rivals,
     /// Who should look again: room was made, or it has lost its claim to an older object.
-    pub(super) wake: Vec<ObjectName>,
+    pub(in crate::controller) wake: Vec<ObjectName>,
 }
 
 /// What an object asks for.
-pub(super) struct Ask<'a> {
-    pub(super) realm: &'a Realm,
-    pub(super) me: &'a Claimant,
-    pub(super) wanted: &'a [Wanted],
-    pub(super) memory: &'a Memory,
+pub(in crate::controller) struct Ask<'a> {
+    pub(in crate::controller) realm: &'a Realm,
+    pub(in crate::controller) me: &'a Claimant,
+    pub(in crate::controller) wanted: &'a [Wanted],
+    pub(in crate::controller) memory: &'a Memory,
     /// How many of an account may have the same event and filters.
-    pub(super) room: Option<usize>,
+    pub(in crate::controller) room: Option<usize>,
 }
 
 impl Claims {
     /// Takes the ids that a status tells of, before any object is looked at: what is held is not free.
-    pub(super) fn remember(&self, name: &ObjectName, memory: &Memory) {
+    pub(in crate::controller) fn remember(&self, name: &ObjectName, memory: &Memory) {
         self.lock().hold(name, memory);
     }
 
     /// Claims what an object wants, in place of what it claimed before. `candidates` are remote subscriptions that it
     /// might take over.
-    pub(super) fn claim<'a>(
+    pub(in crate::controller) fn claim<'a>(
         &self,
         ask: &Ask<'_>,
         candidates: impl IntoIterator<Item = &'a ExternalId>,
@@ -117,7 +117,7 @@ impl Claims {
     }
 
     /// The object is gone. Returns who should look again.
-    pub(super) fn forget(&self, name: &ObjectName) -> Vec<ObjectName> {
+    pub(in crate::controller) fn forget(&self, name: &ObjectName) -> Vec<ObjectName> {
         let mut state = self.lock();
         state.waiting.remove(name);
         state.held.retain(|_, by| by != name);

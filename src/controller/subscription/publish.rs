@@ -7,20 +7,20 @@ use operator_core::plan::{KeyState, Settled};
 use operator_core::reason::Reason;
 use operator_core::verdict::{self, Context as VerdictContext, Phase, Truth, Verdict};
 
-use super::comparison::requested_value;
-use super::events::{Kind, News};
-use super::reconcile::{GRACE, Pass, ReconcileError};
-use super::status::{self, Report, set_condition};
 use crate::api::v1alpha1 as api;
 use crate::api::v1alpha1::WebhookSubscriptionStatus;
+use crate::controller::events::{Kind, News};
+use crate::controller::subscription::comparison::requested_value;
+use crate::controller::subscription::reconcile::{GRACE, Pass, ReconcileError};
+use crate::controller::subscription::status::{self, Report, set_condition};
 use crate::duration::parse_duration;
 
 /// Failures in a row before an event counts as failing, where the spec does not say.
-pub(super) const FAILURE_THRESHOLD: u32 = 5;
+pub(in crate::controller) const FAILURE_THRESHOLD: u32 = 5;
 
 impl Pass<'_> {
     /// Publishes a phase. Nothing is written when nothing but time has changed.
-    pub(super) async fn publish(&mut self, phase: &Phase) -> Result<(), ReconcileError> {
+    pub(in crate::controller) async fn publish(&mut self, phase: &Phase) -> Result<(), ReconcileError> {
         let context = self.verdict_context(phase);
         let verdict = verdict::verdict(phase, &context);
         let mut status = self.status(phase, &verdict);
@@ -53,7 +53,7 @@ impl Pass<'_> {
     }
 
     /// Stores the receipts of a test, and nothing else.
-    pub(super) async fn store_test(&mut self) -> Result<(), ReconcileError> {
+    pub(in crate::controller) async fn store_test(&mut self) -> Result<(), ReconcileError> {
         let status = WebhookSubscriptionStatus {
             last_test: self.record.test.clone(),
             ..self.before()
@@ -62,7 +62,7 @@ impl Pass<'_> {
     }
 
     /// A suspended object keeps its conditions; only `Suspended` is added.
-    pub(super) async fn publish_suspended(&mut self) -> Result<(), ReconcileError> {
+    pub(in crate::controller) async fn publish_suspended(&mut self) -> Result<(), ReconcileError> {
         let (now, generation) = (Timestamp::now(), self.generation());
         let mut status = self.before();
         status.observed_generation = Some(generation);
@@ -93,7 +93,7 @@ impl Pass<'_> {
         self.write_if_changed(status).await
     }
 
-    pub(super) fn generation(&self) -> i64 {
+    pub(in crate::controller) fn generation(&self) -> i64 {
         self.object.metadata.generation.unwrap_or(0)
     }
 
@@ -249,7 +249,7 @@ impl Pass<'_> {
         handled
     }
 
-    pub(super) fn is_monitored(&self) -> bool {
+    pub(in crate::controller) fn is_monitored(&self) -> bool {
         let interval = self
             .object
             .spec
@@ -281,7 +281,7 @@ impl Pass<'_> {
         verdict::delivery_condition(state, self.is_monitored(), &failing)
     }
 
-    pub(super) fn failure_threshold(&self) -> u32 {
+    pub(in crate::controller) fn failure_threshold(&self) -> u32 {
         let delivery = self.object.spec.delivery.as_ref();
         delivery
             .and_then(|delivery| delivery.failure_threshold)
@@ -367,7 +367,13 @@ impl Pass<'_> {
     }
 
     /// One Event about this object, and a line in the log.
-    pub(super) fn tell(&self, kind: Kind, reason: &'static str, action: &'static str, note: String) {
+    pub(in crate::controller) fn tell(
+        &self,
+        kind: Kind,
+        reason: &'static str,
+        action: &'static str,
+        note: String,
+    ) {
         tracing::info!(subscription = %self.name, reason, note = %note, "event");
         self.ctx.events.publish(News {
             about: self.object.object_ref(&()),

@@ -14,19 +14,19 @@ use operator_core::settings::{
 use operator_core::url::DeliveryUrl;
 use secrecy::SecretString;
 
-use super::references::{Values, password_key, signing_key, username_key};
 use crate::api::v1alpha1 as api;
 use crate::api::v1alpha1::ProviderType;
+use crate::controller::references::{Values, password_key, signing_key, username_key};
 
 /// A spec that cannot be acted on: the reason, and a message that names the field and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Invalid {
-    pub(super) reason: Reason,
-    pub(super) message: String,
+pub(in crate::controller) struct Invalid {
+    pub(in crate::controller) reason: Reason,
+    pub(in crate::controller) message: String,
 }
 
 impl Invalid {
-    pub(super) fn new(reason: Reason, message: impl Into<String>) -> Self {
+    pub(in crate::controller) fn new(reason: Reason, message: impl Into<String>) -> Self {
         Self {
             reason,
             message: message.into(),
@@ -39,13 +39,13 @@ fn spec(message: impl Into<String>) -> Invalid {
 }
 
 /// What validation depends on besides the spec.
-pub(super) struct Surroundings<'a> {
-    pub(super) name: &'a ObjectName,
-    pub(super) owner: &'a Owner,
-    pub(super) capabilities: &'a Capabilities,
-    pub(super) type_: ProviderType,
-    pub(super) allow_insecure_http: bool,
-    pub(super) values: &'a Values,
+pub(in crate::controller) struct Surroundings<'a> {
+    pub(in crate::controller) name: &'a ObjectName,
+    pub(in crate::controller) owner: &'a Owner,
+    pub(in crate::controller) capabilities: &'a Capabilities,
+    pub(in crate::controller) type_: ProviderType,
+    pub(in crate::controller) allow_insecure_http: bool,
+    pub(in crate::controller) values: &'a Values,
 }
 
 impl Surroundings<'_> {
@@ -64,7 +64,7 @@ impl Surroundings<'_> {
 ///
 /// # Errors
 /// [`Invalid`], for the first thing that is wrong.
-pub(super) fn validate(
+pub(in crate::controller) fn validate(
     spec: &api::WebhookSubscriptionSpec,
     around: &Surroundings<'_>,
 ) -> Result<Vec<(RemoteKey, Settings)>, Invalid> {
@@ -118,7 +118,10 @@ fn options(spec: &api::WebhookSubscriptionSpec, type_: ProviderType) -> Result<P
 ///
 /// # Errors
 /// [`Invalid`], when it does not.
-pub(super) fn signing_fits(signing: Option<&api::Signing>, able: &Capabilities) -> Result<(), Invalid> {
+pub(in crate::controller) fn signing_fits(
+    signing: Option<&api::Signing>,
+    able: &Capabilities,
+) -> Result<(), Invalid> {
     let Some(signing) = signing else { return Ok(()) };
     let message = match (able.signing, signing_key(signing)) {
         (SigningKeys::Provider, None) | (SigningKeys::Client, Some(_)) => return Ok(()),
@@ -147,7 +150,7 @@ fn signing(
 }
 
 /// What the spec says about changes that cannot be made in place.
-pub(super) fn replace(policy: Option<api::ReplacePolicy>) -> Replace {
+pub(in crate::controller) fn replace(policy: Option<api::ReplacePolicy>) -> Replace {
     match policy {
         None => Replace::KeysOnly,
         Some(api::ReplacePolicy::Never) => Replace::Never,
@@ -291,7 +294,7 @@ fn headers(spec: &[api::Header], around: &Surroundings<'_>) -> Result<Headers, I
 }
 
 /// What the spec says about adoption.
-pub(super) fn adoption(spec: Option<&api::Adoption>) -> Result<Adoption, Invalid> {
+pub(in crate::controller) fn adoption(spec: Option<&api::Adoption>) -> Result<Adoption, Invalid> {
     let Some(adoption) = spec else {
         return Ok(Adoption::default());
     };

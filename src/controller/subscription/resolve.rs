@@ -7,24 +7,24 @@ use operator_core::memory::Wanted;
 use operator_core::names::ObjectName;
 use operator_core::reason::Reason;
 
-use super::context::{Party, ProviderKey};
-use super::dereference::DereferenceError;
-use super::directory::Link;
-use super::events::Kind;
-use super::reconcile::Pass;
-use super::records::Resolved;
-use super::references::{self, Values};
-use super::triggers::Target;
-use super::validate::{self, Invalid, Surroundings};
+use crate::controller::context::{Party, ProviderKey};
+use crate::controller::dereference::DereferenceError;
+use crate::controller::events::Kind;
+use crate::controller::provider::directory::Link;
+use crate::controller::references::{self, Values};
+use crate::controller::subscription::reconcile::Pass;
+use crate::controller::subscription::records::Resolved;
+use crate::controller::subscription::validate::{self, Invalid, Surroundings};
+use crate::controller::triggers::Target;
 
 impl Pass<'_> {
     /// Which provider object the spec refers to.
-    pub(super) fn provider_key(&self) -> ProviderKey {
+    pub(in crate::controller) fn provider_key(&self) -> ProviderKey {
         ProviderKey::of(&self.object.spec.provider_ref, &self.name.namespace)
     }
 
     /// The provider that the spec refers to; `None` while it has not been looked at.
-    pub(super) fn provider(&self) -> Option<Result<Arc<Link>, Invalid>> {
+    pub(in crate::controller) fn provider(&self) -> Option<Result<Arc<Link>, Invalid>> {
         let key = self.provider_key();
         self.depends(&key, BTreeSet::new());
         let Some(listed) = self.ctx.directory.get(&key) else {
@@ -55,7 +55,7 @@ impl Pass<'_> {
     }
 
     /// Records what a change of should wake this object.
-    pub(super) fn depends(&self, provider: &ProviderKey, secrets: BTreeSet<String>) {
+    pub(in crate::controller) fn depends(&self, provider: &ProviderKey, secrets: BTreeSet<String>) {
         let namespace = &self.name.namespace;
         let secrets = secrets.into_iter().map(|name| {
             Target::Secret(ObjectName {
@@ -72,7 +72,7 @@ impl Pass<'_> {
     }
 
     /// From here on, this account is spoken to.
-    pub(super) fn use_link(&mut self, link: &Arc<Link>) {
+    pub(in crate::controller) fn use_link(&mut self, link: &Arc<Link>) {
         let account = self
             .object
             .status
@@ -88,7 +88,7 @@ impl Pass<'_> {
     }
 
     /// The wish, from what was resolved before while nothing that it depends on has changed.
-    pub(super) async fn resolve(&mut self, link: &Link) -> Result<Resolved, DereferenceError> {
+    pub(in crate::controller) async fn resolve(&mut self, link: &Link) -> Result<Resolved, DereferenceError> {
         let spec = &self.object.spec;
         let references = references::references(spec);
         let published = spec.signing.as_ref().and_then(|signing| {
@@ -121,7 +121,7 @@ impl Pass<'_> {
     }
 
     /// Reads the Secrets and makes the complete wish of them.
-    pub(super) async fn load_settings(&mut self, link: &Link) -> Result<(), DereferenceError> {
+    pub(in crate::controller) async fn load_settings(&mut self, link: &Link) -> Result<(), DereferenceError> {
         let spec = &self.object.spec;
         let (mut values, mut secrets) = (Values::new(), Vec::new());
         for (reference, keys) in references::references(spec) {
@@ -174,7 +174,7 @@ impl Pass<'_> {
     }
 
     /// Unknown events are sent all the same, since the sets are open; a typing error should still be noticed.
-    pub(super) fn warn_of_unknown_events(&mut self, link: &Link) {
+    pub(in crate::controller) fn warn_of_unknown_events(&mut self, link: &Link) {
         let generation = self.generation();
         if self
             .record

@@ -1,0 +1,50 @@
+//! What a provider object says while a guard holds changes back.
+
+use operator_core::reason::Reason;
+use operator_core::verdict::Phase;
+
+use super::Subject;
+use super::directory::{Assessment, Link};
+use crate::api::names::ANNOTATION_GUARD_RELEASE;
+use crate::controller::context::ProviderKey;
+
+/// What tripped the guard: the LIST, or else the deletions.
+pub(in crate::controller) fn guard_reason(assessment: &Assessment) -> Reason {
+    match assessment.token {
+        Some(_) if assessment.restraint.account_unproven => Reason::AccountChanged,
+        Some(_) => Reason::Guarded,
+        None => Reason::DeletionsGuarded,
+    }
+}
+
+pub(super) fn guarded_phase(subject: &Subject, link: &Link, token: &str) -> Phase {
+    let assessment = link.assessment();
+    let count = format!("{} of {} missing", assessment.missing.len(), assessment.known);
+    let (reason, what) = match guard_reason(&assessment) {
+        Reason::AccountChanged => (
+            Reason::AccountChanged,
+            format!(
+                "the account shows none of the known subscriptions ({count}); it seems to be another account"
+            ),
+        ),
+        Reason::Guarded => (
+            Reason::Guarded,
+            format!("too many known subscriptions are missing from one LIST ({count})"),
+        ),
+        reason => (
+            reason,
+            "more deletions than spec.guard.maxDeletions within the window".to_owned(),
+        ),
+    };
+    let kind = &subject.resource.kind;
+    let message = format!(
+        "{what}. Nothing is created anew, forgotten or deleted. If this is as it should be, release it with: kubectl annotate --overwrite {} {} {}{ANNOTATION_GUARD_RELEASE}={token}",
+        kind.to_lowercase(),
+        subject.name(),
+        match &subject.key {
+            ProviderKey::Namespaced(name) => format!("--namespace {} ", name.namespace),
+            ProviderKey::Cluster(_) => String::new(),
+        },
+    );
+    Phase::Rejected(reason, message)
+}

@@ -1,0 +1,226 @@
+//! What is remembered of each object between two reconciles, in this process.
+//!
+//! The core's [`Memory`] is the truth while the process lives: a status write that lost a race or an answer
+//! never makes the operator forget an id. Status is read once, when an object is first seen.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use operator_core::delivery::Health;
+use operator_core::hash::Fingerprint;
+use operator_core::memory::{Memory, Wanted};
+use operator_core::names::{AccountId, ClusterId, ExternalId, ObjectName, ObjectUid, RemoteKey};
+use operator_core::time::Moment;
+
+use super::status;
+use crate::api::v1alpha1 as api;
+use crate::api::v1alpha1::{TestStatus, WebhookSubscription};
+use crate::controller::context::{Context, Party};
+use crate::controller::triggers::Target;
+use crate::provider::{Cursor, End};
+
+/// The wish as digests, and what it was made from: while that is unchanged, no Secret is read.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::controller) struct Resolved {
+    pub(in crate::controller) generation: i64,
+    /// (name, resourceVersion) of each Secret.
+    pub(in crate::controller) secrets: Vec<(String, String)>,
+    pub(in crate::controller) wanted: Vec<Wanted>,
+    pub(in crate::controller) host: String,
+}
+
+/// Delivery monitoring of one object.
+#[derive(Debug, Clone, Default)]
+pub(in crate::controller) struct Deliveries {
+    pub(in crate::controller) health: Health,
+    /// When the next poll is due.
+    pub(in crate::controller) next: Option<Moment>,
+    /// What is left of a poll that has begun.
+    pub(in crate::controller) steps: VecDeque<Step>,
+    /// A test is on its way: when to look for its result next, and how often that was done.
+    pub(in crate::controller) result: Option<(Moment, u32)>,
+    /// Something is worth a status write.
+    pub(in crate::controller) notable: bool,
+}
+
+/// One request of a poll.
+#[derive(Debug, Clone)]
+pub(in crate::controller) enum Step {
+    /// Reads one end of what was delivered, from a page on. How many pages were read before.
+    Read(RemoteKey, End, Option<Cursor>, u32),
+    /// Deletes one delivery from the provider's list.
+    Discard(RemoteKey, String),
+}
+
+/// One object.
+#[derive(Debug, Clone, Default)]
+pub(in crate::controller) struct Record {
+    pub(in crate::controller) uid: Option<ObjectUid>,
+    pub(in crate::controller) memory: Memory,
+    /// The account that the memory's reads come from.
+    pub(in crate::controller) account: Option<AccountId>,
+    pub(in crate::controller) resolved: Option<Resolved>,
+    pub(in crate::controller) deliveries: Deliveries,
+    /// This process saw the object before anything was begun for it, and has sent no create since.
+    pub(in crate::controller) nothing_sent: bool,
+    /// Since when it has been failing.
+    pub(in crate::controller) failing_since: Option<Moment>,
+    /// Reconciles in a row that ended in an apiserver error.
+    pub(in crate::controller) apiserver_failures: u32,
+    /// The signing key that was verified to be in the Secret of this resourceVersion.
+    pub(in crate::controller) published: Option<(String, Fingerprint)>,
+    /// The version of the Secret that was verified to hold the key that the operator made.
+    pub(in crate::controller) generated: Option<String>,
+    /// The test that was last asked for.
+    pub(in crate::controller) test: Option<TestStatus>,
+    /// The last value of the annotation that asks for a comparison, and when it was first seen.
+    pub(in crate::controller) requested: Option<(String, Moment)>,
+    /// The last generation whose unknown events were warned about.
+    pub(in crate::controller) warned_events: Option<i64>,
+    /// A read that waits for a LIST shared with others: one that begins after this.
+    pub(in crate::controller) awaited_list: Option<Moment>,
+    /// The object as our own last write returned it, while the watch may still be behind.
+    pub(in crate::controller) written: Option<Arc<WebhookSubscription>>,
+}
+
+impl Record {
+    /// The newer of what the watch has and what our own last write returned. Both are the same object, so their
+    /// resource versions can be compared (KEP-5504).
+    pub(in crate::controller) fn newest(
+        &mut self,
+        watched: &Arc<WebhookSubscription>,
+    ) -> Arc<WebhookSubscription> {
+        let newer = self
+            .written
+            .take_if(|written| version(written) <= version(watched));
+        drop(newer);
+        self.written.clone().unwrap_or_else(|| Arc::clone(watched))
+    }
+
+    /// Our own write returned this.
+    pub(in crate::controller) fn wrote(&mut self, object: Arc<WebhookSubscription>) {
+        self.written = Some(object);
+    }
+}
+
+fn version(object: &WebhookSubscription) -> u64 {
+    object
+        .metadata
+        .resource_version
+        .as_deref()
+        .and_then(|version| version.parse().ok())
+        .unwrap_or(0)
+}
+
+/// All records.
+#[derive(Debug, Default)]
+pub(in crate::controller) struct Records {
+    records: Mutex<HashMap<ObjectName, Record>>,
+    /// The generation of each object that could not be read, once that was reported.
+    unreadable: Mutex<HashMap<ObjectName, i64>>,
+}
+
+impl Records {
+    /// Takes the record of an object out, so that exactly one reconcile works on it.
+    pub(in crate::controller) fn take(&self, name: &ObjectName) -> Option<Record> {
+        self.lock().remove(name)
+    }
+
+    /// Puts it back.
+    pub(in crate::controller) fn put(&self, name: &ObjectName, record: Record) {
+        self.lock().insert(name.clone(), record);
+    }
+
+    /// Looks at a record that is not being worked on.
+    pub(in crate::controller) fn peek<T>(
+        &self,
+        name: &ObjectName,
+        look: impl FnOnce(&Record) -> T,
+    ) -> Option<T> {
+        self.lock().get(name).map(look)
+    }
+
+    /// Whether an id was made or seen after `moment`, or is known to be gone: then a LIST that began at `moment`
+    /// says nothing about it.
+    pub(in crate::controller) fn outdates(&self, name: &ObjectName, id: &ExternalId, moment: Moment) -> bool {
+        self.peek(name, |record| {
+            let seen = record.memory.entries.values().any(|entry| {
+                entry.id.as_ref() == Some(id) && entry.seen.as_ref().is_some_and(|seen| seen.at >= moment)
+            });
+            seen || record.memory.gone.contains(id)
+        })
+        .unwrap_or(false)
+    }
+
+    /// Whether it was reported that this generation of an object cannot be read.
+    pub(in crate::controller) fn unreadable_told(&self, name: &ObjectName, generation: i64) -> bool {
+        let unreadable = self.unreadable.lock().unwrap_or_else(PoisonError::into_inner);
+        unreadable.get(name) == Some(&generation)
+    }
+
+    /// It was.
+    pub(in crate::controller) fn tell_unreadable(&self, name: &ObjectName, generation: i64) {
+        let mut unreadable = self.unreadable.lock().unwrap_or_else(PoisonError::into_inner);
+        unreadable.insert(name.clone(), generation);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ObjectName, Record>> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Context {
+    /// The record of an object that this process has not seen before, from its status.
+    pub(in crate::controller) fn first_sight(&self, object: &WebhookSubscription, uid: &ObjectUid) -> Record {
+        let now = self.clock.now();
+        let status = object.status.as_ref();
+        let ours = |identity: &api::Identity| {
+            let clusters = self.former_cluster_ids.iter().chain([&self.cluster_id]);
+            identity.object_uid == uid.as_str()
+                && clusters
+                    .map(ClusterId::as_str)
+                    .any(|id| id == identity.cluster_id)
+        };
+        let mut record = Record {
+            uid: Some(uid.clone()),
+            nothing_sent: status.is_none_or(|status| status.identity.is_none()),
+            ..Record::default()
+        };
+        record.memory = status::restore(status, ours, &self.hash_key, now);
+        record.test = status
+            .and_then(|status| status.last_test.clone())
+            .map(api::TestStatus::after_restart);
+        record.deliveries.health = status::restore_health(status.and_then(|status| status.delivery.as_ref()));
+        // An outage that began before a restart does not begin anew with it.
+        let conditions = status
+            .map(|status| status.conditions.as_slice())
+            .unwrap_or_default();
+        let failing = conditions
+            .iter()
+            .find(|condition| condition.type_ == "Synced" && condition.status == "False");
+        record.failing_since = failing.map(|condition| {
+            let elapsed = jiff::Timestamp::now().duration_since(condition.last_transition_time.0);
+            now.before(elapsed.unsigned_abs())
+        });
+        record
+    }
+
+    /// Drops everything that is kept for an object.
+    pub(in crate::controller) fn forget(&self, name: &ObjectName) {
+        self.records.take(name);
+        self.wake_objects(self.claims.forget(name));
+        let party = Party::Subscription(name.clone());
+        for target in self.index.forget(&party) {
+            // Its finalizer depends on whether anybody refers to it: the last one to go is enough.
+            if !self.index.is_needed(&target)
+                && let Target::Provider(key) = target
+            {
+                self.triggers.wake(&Party::Provider(key));
+            }
+        }
+        self.directory
+            .accounts()
+            .iter()
+            .for_each(|account| account.leave(&party));
+    }
+}
