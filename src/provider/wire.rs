@@ -97,10 +97,12 @@ pub(super) fn event_name(text: &str) -> EventName {
     }
 }
 
-/// A time of an answer as it is kept: with its zone where it can be read, else visible ASCII, cut; `None` where nothing
-/// is left of it.
+/// A time of an answer as it is kept: visible ASCII, cut, and with the zone that is meant where it names none; `None`
+/// where nothing is left of it.
 pub(super) fn time(text: &str) -> Option<String> {
-    if let Some(time) = timestamp(text) {
+    if text.parse::<jiff::Timestamp>().is_err()
+        && let Some(time) = timestamp(text)
+    {
         return Some(time.to_string());
     }
     let kept: String = text

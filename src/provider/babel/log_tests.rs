@@ -75,7 +75,7 @@ proptest! {
         prop_assert!(!total || pages <= 2, "{} pages", pages);
         if newest {
             let newest = found.events[0].result.as_ref().unwrap();
-            prop_assert_eq!(newest.time.clone(), Some(moment(count)));
+            prop_assert_eq!(newest.time.clone(), Some(format!("{}Z", moment(count))));
         }
     }
 
@@ -135,8 +135,9 @@ fn the_newest_attempt_and_the_failures_before_it_are_told_for_each_event() {
         let result = DeliveryResult {
             success: false,
             code: Some(503),
-            time: Some(moment(4)),
-            next_retry: Some("2026-01-01T00:05:04".into()),
+            // Without a zone, UTC is meant.
+            time: Some(format!("{}Z", moment(4))),
+            next_retry: Some("2026-01-01T00:05:04Z".into()),
         };
         let created = Delivery {
             event: event_name("license.created"),
