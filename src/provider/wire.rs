@@ -71,6 +71,17 @@ pub(super) fn same(id: &ExternalId, remote: Remote) -> Result<Remote, &'static s
     }
 }
 
+/// Takes an answer without a subscription: nothing, or a JSON object. A proxy's page must not pass for the API.
+pub(super) fn acknowledged(answer: &Answer, statuses: &[u16]) -> Result<(), &'static str> {
+    if !statuses.contains(&answer.status) {
+        return Err(UNDOCUMENTED);
+    }
+    if answer.status == 204 || answer.body.trim_ascii().is_empty() {
+        return Ok(());
+    }
+    parse::<serde_json::Map<String, serde_json::Value>>(answer).map(drop)
+}
+
 /// "It does not exist" is an answer to a read.
 pub(super) fn absent_as_none<T>(result: Result<T, ProviderError>) -> Result<Option<T>, ProviderError> {
     match result {

@@ -339,25 +339,23 @@ impl World {
     /// What carries no mark is taken over only where the policy asks for it, or where our own create made it.
     fn check_taken(&mut self, key: &RemoteKey, id: &ExternalId) {
         let Some(held) = self.provider.get(id) else { return };
-        let spec = &self.object.spec;
-        let asked = match spec.policy {
+        let asked = self.adoption_is_asked(id);
+        let allowed = self.provider.nature.named || asked || held.is_of(key) || self.cloned;
+        self.require(allowed, || format!("{id} is taken over unasked"));
+    }
+
+    fn adoption_is_asked(&self, id: &ExternalId) -> bool {
+        match self.object.spec.policy {
             AdoptionPolicy::ById => self.imports.contains(id),
             AdoptionPolicy::IfMatches => true,
             AdoptionPolicy::IfOwned | AdoptionPolicy::Never => false,
-        };
-        let allowed = self.provider.nature.named || asked || held.is_of(key) || self.cloned;
-        self.require(allowed, || format!("{id} is taken over unasked"));
+        }
     }
 
     /// Only adoption that was asked for writes on what is not marked.
     fn check_stamp(&mut self, key: &RemoteKey, id: &ExternalId) {
         let Some(held) = self.provider.get(id) else { return };
-        let spec = &self.object.spec;
-        let asked = match spec.policy {
-            AdoptionPolicy::ById => self.imports.contains(id),
-            AdoptionPolicy::IfMatches => true,
-            AdoptionPolicy::IfOwned | AdoptionPolicy::Never => false,
-        };
+        let asked = self.adoption_is_asked(id);
         let allowed = match held.marker().map(|m| self.owner.ownership(key, &m)) {
             None => asked,
             Some(Ownership::Ours | Ownership::Former) => true,

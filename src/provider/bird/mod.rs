@@ -24,7 +24,7 @@ use secrecy::SecretString;
 
 use super::error::ProviderError;
 use super::http::{Answer, BuildError, Call, Client, Connection, Operation, segment};
-use super::wire::{UNDOCUMENTED, absent_as_none, json, parse, same, secrets};
+use super::wire::{UNDOCUMENTED, absent_as_none, acknowledged, json, parse, same, secrets};
 use super::{Cursor, Deletion, Deliveries, Page, Shared};
 use answer::Subscription;
 use request::{Create, Patch};
@@ -160,13 +160,9 @@ impl Bird {
 
     pub(super) async fn delete(&self, id: &ExternalId) -> Result<Deletion, ProviderError> {
         let call = Call::new(Operation::Delete, Method::DELETE, self.path_of(id, "")?, true);
-        let deleted = self.client.send(call, |answer| match answer.status {
-            204 => Ok(()),
-            200 | 202 if answer.body.trim_ascii().is_empty() => Ok(()),
-            // A proxy's page must not pass for the API.
-            200 | 202 => parse::<serde_json::Map<String, serde_json::Value>>(answer).map(drop),
-            _ => Err(UNDOCUMENTED),
-        });
+        let deleted = self
+            .client
+            .send(call, |answer| acknowledged(answer, &[204, 200, 202]));
         // Nothing is documented about a deletion, so that no status proves one.
         Ok(match absent_as_none(deleted.await)? {
             Some(()) => Deletion::Unconfirmed,

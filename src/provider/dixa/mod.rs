@@ -26,7 +26,9 @@ pub use events::KNOWN_EVENTS;
 
 use super::error::ProviderError;
 use super::http::{Answer, BuildError, Call, Client, Connection, Operation, segment};
-use super::wire::{ANOTHER, UNDOCUMENTED, absent_as_none, json, newest_first, parse, same, secrets};
+use super::wire::{
+    ANOTHER, UNDOCUMENTED, absent_as_none, acknowledged, json, newest_first, parse, same, secrets,
+};
 use super::{Cursor, Deletion, Deliveries, Page, Shared};
 use answer::{Envelope, Subscription};
 use request::{Create, Patch};
@@ -201,13 +203,8 @@ impl Dixa {
 
     pub(super) async fn delete(&self, id: &ExternalId) -> Result<Deletion, ProviderError> {
         let call = Call::new(Operation::Delete, Method::DELETE, self.path_of(id, "")?, true);
-        let deleted = self.client.send(call, |answer| match answer.status {
-            204 => Ok(()),
-            // Not documented, and harmless if it is the API that says so: a proxy's page must not pass for it.
-            200 if answer.body.trim_ascii().is_empty() => Ok(()),
-            200 => parse::<serde_json::Map<String, serde_json::Value>>(answer).map(drop),
-            _ => Err(UNDOCUMENTED),
-        });
+        // Only the 204 is documented; the others are harmless if it is the API that says so.
+        let deleted = self.client.send(call, |answer| acknowledged(answer, &[204, 200]));
         absent_as_none(deleted.await).map(|_| Deletion::Done)
     }
 
