@@ -122,14 +122,18 @@ pub fn retain(health: &mut Health, kept: impl Fn(&RemoteKey) -> bool) -> bool {
     health.len() != before
 }
 
+/// How many deliveries in a row failed. Where nothing but the newest is shown, each other one counts once, however often
+/// it is seen; one without a time counts each time.
 fn failed_observations(known: Option<&EventHealth>, result: &DeliveryResult, in_log: Option<u32>) -> u32 {
     if result.success {
         return 0;
     }
-    let before = known
-        .filter(|known| !known.result.success)
-        .map_or(0, |known| known.failed_observations);
-    before.saturating_add(1).max(in_log.unwrap_or(0))
+    let known = known.filter(|known| !known.result.success);
+    in_log.unwrap_or_else(|| match known {
+        Some(known) if result.time.is_some() && known.result.time == result.time => known.failed_observations,
+        Some(known) => known.failed_observations.saturating_add(1),
+        None => 1,
+    })
 }
 
 fn clone_pair<K: Clone, V: Clone>((key, value): (&K, &V)) -> (K, V) {
@@ -229,6 +233,30 @@ mod tests {
             overall(&poll(&Health::new(), &[told]).health, 3),
             Overall::Failing
         );
+    }
+
+    #[test]
+    fn one_failed_delivery_is_not_a_row_however_often_it_is_seen() {
+        let failed = |time: &str| {
+            let mut delivery = delivery("A", false, 500);
+            if let Some(result) = &mut delivery.result {
+                result.time = Some(time.into());
+            }
+            delivery
+        };
+        let mut health = Health::new();
+        for (time, expected) in [("1", 1), ("1", 1), ("2", 2), ("2", 2), ("3", 3)] {
+            health = poll(&health, &[failed(time)]).health;
+            let counts: Vec<_> = health.values().map(|event| event.failed_observations).collect();
+            assert_eq!(counts, [expected], "at {time}");
+        }
+        // A provider that tells the row is believed, also when a success that nobody saw ended the one before.
+        let told = Delivery {
+            failures: Some(1),
+            ..failed("4")
+        };
+        health = poll(&health, &[told]).health;
+        assert_eq!(overall(&health, 3), Overall::Healthy);
     }
 
     #[test]

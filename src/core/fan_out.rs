@@ -52,8 +52,8 @@ pub fn fan_out(
     let count = groups.len() * filters.len();
     if count > REMOTES_MAX {
         return unsupported(format!(
-            "spec: this needs {count} subscriptions at the provider (one for each event and combination of filter \
-             values), and one object may have {REMOTES_MAX}; spread it over several objects"
+            "spec: this needs more than the {REMOTES_MAX} subscriptions at the provider that one object may have (one \
+             for each event and combination of filter values); spread it over several objects"
         ));
     }
     let names = able.supports.contains(Field::Name);

@@ -265,10 +265,8 @@ impl Entry {
             return;
         }
         if fault.may_have_taken_effect {
+            // What it changed that nobody can see was doubted before it was sent ([`Note::Doubt`]).
             self.doubted = Some(now);
-            if digest.is_some() && self.id.is_some() {
-                self.sent = Some(Sent::default().doubting(Field::ALL.iter().copied().collect()));
-            }
         }
         let before = self.failure.take().filter(|before| before.digest == digest);
         let count = before.as_ref().map_or(0, |before| before.count).saturating_add(1);

@@ -213,6 +213,6 @@ fn one_object_has_at_most_64_remote_subscriptions() {
     let change = json!({"events": ["sms.inbound"], "filters": [{"conditions": conditions}]});
     Side::Bird.subscribe(&world, "crm", change);
     let message = world.refused("crm", "UnsupportedByProvider");
-    assert!(message.contains("one object may have 64"), "{message}");
+    assert!(message.contains("more than the 64 subscriptions"), "{message}");
     assert_eq!(Side::Bird.count(&world, 0, "create"), 0);
 }

@@ -198,20 +198,6 @@ fn only_what_was_read_after_a_lost_reply_counts() {
 }
 
 #[test]
-fn a_lost_update_makes_what_was_sent_unknown_and_a_lost_deletion_does_not() {
-    let lost = |digest| {
-        let mut memory = intended();
-        memory.created(&wish(), remote(), true, at(11), &NAMED);
-        memory.failed(&key(), digest, fault(Disposition::Backoff, true), at(12), 1);
-        memory.entries[&key()].sent.unwrap()
-    };
-    let hidden = FieldSet::of(&[Field::Headers]);
-    let differing = |sent: Sent| sent.differing(&wish().view).intersection(hidden);
-    assert_eq!(differing(lost(Some(digest("edit")))), hidden);
-    assert!(differing(lost(None)).is_empty());
-}
-
-#[test]
 fn a_read_that_works_ends_an_outage_but_not_a_refusal() {
     let after_read = |disposition| {
         let mut memory = Memory::default();

@@ -162,8 +162,8 @@ fn hidden_fields_are_sent_once_when_nobody_knows_what_was_sent() {
     assert_eq!(case.state(), IN_SYNC);
 }
 
-#[test]
-fn after_a_lost_reply_it_is_read_and_hidden_fields_are_sent_again() {
+/// A change of `fields` whose answer is lost, and the read after it.
+fn after_a_lost_change(fields: &[Field]) -> Case {
     let mut case = listed_as(|_| {});
     let lost = Fault {
         reason: Reason::ProviderUnreachable,
@@ -171,13 +171,26 @@ fn after_a_lost_reply_it_is_read_and_hidden_fields_are_sent_again() {
         disposition: Disposition::Backoff,
         may_have_taken_effect: true,
     };
+    let doubt = Note::Doubt(key("k"), FieldSet::of(fields));
+    case.memory.note(&doubt, &case.wanted, case.now);
     case.memory
         .failed(&key("k"), Some(digest("an edit")), lost, case.now, 1);
     assert_eq!(case.action(), read("r1"));
     case.now = at(NOW + 1);
     let remote = case.ours("r1");
     case.memory.read(&key("k"), Some(remote), case.now);
+    case
+}
+
+#[test]
+fn after_a_lost_change_of_hidden_fields_they_are_sent_again() {
+    let mut case = after_a_lost_change(&[Field::Headers]);
     assert_eq!(case.effect(), update("r1", &[Field::Headers], true));
+}
+
+#[test]
+fn after_a_lost_change_of_what_is_shown_nothing_hidden_is_sent_again() {
+    assert_eq!(after_a_lost_change(&[]).state(), IN_SYNC);
 }
 
 #[test]

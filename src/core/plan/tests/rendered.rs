@@ -1,7 +1,7 @@
 //! Fields in a form of the provider's own, fields that a create cannot set, and deletions without a clear answer.
 
 use super::*;
-use crate::memory::Fault;
+use crate::memory::{Fault, Note};
 use crate::retry::Disposition;
 
 const HEADERS: FieldSet = FieldSet::of(&[Field::Headers]);
@@ -82,6 +82,8 @@ fn a_write_whose_outcome_is_unknown_makes_the_form_worthless() {
         disposition: Disposition::Backoff,
         may_have_taken_effect: true,
     };
+    let doubt = Note::Doubt(key("k"), HEADERS);
+    case.memory.note(&doubt, &case.wanted, at(NOW - 50));
     case.memory
         .failed(&key("k"), Some(wish("k").digest), lost, at(NOW - 50), 1);
     let same = masked(&case, "***");
