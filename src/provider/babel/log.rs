@@ -154,7 +154,9 @@ impl Seek {
             Some(total) if self.skip + here >= total => return Place::Here { whole: false },
             Some(total) => total - here,
             None if here < first => return Place::Here { whole: false },
-            // Pages overlap, so that the last one is never empty.
+            // Pages overlap, so that the last one is never empty. The first may be the whole log: a row of failures on
+            // it is not to be cut in half.
+            None if self.pages == 0 => here - OVERLAP_MAX.min(here - 1),
             None => self.skip + here - OVERLAP_MAX.min(here / 2),
         };
         if self.pages + 1 >= PAGES_MAX {
