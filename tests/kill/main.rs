@@ -2,7 +2,7 @@
 //! and started anew each time. In the end every object has exactly one remote subscription, its own, and
 //! after the deletion there is none.
 //!
-//! `WEBHOOK_OPERATOR_KILL_OBJECTS` is the number of objects; unset, 300.
+//! `WEBHOOK_OPERATOR_KILL_OBJECTS` is the number of objects; unset, 1,000.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -21,7 +21,7 @@ const DEADLINE: Duration = Duration::from_mins(3);
 
 fn objects() -> usize {
     let objects = std::env::var("WEBHOOK_OPERATOR_KILL_OBJECTS").ok();
-    objects.map_or(300, |objects| objects.parse().unwrap())
+    objects.map_or(1000, |objects| objects.parse().unwrap())
 }
 
 #[test]
