@@ -90,6 +90,17 @@ pub(super) fn absent_as_none<T>(result: Result<T, ProviderError>) -> Result<Opti
     }
 }
 
+/// The next page must be another one, or following it would never end.
+pub(super) fn another(next: Option<String>, this: Option<&str>) -> Result<Option<String>, ProviderError> {
+    if next.is_some() && next.as_deref() == this {
+        return Err(ProviderError::Unintelligible {
+            status: 200,
+            why: "the next page is this page",
+        });
+    }
+    Ok(next)
+}
+
 /// An event's name. One that ours cannot hold is escaped and cut: it is not equal to any that can be wanted, and
 /// the subscription can still be read.
 pub(super) fn event_name(text: &str) -> EventName {
@@ -227,5 +238,14 @@ mod tests {
             (code(503), code(0), code(-1), code(70_000)),
             (Some(503), None, None, None)
         );
+    }
+
+    #[test]
+    fn a_page_that_names_itself_as_the_next_is_not_followed() {
+        let some = |text: &str| Some(text.to_owned());
+        assert!(another(some("a"), Some("a")).is_err());
+        assert_eq!(another(some("b"), Some("a")), Ok(some("b")));
+        assert_eq!(another(some("a"), None), Ok(some("a")));
+        assert_eq!(another(None, None), Ok(None));
     }
 }

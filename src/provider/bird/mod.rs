@@ -24,7 +24,7 @@ use secrecy::SecretString;
 
 use super::error::ProviderError;
 use super::http::{Answer, BuildError, Call, Client, Connection, Operation, segment};
-use super::wire::{UNDOCUMENTED, absent_as_none, acknowledged, json, parse, same, secrets};
+use super::wire::{UNDOCUMENTED, absent_as_none, acknowledged, another, json, parse, same, secrets};
 use super::{Cursor, Deletion, Deliveries, Page, Shared};
 use answer::Subscription;
 use request::{Create, Patch};
@@ -119,7 +119,7 @@ impl Bird {
         let list = self.client.list(call, listing).await?;
         Ok(Page {
             remotes: list.remotes,
-            next: list::another(list.next, token)?.map(Cursor),
+            next: another(list.next, token)?.map(Cursor),
         })
     }
 
@@ -183,7 +183,7 @@ impl Bird {
         let mut call = Call::new(Operation::Deliveries, Method::GET, path, true);
         call.query = Some(&query);
         let page = self.client.list(call, list::Log::default()).await?;
-        let next = list::another(page.next, token)?;
+        let next = another(page.next, token)?;
         // The log names no event; a subscription has only one.
         let event = match events {
             [event] => Some(event),

@@ -27,7 +27,7 @@ pub use events::KNOWN_EVENTS;
 use super::error::ProviderError;
 use super::http::{Answer, BuildError, Call, Client, Connection, Operation, segment};
 use super::wire::{
-    ANOTHER, UNDOCUMENTED, absent_as_none, acknowledged, json, newest_first, parse, same, secrets,
+    ANOTHER, UNDOCUMENTED, absent_as_none, acknowledged, another, json, newest_first, parse, same, secrets,
 };
 use super::{Cursor, Deletion, Deliveries, Page, Shared};
 use answer::{Envelope, Subscription};
@@ -148,15 +148,9 @@ impl Dixa {
             .client
             .list(call, list::Subscriptions::new(Arc::clone(&self.key)))
             .await?;
-        if list.next.is_some() && list.next.as_deref() == query {
-            return Err(ProviderError::Unintelligible {
-                status: 200,
-                why: "the next page is this page",
-            });
-        }
         Ok(Page {
             remotes: list.remotes,
-            next: list.next.map(Cursor),
+            next: another(list.next, query)?.map(Cursor),
         })
     }
 
