@@ -1,23 +1,20 @@
 //! A signing key that the operator makes: stored before anything is signed with it, and never made twice.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
-use kube::api::{ObjectMeta, PostParams};
 use operator_core::reason::Reason;
 use secrecy::zeroize::Zeroizing;
-use serde_json::json;
 
-use crate::api::names::{ANNOTATION_SUBSCRIPTION, FIELD_MANAGER, LABEL_USE, SecretUse};
 use crate::api::v1alpha1::{GenerateKey, ManagementMode};
 use crate::cluster::fill_random;
-use crate::controller::apiserver::{WriteError, guarded, params};
+use crate::controller::apiserver::WriteError;
 use crate::controller::dereference::DereferenceError;
 use crate::controller::references::SIGNING_KEY;
 use crate::controller::subscription::reconcile::{Pass, ReconcileError};
+use crate::controller::subscription::signing_secret::{Member, set_member};
 use crate::controller::subscription::validate::Invalid;
 
 /// Bytes of a key; twice as many hexadecimal digits are stored and sent.
@@ -43,7 +40,12 @@ impl Pass<'_> {
         let existing = api.get_opt(&generate.secret_name).await.map_err(WriteError::of)?;
         let data_key = generate.key.as_deref().unwrap_or(SIGNING_KEY);
         let written = match existing {
-            None => self.create_key(&api, &generate, data_key).await?,
+            None => {
+                let member = new_key(data_key)?;
+                // No owner: where objects are restored one by one, the key must not go with a former one.
+                self.create_signing_secret(&api, &generate.secret_name, member, None)
+                    .await?
+            }
             Some(secret) => {
                 self.check_owned(&secret, &generate)?;
                 if secret
@@ -53,7 +55,7 @@ impl Pass<'_> {
                 {
                     secret
                 } else {
-                    add_key(&api, &secret, data_key).await?
+                    set_member(&api, &secret, new_key(data_key)?).await?
                 }
             }
         };
@@ -63,58 +65,19 @@ impl Pass<'_> {
 
     /// A Secret of somebody else is never written to, and its content never taken for a key of ours.
     fn check_owned(&self, secret: &Secret, generate: &GenerateKey) -> Result<(), ReconcileError> {
-        let annotations = secret.metadata.annotations.as_ref();
-        let owner = annotations.and_then(|annotations| annotations.get(ANNOTATION_SUBSCRIPTION));
-        if owner.is_some_and(|owner| *owner == self.name.name) {
+        if self.is_own(secret) {
             return Ok(());
         }
-        let (name, namespace) = (&generate.secret_name, &self.name.namespace);
-        let message = format!(
-            "spec.signing.generate: Secret {name} exists and is not marked as this object's; use it with \
-             spec.signing.secretKeyRef, choose another name, or hand it over with: kubectl annotate secret \
-             --namespace {namespace} {name} {ANNOTATION_SUBSCRIPTION}={}",
-            self.name.name
-        );
+        let instead = "use it with spec.signing.secretKeyRef";
+        let message = self.not_own("spec.signing.generate", &generate.secret_name, instead);
         let invalid = Invalid::new(Reason::SecretExists, message);
         Err(DereferenceError::Invalid(invalid).into())
     }
-
-    async fn create_key(
-        &self,
-        api: &Api<Secret>,
-        generate: &GenerateKey,
-        data_key: &str,
-    ) -> Result<Secret, ReconcileError> {
-        let text = |text: &str| text.to_owned();
-        let secret = Secret {
-            metadata: ObjectMeta {
-                name: Some(generate.secret_name.clone()),
-                labels: Some([(text(LABEL_USE), text(SecretUse::Signing.as_str()))].into()),
-                annotations: Some([(text(ANNOTATION_SUBSCRIPTION), self.name.name.clone())].into()),
-                // No owner: where objects are restored one by one, the key must not go with a former one.
-                ..ObjectMeta::default()
-            },
-            data: Some([(text(data_key), random_key()?)].into()),
-            type_: Some(text("Opaque")),
-            ..Secret::default()
-        };
-        let params = PostParams {
-            field_manager: Some(text(FIELD_MANAGER)),
-            ..PostParams::default()
-        };
-        Ok(api.create(&params, &secret).await.map_err(WriteError::of)?)
-    }
 }
 
-async fn add_key(api: &Api<Secret>, secret: &Secret, data_key: &str) -> Result<Secret, ReconcileError> {
-    let mut data: BTreeMap<String, ByteString> = secret.data.clone().unwrap_or_default();
-    data.insert(data_key.to_owned(), random_key()?);
-    let patch = guarded(
-        secret.metadata.resource_version.as_deref(),
-        vec![json!({"op": "add", "path": "/data", "value": data})],
-    )?;
-    let name = secret.metadata.name.as_deref().unwrap_or_default();
-    Ok(api.patch(name, &params(), &patch).await.map_err(WriteError::of)?)
+fn new_key(name: &str) -> Result<Member<'_>, ReconcileError> {
+    let value = random_key()?;
+    Ok(Member { name, value })
 }
 
 fn random_key() -> Result<ByteString, ReconcileError> {

@@ -15,6 +15,7 @@ pub(super) mod records;
 pub(super) mod removal;
 pub(super) mod resolve;
 pub(super) mod rivals;
+mod signing_secret;
 pub(super) mod status;
 pub(super) mod test_events;
 pub(super) mod unreadable;

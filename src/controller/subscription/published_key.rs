@@ -1,10 +1,7 @@
 //! Publishes the key that the provider signs with, so that receivers can verify deliveries.
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Resource};
 use operator_core::budget::Priority;
 use operator_core::names::ExternalId;
@@ -12,14 +9,13 @@ use operator_core::plan::{KeyState, Settled};
 use operator_core::reason::Reason;
 use operator_core::settings::signing_key_part;
 use operator_core::view::{Field, Part};
-use secrecy::{ExposeSecret, SecretString};
-use serde_json::json;
+use secrecy::ExposeSecret;
 
-use crate::api::names::{ANNOTATION_SUBSCRIPTION, FIELD_MANAGER, LABEL_USE, SecretUse};
-use crate::controller::apiserver::{WriteError, guarded, params};
+use crate::controller::apiserver::WriteError;
 use crate::controller::provider::directory::Link;
 use crate::controller::references::SIGNING_KEY;
 use crate::controller::subscription::reconcile::{Pass, ReconcileError};
+use crate::controller::subscription::signing_secret::{Member, set_member};
 
 impl Pass<'_> {
     /// Sees to it that the Secret holds the provider's key. What stands in the way is put into `settled`.
@@ -110,16 +106,8 @@ impl Pass<'_> {
         let api = Api::<Secret>::namespaced(self.ctx.client.clone(), &self.name.namespace);
         let existing = api.get_opt(name).await.map_err(WriteError::of)?;
         if let Some(secret) = &existing {
-            let annotations = secret.metadata.annotations.as_ref();
-            if annotations
-                .and_then(|a| a.get(ANNOTATION_SUBSCRIPTION))
-                .is_none_or(|owner| *owner != self.name.name)
-            {
-                let message = format!(
-                    "spec.signing: Secret {name} exists and is not marked as this object's; delete it, choose another \
-                     name, or hand it over with: kubectl annotate secret --namespace {} {name} {ANNOTATION_SUBSCRIPTION}={}",
-                    self.name.namespace, self.name.name
-                );
+            if !self.is_own(secret) {
+                let message = self.not_own("spec.signing", name, "delete it");
                 return Ok(Stored::No(Reason::SecretExists, message));
             }
             let held = secret.data.as_ref().and_then(|data| data.get(data_key));
@@ -149,70 +137,20 @@ impl Pass<'_> {
             Err(_) => return Ok(Stored::Later),
         };
         let part = signing_key_part(&self.ctx.hash_key, key.expose_secret());
+        let member = Member {
+            name: data_key,
+            value: ByteString(key.expose_secret().as_bytes().to_vec()),
+        };
+        // The provider's key goes with the subscription, so the Secret may go with the object.
+        let owner = self.object.owner_ref(&());
         let written = match existing {
-            Some(secret) => self.update_secret(&api, &secret, data_key, &key).await?,
-            None => self.create_secret(&api, name, data_key, &key).await?,
+            Some(secret) => set_member(&api, &secret, member).await?,
+            None => self.create_signing_secret(&api, name, member, owner).await?,
         };
         Ok(Stored::Yes(
             written.metadata.resource_version.unwrap_or_default(),
             part,
         ))
-    }
-
-    async fn create_secret(
-        &self,
-        api: &Api<Secret>,
-        name: &str,
-        data_key: &str,
-        key: &SecretString,
-    ) -> Result<Secret, ReconcileError> {
-        let secret = Secret {
-            metadata: ObjectMeta {
-                name: Some(name.to_owned()),
-                labels: Some(BTreeMap::from([(
-                    LABEL_USE.to_owned(),
-                    SecretUse::Signing.as_str().to_owned(),
-                )])),
-                annotations: Some(BTreeMap::from([(
-                    ANNOTATION_SUBSCRIPTION.to_owned(),
-                    self.name.name.clone(),
-                )])),
-                // The provider's key goes with the subscription, so the Secret may go with the object.
-                owner_references: self.object.owner_ref(&()).map(|owner| vec![owner]),
-                ..ObjectMeta::default()
-            },
-            data: Some(BTreeMap::from([(
-                data_key.to_owned(),
-                ByteString(key.expose_secret().as_bytes().to_vec()),
-            )])),
-            type_: Some("Opaque".to_owned()),
-            ..Secret::default()
-        };
-        let params = PostParams {
-            field_manager: Some(FIELD_MANAGER.to_owned()),
-            ..PostParams::default()
-        };
-        Ok(api.create(&params, &secret).await.map_err(WriteError::of)?)
-    }
-
-    async fn update_secret(
-        &self,
-        api: &Api<Secret>,
-        secret: &Secret,
-        data_key: &str,
-        key: &SecretString,
-    ) -> Result<Secret, ReconcileError> {
-        let mut data = secret.data.clone().unwrap_or_default();
-        data.insert(
-            data_key.to_owned(),
-            ByteString(key.expose_secret().as_bytes().to_vec()),
-        );
-        let patch = guarded(
-            secret.metadata.resource_version.as_deref(),
-            vec![json!({"op": "add", "path": "/data", "value": data})],
-        )?;
-        let name = secret.metadata.name.as_deref().unwrap_or_default();
-        Ok(api.patch(name, &params(), &patch).await.map_err(WriteError::of)?)
     }
 }
 
