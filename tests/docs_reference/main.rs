@@ -7,6 +7,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod catalogue;
 mod fields;
 mod links;
 mod pages;
