@@ -1,14 +1,11 @@
 //! Nothing secret leaves the process but to the provider, and nothing is used that was not released.
 
-use std::fs;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use provider_simulator::{FaultAction, Token};
-use serde_json::{Value, json};
-use test_harness::{Operator, binary};
+use serde_json::json;
 
-use crate::support::{OPERATOR_NAMESPACE, OPERATOR_USER, PROVIDER, SOON, SUBSCRIPTION, Setup, World, leaks};
+use crate::support::{OPERATOR_USER, PROVIDER, SUBSCRIPTION, Side, World, leaks, shown};
 use crate::{every, next};
 
 const TOKEN: &str = "canary-token-7Qz/1+a=";
@@ -17,6 +14,7 @@ const HEADER: &str = "canary-header-9Sx/3+c=";
 const USERNAME: &str = "canary-user-1Ty/4+d=";
 const PASSWORD: &str = "canary-password-2Uv/5+e=";
 const PATH: &str = "canary-path-3Vw";
+const SIGNING: &str = "canary-signing-7Yz/7+g=";
 const APPLIED: &str = "canary-applied-4Xy/6+f=";
 
 fn canaries() -> Vec<String> {
@@ -47,30 +45,6 @@ fn the_scanner_finds_a_planted_leak_in_every_form() {
         }
     }
     assert_eq!(leaks("nothing to see: canary, key, token", &secrets), [""; 0]);
-}
-
-/// An operator of the world that logs everything.
-fn chatty(world: &World) -> Operator {
-    let kubeconfig = world
-        .cluster()
-        .service_account_kubeconfig(OPERATOR_NAMESPACE, "webhook-operator")
-        .unwrap();
-    let binary = binary("webhook-operator", "webhook-operator").unwrap();
-    let namespace = format!("--watch-namespace={}", world.namespace);
-    let id = format!("--cluster-id={}", world.namespace);
-    let args = [
-        "run",
-        "--allow-insecure-http",
-        "--settle-time=2s",
-        &namespace,
-        &id,
-    ];
-    let env = [
-        ("POD_NAMESPACE", OPERATOR_NAMESPACE),
-        ("POD_NAME", "webhook-operator-0"),
-        ("RUST_LOG", "trace"),
-    ];
-    Operator::start(&binary, &args, &env, &kubeconfig).unwrap()
 }
 
 /// Every kind of secret that the operator handles, in use.
@@ -158,80 +132,182 @@ fn misfortunes(world: &World) {
     world.ready("basic");
 }
 
-/// Everything that the operator has written for others to read, by where it was found.
-fn published(world: &World, operator: &mut Operator) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    for kind in [SUBSCRIPTION, PROVIDER, "events.events.k8s.io"] {
-        let mut all = world.cluster().list_json(kind, &world.namespace).unwrap();
-        if kind == SUBSCRIPTION || kind == PROVIDER {
-            for object in &mut all {
-                object["metadata"].take();
-            }
-        }
-        found.push((kind.to_owned(), json!(all).to_string()));
-    }
-    found.push(("metrics".to_owned(), operator.metrics().unwrap()));
-    found.push(("readyz".to_owned(), operator.readyz().unwrap().body));
-    let process = format!("/proc/{}", operator.id());
-    for file in ["cmdline", "environ"] {
-        // Where there is no /proc, or not for others, nobody reads it.
-        let text = fs::read(format!("{process}/{file}")).unwrap_or_default();
-        found.push((file.to_owned(), String::from_utf8_lossy(&text).into_owned()));
-    }
-    let audit = world.cluster().audit().unwrap();
-    let ours = audit
-        .iter()
-        .filter(|event| event.user == OPERATOR_USER && event.namespace == world.namespace);
-    let bodies: Vec<&Value> = ours
-        .flat_map(|event| [&event.request_object, &event.response_object])
-        .collect();
-    assert!(
-        bodies.iter().any(|body| !body.is_null()),
-        "the audit log shows nothing of this test"
-    );
-    found.push(("audit log".to_owned(), json!(bodies).to_string()));
-    found
-}
-
 #[test]
-fn no_secret_shows_in_logs_status_events_metrics_or_the_audit_log() {
-    let world = Setup::new().without_operator().start();
-    let mut operator = chatty(&world);
+fn no_secret_of_dixa_shows_in_logs_status_events_metrics_or_the_audit_log() {
+    let mut world = World::start();
     prepare(&world);
     world.ready("basic");
     world.ready("bearer");
     misfortunes(&world);
-    let mut secrets = canaries();
-    secrets.extend(world.remote().into_iter().map(|remote| remote.secret_key));
-    assert_eq!(secrets.len(), 9);
+    for secret in canaries() {
+        world.watch_over(&secret);
+    }
+    let secrets = world.secrets();
+    // Two keys of Dixa's and what every answer carries, besides.
+    for secret in canaries() {
+        let known = secrets.iter().any(|known| known.contains(&secret));
+        assert!(known, "{secret} is not looked for");
+    }
+    assert!(secrets.len() >= canaries().len() + 3, "{secrets:?}");
     // They did arrive where they belong.
     let sent = serde_json::to_string(&world.remote()).unwrap();
     let arrived = leaks(&sent, &secrets);
-    for secret in [HEADER, USERNAME, PASSWORD, PATH, APPLIED] {
+    for secret in [HEADER, USERNAME, PASSWORD, APPLIED] {
         assert!(arrived.contains(&secret.to_owned()), "{secret} was not sent");
     }
+    assert!(sent.contains(PATH));
     world.eventually("the published key", || {
         world.find("secrets", "published").is_some()
     });
-
-    let mut shown = published(&world, &mut operator);
-    assert!(operator.sigterm_and_wait(SOON).unwrap().success());
-    let log = operator.log_text();
+    world.stop_operator();
+    let told = world.all_told();
+    let log = told.iter().find(|(place, _)| place.ends_with(": log")).unwrap();
     assert!(
-        log.contains("\"TRACE\"") && log.len() > 20_000,
+        log.1.len() > 20_000,
         "the log is not chatty: {} bytes",
-        log.len()
+        log.1.len()
     );
-    shown.push(("log".to_owned(), log));
-    for (place, text) in &shown {
-        let leaked = leaks(text, &secrets);
-        let line = text
-            .lines()
-            .find(|line| !leaks(line, &secrets).is_empty())
-            .unwrap_or_default();
-        let line: String = line.chars().take(600).collect();
-        assert!(leaked.is_empty(), "{place} shows {leaked:?}: {line}");
+    for place in ["metrics", "cmdline", "environ"] {
+        assert!(
+            told.iter()
+                .any(|(found, text)| found.ends_with(place) && !text.is_empty()),
+            "{place}"
+        );
     }
+    assert!(
+        told.iter()
+            .any(|(place, text)| place == "the audit log" && text.contains("basic"))
+    );
+    // The search itself is the world's, at its end.
+}
+
+/// An answer of status 500, and one of 400 with words of the provider, that repeat everything that was sent, and more.
+fn repeating(secrets: &[&str]) -> [FaultAction; 3] {
+    let fail = |status, body| FaultAction::FailBefore {
+        status,
+        body: Some(body),
+        retry_after: None,
+    };
+    let all = secrets.join(" and ");
+    let basic = STANDARD.encode(format!("someone:{all}"));
+    let message = format!(
+        "\u{1b}[31mno: {all}; Authorization: Basic {basic} \u{202e}{}",
+        "x".repeat(600)
+    );
+    [
+        fail(
+            500,
+            json!({"message": all, "trace": [all, basic], "url": format!("https://h/?key={all}")}),
+        ),
+        fail(
+            400,
+            json!({"message": message, "success": false, "errors": {"headers": all}}),
+        ),
+        fail(502, json!(format!("<pre>{all}</pre>"))),
+    ]
+}
+
+/// The same life at each provider: made, refused in the provider's words, changed, looked at, deleted.
+fn a_life_among_echoes(side: Side) {
+    let world = World::start();
+    side.connect(&world, json!({}));
+    world.secret("header", "delivery", &[("key", HEADER)]);
+    world.secret("key", "signing", &[("key", SIGNING)]);
+    let url = format!("https://hooks.acme.example/{PATH}");
+    world.secret("address", "delivery", &[("url", &url)]);
+    let mut change = json!({
+        "url": null,
+        "urlFrom": {"secretKeyRef": {"name": "address", "key": "url"}},
+        "delivery": {"interval": "10s"},
+    });
+    if side != Side::Bird {
+        change["headers"] =
+            json!([{"name": "X-Key", "valueFrom": {"secretKeyRef": {"name": "header", "key": "key"}}}]);
+    }
+    if side != Side::Dixa {
+        change["signing"] = json!({"secretKeyRef": {"name": "key", "key": "key"}});
+    }
+    let secrets = [side.credential(), HEADER, SIGNING, &url];
+    for echo in repeating(&secrets) {
+        side.next(&world, "create", echo);
+    }
+    side.subscribe(&world, "crm", change.clone());
+    let object = world.becomes(SUBSCRIPTION, "crm", "Accepted", "True", "");
+    assert_eq!(object["metadata"]["name"], "crm");
+    world.eventually("an answer that repeats everything", || {
+        (side.count(&world, 0, "create") > 0).then_some(())
+    });
+    // A refusal waits for a change.
+    for attempt in 0..3 {
+        world.simulator.clear_faults();
+        if attempt < 2 {
+            let [unavailable, refused, _] = repeating(&secrets);
+            side.next(&world, "list", unavailable);
+            side.next(&world, "update", refused);
+        }
+        change["events"] = json!(side.events()[..=attempt]);
+        side.subscribe(&world, "crm", change.clone());
+        world.look_again(SUBSCRIPTION, "crm");
+    }
+    world.ready("crm");
+    let row = side.rows(&world).remove(0);
+    for id in side.ids(&world) {
+        side.delivered(&world, &id, side.events()[0], 503, 3);
+    }
+    assert!(row.url.contains(PATH), "{row:?}");
+    world.look_again(SUBSCRIPTION, "crm");
+    for name in ["crm", side.name()] {
+        for event in world.events_about(name) {
+            assert!(
+                !event.chars().any(|c| c.is_control() || c == '\u{202e}'),
+                "{event:?}"
+            );
+        }
+    }
+    world.delete(SUBSCRIPTION, "crm");
+    world.gone(SUBSCRIPTION, "crm");
+    // The search is the world's, at its end.
+}
+
+#[test]
+fn what_dixa_repeats_is_not_repeated() {
+    a_life_among_echoes(Side::Dixa);
+}
+
+#[test]
+fn what_babel_repeats_is_not_repeated() {
+    a_life_among_echoes(Side::Babel);
+}
+
+#[test]
+fn what_bird_repeats_is_not_repeated() {
+    a_life_among_echoes(Side::Bird);
+}
+
+#[test]
+fn a_secret_that_is_really_told_is_found_in_every_place() {
+    // A name is told everywhere: here a Secret holds the very same.
+    let name = "canary-that-is-told";
+    let mut world = World::start();
+    world.connect();
+    world.secret("told", "delivery", &[("key", name)]);
+    world.subscribe(name, json!({}));
+    world.ready(name);
+    world.subscribe("other", json!({"providerRef": {"name": name}}));
+    world.eventually("the name in a status", || {
+        world.subscription("other")["status"].to_string().contains(name)
+    });
+    world.eventually("an Event about it", || !world.events_about(name).is_empty());
+    let told = world.all_told();
+    let found = shown(&told, &[name.to_owned()]);
+    for place in [": log", SUBSCRIPTION, "events.events.k8s.io", "the audit log"] {
+        let there = |line: &&String| line.contains(&format!("{place} shows"));
+        assert!(
+            found.iter().any(|line| there(&line)),
+            "{place} is not searched: {found:#?}"
+        );
+    }
+    world.unwatched();
 }
 
 #[test]

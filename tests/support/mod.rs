@@ -26,19 +26,23 @@ mod objects;
 mod remote;
 mod row;
 mod side;
+mod watch;
 
+use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use provider_simulator::{Config, Simulator, TlsListeners};
-use test_harness::{Cluster, ControlPlane, Look, Operator, Options, binary, wait_for};
+use test_harness::{AuditReader, Cluster, ControlPlane, Look, Operator, Options, binary, wait_for};
 use tokio::runtime::{Builder, Runtime};
 
 pub use leaks::leaks;
 pub use objects::{condition, conditions, merge};
 pub use row::Row;
 pub use side::{ELSEWHERE, Side};
+pub use watch::{PLANTED, shown};
 
 /// How long anything may take that should happen at once; generous, for a machine with two busy cores.
 pub const SOON: Duration = Duration::from_secs(40);
@@ -58,6 +62,12 @@ pub const CLUSTER_PROVIDER: &str = "clusterwebhookproviders.webhook-operator.io"
 enum Plane {
     Shared(&'static ControlPlane),
     Own(Box<ControlPlane>),
+}
+
+impl Plane {
+    fn is_own(&self) -> bool {
+        matches!(self, Self::Own(_))
+    }
 }
 
 impl Deref for Plane {
@@ -155,6 +165,7 @@ impl Setup {
         let config = Config {
             tls: self.tls,
             switches: self.switches,
+            planted: Some(PLANTED.to_owned()),
             ..Config::default()
         };
         let simulator = runtime.block_on(Simulator::start(config)).unwrap();
@@ -179,7 +190,13 @@ impl Setup {
         if !self.cluster_wide {
             flags.push(format!("--watch-namespace={namespace}"));
         }
+        let audit_reader = plane.audit_from_now().unwrap();
         let mut world = World {
+            secrets: Mutex::default(),
+            kept: Vec::new(),
+            audit_reader,
+            audited: Vec::new(),
+            watched: true,
             operator: None,
             simulator,
             runtime,
@@ -196,8 +213,14 @@ impl Setup {
     }
 }
 
-/// A running world. Dropping it kills the operator and stops the simulator.
+/// A running world. Dropping it kills the operator and stops the simulator, and fails the test if the operator has
+/// told anybody a secret.
 pub struct World {
+    secrets: Mutex<BTreeSet<String>>,
+    kept: watch::Told,
+    audit_reader: AuditReader,
+    audited: Vec<String>,
+    watched: bool,
     // The order matters: the operator ends before what it talks to.
     operator: Option<Operator>,
     /// The provider.
@@ -236,9 +259,13 @@ impl World {
         let env = [
             ("POD_NAMESPACE", OPERATOR_NAMESPACE),
             ("POD_NAME", "webhook-operator-0"),
+            // The most that it can say, so that the watch over secrets has something to search.
+            ("RUST_LOG", "trace"),
         ];
         let mut operator = Operator::start(&binary, &args, &env, &self.kubeconfig).unwrap();
         operator.addr().unwrap();
+        // One before may have been killed.
+        self.keep_what_was_told();
         self.operator = Some(operator);
     }
 
@@ -251,6 +278,7 @@ impl World {
 
     /// Ends the operator with SIGTERM; it must end well.
     pub fn stop_operator(&mut self) {
+        self.keep_what_was_told();
         if let Some(mut operator) = self.operator.take() {
             let status = operator.sigterm_and_wait(SOON).unwrap();
             assert!(status.success(), "{status}: {}", operator.log_text());

@@ -71,6 +71,9 @@ impl World {
 
     /// [`Self::secret`] in another namespace.
     pub fn secret_in(&self, namespace: &str, name: &str, purpose: &str, data: &[(&str, &str)]) {
+        for (_, value) in data {
+            self.watch_over(value);
+        }
         let data: BTreeMap<&str, &str> = data.iter().copied().collect();
         let labels = if purpose.is_empty() {
             json!({})

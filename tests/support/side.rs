@@ -6,7 +6,7 @@ use provider_simulator::{
 use serde_json::{Value, json};
 
 use super::row::{Row, babel_row, bird_row, dixa_row};
-use super::{PROVIDER, SUBSCRIPTION, World, merge};
+use super::{PLANTED, PROVIDER, SUBSCRIPTION, World, merge};
 
 /// A provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -243,7 +243,7 @@ impl Side {
                     event: event.to_owned(),
                     success,
                     response_code: code,
-                    response_text: String::new(),
+                    response_text: PLANTED.to_owned(),
                     times: Some(times),
                     time_ms: None,
                 };
@@ -252,6 +252,7 @@ impl Side {
             }
             Self::Babel => {
                 let result = babel::DeliveryResult {
+                    response: PLANTED.to_owned(),
                     times: Some(times),
                     ..babel::DeliveryResult::answered(code)
                 };

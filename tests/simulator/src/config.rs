@@ -52,6 +52,8 @@ pub struct Config {
     pub retention: Retention,
     /// File from which the state is read at the start if it exists, and to which a snapshot is written.
     pub state_file: Option<PathBuf>,
+    /// A text that every answer of a provider carries in an undocumented member and header, whatever it says.
+    pub planted: Option<String>,
 }
 
 impl Config {
@@ -93,6 +95,7 @@ impl Default for Config {
             )],
             retention: Retention::Entries(200_000),
             state_file: None,
+            planted: None,
         }
     }
 }

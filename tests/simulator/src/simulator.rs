@@ -114,6 +114,7 @@ impl Simulator {
                 Arc::clone(&dixa) as Arc<dyn Provider>,
                 Arc::clone(&bird) as Arc<dyn Provider>,
             ],
+            planted: config.planted,
         });
         let shared = Arc::new(Shared {
             core,

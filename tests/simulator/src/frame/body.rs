@@ -3,7 +3,7 @@
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use futures::stream;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use serde_json::json;
 use std::{io, time::Duration};
@@ -28,6 +28,8 @@ pub(crate) struct Reply {
     pub content: Content,
     pub retry_after: Option<String>,
     pub location: Option<String>,
+    /// The undocumented header `X-Debug-Info`.
+    pub debug: Option<String>,
     /// The object that the request turned out to be about.
     pub object: Option<String>,
     /// Why the request was refused, for the log only.
@@ -49,6 +51,7 @@ impl Reply {
             content,
             retry_after: None,
             location: None,
+            debug: None,
             object: None,
             note: None,
             drop_connection: false,
@@ -129,6 +132,7 @@ pub(crate) fn response(reply: Reply, pace: Pace, done: impl FnOnce() + Send + 's
         content,
         retry_after,
         location,
+        debug,
         ..
     } = reply;
     let has_body = !matches!(content, Content::Empty);
@@ -155,7 +159,12 @@ pub(crate) fn response(reply: Reply, pace: Pace, done: impl FnOnce() + Send + 's
     if has_body {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     }
-    for (name, value) in [(header::RETRY_AFTER, retry_after), (header::LOCATION, location)] {
+    let debug_info = HeaderName::from_static("x-debug-info");
+    for (name, value) in [
+        (header::RETRY_AFTER, retry_after),
+        (header::LOCATION, location),
+        (debug_info, debug),
+    ] {
         if let Some(value) = value.and_then(|text| HeaderValue::try_from(text).ok()) {
             headers.insert(name, value);
         }

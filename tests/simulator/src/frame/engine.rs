@@ -7,6 +7,7 @@ use crate::{
         fault::{FaultAction, FaultBoard, GarbageKind, Traits, When},
         hold::{Holds, Release},
         log::{Phase, RequestLog, Ticket},
+        plant::{gather, plant},
         provider::{Call, Latency, Provider, Target},
     },
     net::connection::ConnectionHandle,
@@ -31,6 +32,8 @@ pub(crate) struct Core {
     pub faults: FaultBoard,
     pub holds: Holds,
     pub providers: Vec<Arc<dyn Provider>>,
+    /// What every answer carries where nobody should look.
+    pub planted: Option<String>,
 }
 
 /// A request with all that was found out when it arrived.
@@ -64,6 +67,10 @@ pub(crate) async fn serve(
     let work = tokio::spawn(run(Arc::clone(&core), arrival));
     match work.await.unwrap_or(Outcome::Drop) {
         Outcome::Answer(reply, pace) => {
+            let reply = match &core.planted {
+                Some(text) => plant(reply, text),
+                None => reply,
+            };
             let status = reply.status.as_u16();
             if matches!(pace, Pace::CutAfter(_)) {
                 core.log.dropped(ticket);
@@ -170,6 +177,11 @@ fn apply(core: &Core, ticket: Ticket, provider: Option<&dyn Provider>, call: &Ca
         || Reply::message(StatusCode::NOT_FOUND, "Not found", "no provider has this path"),
         |provider| provider.apply(call),
     );
+    let reply = if core.planted.is_some() {
+        gather(reply)
+    } else {
+        reply
+    };
     let succeeded = reply.succeeded();
     core.log.note(
         ticket,

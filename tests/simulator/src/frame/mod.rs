@@ -10,6 +10,7 @@ pub(crate) mod hold;
 pub(crate) mod input;
 pub(crate) mod log;
 pub(crate) mod page;
+pub(crate) mod plant;
 pub(crate) mod provider;
 pub(crate) mod rate;
 pub(crate) mod store;
