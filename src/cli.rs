@@ -5,6 +5,7 @@
     reason = "the doc comments are the help, which is shown as it is written"
 )]
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -65,10 +66,12 @@ pub struct RunArgs {
     )]
     pub listen: SocketAddr,
 
-    /// Accept plain http in subscriptions' URLs and providers' endpoints.
+    /// Accept plain http in subscriptions' URLs and, on loopback, in providers' endpoints.
     ///
     /// Off by default: deliveries and API keys would cross the network in clear. Meant for tests and for
-    /// development on one machine.
+    /// development on one machine: providers on loopback are accepted with it, over https too. Where
+    /// --private-endpoints allows a private network, providers there may use plain http as well; public addresses
+    /// never.
     #[arg(
         long,
         env = "WEBHOOK_OPERATOR_ALLOW_INSECURE_HTTP",
@@ -76,6 +79,37 @@ pub struct RunArgs {
         value_parser = BoolishValueParser::new()
     )]
     pub allow_insecure_http: bool,
+
+    /// Which providers may be in a private network.
+    ///
+    /// Private are 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10 and fc00::/7. What is judged is the
+    /// address that is connected to, whatever its name. By default only a ClusterWebhookProvider may have such an
+    /// address, because whoever may write a WebhookProvider would otherwise reach, through the operator, services that
+    /// are closed to him. Link-local addresses, clouds' metadata services, reserved addresses and the Kubernetes API
+    /// server are never connected to.
+    #[arg(
+        long,
+        env = "WEBHOOK_OPERATOR_PRIVATE_ENDPOINTS",
+        value_name = "WHO",
+        default_value = "ClusterProvidersOnly",
+        ignore_case = true
+    )]
+    pub private_endpoints: PrivateEndpoints,
+
+    /// The HTTP proxy through which providers at public addresses are reached.
+    ///
+    /// For clusters whose pods have no way out of their own. The operator looks up and judges a provider's address
+    /// itself and asks the proxy for a tunnel (CONNECT) to that address; TLS is between the operator and the provider.
+    /// Private and loopback addresses are connected to directly. A URL with a user name or password is accepted only
+    /// from the environment, because a command line can be read by others. The variables HTTP_PROXY, HTTPS_PROXY,
+    /// ALL_PROXY and NO_PROXY mean nothing to the operator.
+    #[arg(
+        long,
+        env = "WEBHOOK_OPERATOR_PROVIDER_PROXY",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub provider_proxy: Option<Hidden>,
 
     /// What this cluster is called in the markers that the operator writes at providers.
     ///
@@ -159,6 +193,34 @@ pub struct RunArgs {
     pub log_format: LogFormat,
 }
 
+/// Who may have a provider in a private network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "PascalCase")]
+pub enum PrivateEndpoints {
+    /// Every provider; loopback addresses too.
+    Allow,
+    /// Every ClusterWebhookProvider.
+    ClusterProvidersOnly,
+    /// None.
+    Deny,
+}
+
+/// A text that is never shown: it may hold a password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Hidden(pub String);
+
+impl From<String> for Hidden {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[hidden]")
+    }
+}
+
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -207,6 +269,8 @@ mod tests {
         let documented = [
             "listen",
             "allow-insecure-http",
+            "private-endpoints",
+            "provider-proxy",
             "cluster-id",
             "former-cluster-ids",
             "watch-namespace",
@@ -238,6 +302,7 @@ mod tests {
             ["--concurrency", "1025"],
             ["--interval", "10"],
             ["--settle-time", "75"],
+            ["--private-endpoints", "Some"],
             ["--log-format", "xml"],
         ] {
             let error = run(&flags).unwrap_err();
@@ -265,9 +330,17 @@ mod tests {
         let args = run(&[
             "--listen=127.0.0.1:0",
             "--allow-insecure-http",
+            "--private-endpoints=deny",
+            "--provider-proxy=http://user:canary@proxy",
             "--log-format=text",
         ])
         .unwrap();
+        assert_eq!(args.private_endpoints, PrivateEndpoints::Deny);
+        assert_eq!(
+            args.provider_proxy,
+            Some(Hidden("http://user:canary@proxy".into()))
+        );
+        assert!(!format!("{args:?}").contains("canary"));
         assert_eq!(args.listen, "127.0.0.1:0".parse().unwrap());
         assert!(args.allow_insecure_http);
         assert_eq!(args.log_format, LogFormat::Text);

@@ -1,12 +1,15 @@
 //! From arguments and environment to a configuration that needs no further checks.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use std::{fs, io};
 
+use operator_core::address::PrivateEndpoints;
 use operator_core::names::{ClusterId, NameError};
 
-use crate::cli::{LogFormat, RunArgs};
+use crate::cli::{self, Hidden, LogFormat, RunArgs};
+use crate::provider::http::{Proxy, ProxyError};
 
 /// Where the namespace of the pod's service account is mounted.
 const SERVICE_ACCOUNT_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
@@ -21,6 +24,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Whether subscriptions may have a plain `http` URL and providers a plain `http` endpoint.
     pub allow_insecure_http: bool,
+    /// Which providers may be in a private network.
+    pub private_endpoints: PrivateEndpoints,
+    /// Through what providers at public addresses are reached.
+    pub provider_proxy: Option<Arc<Proxy>>,
     /// The cluster id that the user gave; unset: the UID of namespace `kube-system`.
     pub cluster_id: Option<ClusterId>,
     /// Cluster ids whose markers count as this cluster's.
@@ -58,6 +65,12 @@ impl Config {
         Ok(Self {
             listen: args.listen,
             allow_insecure_http: args.allow_insecure_http,
+            private_endpoints: match args.private_endpoints {
+                cli::PrivateEndpoints::Allow => PrivateEndpoints::Allow,
+                cli::PrivateEndpoints::ClusterProvidersOnly => PrivateEndpoints::ClusterProvidersOnly,
+                cli::PrivateEndpoints::Deny => PrivateEndpoints::Deny,
+            },
+            provider_proxy: proxy(args.provider_proxy.as_ref(), environment.provider_proxy.as_ref())?,
             cluster_id: cluster_id
                 .map(|id| cluster_id_of("--cluster-id", id))
                 .transpose()?,
@@ -95,6 +108,8 @@ pub struct Environment {
     pub pod_namespace: Option<String>,
     /// The namespace of the mounted service account.
     pub service_account_namespace: Option<String>,
+    /// The twin of `--provider-proxy`, to tell it from the flag.
+    pub provider_proxy: Option<Hidden>,
 }
 
 impl Environment {
@@ -113,6 +128,7 @@ impl Environment {
             pod_name: variable("POD_NAME"),
             pod_namespace: variable("POD_NAMESPACE"),
             service_account_namespace,
+            provider_proxy: variable("WEBHOOK_OPERATOR_PROVIDER_PROXY").map(Hidden),
         })
     }
 }
@@ -123,6 +139,18 @@ fn filled(text: &str) -> Option<String> {
 
 fn cluster_id_of(flag: &'static str, text: &str) -> Result<ClusterId, ConfigError> {
     ClusterId::parse(text).map_err(|source| ConfigError::ClusterId { flag, source })
+}
+
+/// The proxy; one with a password must not have come over the command line, which everybody on the machine can read.
+fn proxy(given: Option<&Hidden>, variable: Option<&Hidden>) -> Result<Option<Arc<Proxy>>, ConfigError> {
+    let Some(url) = given.filter(|url| !url.0.is_empty()) else {
+        return Ok(None);
+    };
+    let proxy = Proxy::parse(&url.0).map_err(|source| ConfigError::Proxy { source })?;
+    if proxy.has_credentials() && variable != Some(url) {
+        return Err(ConfigError::ProxyPasswordInArguments);
+    }
+    Ok(Some(Arc::new(proxy)))
 }
 
 fn namespaces(given: &[String]) -> Result<Vec<String>, ConfigError> {
@@ -167,6 +195,18 @@ pub enum ConfigError {
         /// The name as given.
         name: String,
     },
+    /// A proxy that cannot be one. The URL is not shown: it may hold a password.
+    #[error("--provider-proxy: the URL {source}")]
+    Proxy {
+        /// What is wrong with it.
+        source: ProxyError,
+    },
+    /// A password on the command line.
+    #[error(
+        "--provider-proxy: a command line can be read by others; give a URL with a user name or password in \
+         WEBHOOK_OPERATOR_PROVIDER_PROXY, from a Secret"
+    )]
+    ProxyPasswordInArguments,
     /// An interval that would only wear the provider out.
     #[error("--interval: use 0s (compare only when something changes) or at least 5s")]
     IntervalTooShort,

@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::controller::{self, Setup};
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
+use crate::provider::http::{Rules, System};
 use crate::server::{Readiness, Server, ServerError};
 
 /// How long turns that have begun may take to end after SIGTERM; a pod is killed after 30 s.
@@ -126,9 +127,17 @@ async fn prepare(
     readiness.open(IDENTITY_GATE);
     let leadership = Leadership::sole();
     metrics.set_leader(true);
+    let egress = Rules {
+        private_endpoints: config.private_endpoints,
+        allow_insecure_http: config.allow_insecure_http,
+        proxy: config.provider_proxy.clone(),
+        apiserver: Arc::new(cluster::apiserver().await?),
+        network: Arc::new(System),
+    };
     tracing::info!(%cluster_id, namespace = config.operator_namespace, "starting the controllers");
     Ok(Setup {
         client,
+        egress,
         hash_key: Arc::new(hash_key),
         cluster_id,
         former_cluster_ids: config.former_cluster_ids.clone(),

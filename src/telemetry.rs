@@ -12,13 +12,12 @@ use crate::cli::LogFormat;
 
 /// Libraries whose lines matter only when something is wrong. At `debug` and below they write requests and
 /// answers, so that they speak only when they are named.
-const QUIET: [&str; 8] = [
+const QUIET: [&str; 7] = [
     "kube",
     "kube_client",
     "kube_runtime",
     "hyper",
     "hyper_util",
-    "reqwest",
     "rustls",
     "h2",
 ];

@@ -9,6 +9,7 @@ use http::{HeaderValue, Request, Response, Uri, header};
 use kube::client::{Body, ClientBuilder};
 use kube::config::{InferConfigError, KubeConfigOptions, KubeconfigError};
 use kube::{Client, Config};
+use operator_core::address::Apiserver;
 use tower::{Layer, Service};
 
 use crate::server::Readiness;
@@ -57,6 +58,24 @@ pub async fn connect(readiness: Arc<Readiness>) -> Result<Client, ClientError> {
         source: Box::new(source),
     })?;
     Ok(builder.with_layer(&PulseLayer(readiness)).build())
+}
+
+/// Where the API server is, as far as the operator can know: what its client is configured with, and the cluster IP that
+/// every pod is told.
+///
+/// # Errors
+/// [`ClientError`].
+pub async fn apiserver() -> Result<Apiserver, ClientError> {
+    let address = load().await?.cluster_url;
+    let mut apiserver = Apiserver::default();
+    if let Some(host) = address.host() {
+        let plain = address.scheme_str() == Some("http");
+        apiserver.add(host, address.port_u16().unwrap_or(if plain { 80 } else { 443 }));
+    }
+    if let Ok(cluster_ip) = std::env::var("KUBERNETES_SERVICE_HOST") {
+        apiserver.add_cluster_ip(&cluster_ip);
+    }
+    Ok(apiserver)
 }
 
 async fn load() -> Result<Config, ClientError> {

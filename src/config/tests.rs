@@ -27,6 +27,8 @@ fn without_flags_the_documented_defaults_hold() {
         Config {
             listen: "0.0.0.0:8080".parse().unwrap(),
             allow_insecure_http: false,
+            private_endpoints: PrivateEndpoints::ClusterProvidersOnly,
+            provider_proxy: None,
             cluster_id: None,
             former_cluster_ids: vec![],
             watch_namespaces: vec![],
@@ -102,6 +104,49 @@ fn a_wrong_value_is_refused_with_the_name_of_its_flag() {
 }
 
 #[test]
+fn a_password_of_the_proxy_is_taken_from_the_environment_only_and_never_shown() {
+    let url = "http://user:canary@proxy.example.com:3128";
+    let from = |variable: Option<&str>| {
+        let environment = Environment {
+            provider_proxy: variable.map(|text| Hidden(text.into())),
+            ..Environment::default()
+        };
+        Config::new(&args(&["--provider-proxy", url]), environment)
+    };
+    let config = from(Some(url)).unwrap();
+    assert!(
+        config
+            .provider_proxy
+            .as_ref()
+            .is_some_and(|proxy| proxy.has_credentials())
+    );
+    assert!(!format!("{config:?}").contains("canary"));
+    for variable in [None, Some("http://other")] {
+        let text = from(variable).unwrap_err().to_string();
+        assert!(
+            text.contains("WEBHOOK_OPERATOR_PROVIDER_PROXY") && !text.contains("canary"),
+            "{text}"
+        );
+    }
+    assert!(
+        config_of_proxy("http://proxy.example.com:3128")
+            .unwrap()
+            .provider_proxy
+            .is_some()
+    );
+    assert!(config_of_proxy("").unwrap().provider_proxy.is_none());
+    let text = config_of_proxy("canary:3128").unwrap_err().to_string();
+    assert!(
+        text.contains("--provider-proxy: the URL is not") && !text.contains("canary"),
+        "{text}"
+    );
+}
+
+fn config_of_proxy(url: &str) -> Result<Config, ConfigError> {
+    config(&[&format!("--provider-proxy={url}")])
+}
+
+#[test]
 fn an_interval_of_zero_or_at_least_five_seconds_is_accepted() {
     assert_eq!(config(&["--interval=0s"]).unwrap().interval, Duration::ZERO);
     assert_eq!(
@@ -118,6 +163,7 @@ fn the_own_namespace_is_the_variable_then_the_service_accounts_then_default() {
             pod_name: Some("operator-0".into()),
             pod_namespace: variable.map(Into::into),
             service_account_namespace: account.map(Into::into),
+            provider_proxy: None,
         };
         let config = Config::new(&args(&[]), environment).unwrap();
         assert_eq!(config.pod_name.as_deref(), Some("operator-0"));

@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Api, Client, Resource};
+use operator_core::address::Scope;
 use operator_core::hash::HashKey;
 use operator_core::marker::Owner;
 use operator_core::names::{ClusterId, ObjectName, ObjectUid};
@@ -25,6 +26,7 @@ use crate::controller::triggers::{Index, SharedWaker, Triggers};
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
 use crate::provider::account::Clock;
+use crate::provider::http::Rules;
 
 /// Which provider object is meant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,6 +46,16 @@ impl ProviderKey {
                 name: reference.name.clone(),
             }),
             ProviderKind::ClusterWebhookProvider => Self::Cluster(reference.name.clone()),
+        }
+    }
+}
+
+impl ProviderKey {
+    /// Who writes such an object.
+    pub(super) const fn scope(&self) -> Scope {
+        match self {
+            Self::Namespaced(_) => Scope::Namespaced,
+            Self::Cluster(_) => Scope::Cluster,
         }
     }
 }
@@ -103,6 +115,8 @@ impl Stores {
 pub(super) struct Context {
     pub(super) client: Client,
     pub(super) config: Arc<Config>,
+    /// How providers are reached.
+    pub(super) egress: Rules,
     pub(super) clock: Clock,
     pub(super) hash_key: Arc<HashKey>,
     pub(super) cluster_id: ClusterId,

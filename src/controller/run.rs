@@ -31,6 +31,7 @@ use crate::controller::watches::{Namespaces, Watching, Writers};
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
 use crate::provider::account::Clock;
+use crate::provider::http::Rules;
 use crate::server::Readiness;
 
 /// What the controllers are started with.
@@ -39,6 +40,8 @@ pub struct Setup {
     pub client: Client,
     /// The configuration.
     pub config: Arc<Config>,
+    /// How providers are reached.
+    pub egress: Rules,
     /// The key of all fingerprints.
     pub hash_key: Arc<HashKey>,
     /// Which cluster this is.
@@ -99,6 +102,7 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
     });
     let context = Arc::new(Context {
         client: setup.client,
+        egress: setup.egress,
         clock: Clock::start(),
         hash_key: setup.hash_key,
         cluster_id: setup.cluster_id,

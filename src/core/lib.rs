@@ -9,6 +9,7 @@
 //! provider), [`settings`] (what one remote subscription looks like), [`fan_out`] (how many of them an object needs), [`view`] (the same as digests, which is
 //! all that comparison needs), [`memory`] (what status must remember), [`plan`] (the heart).
 
+pub mod address;
 pub mod budget;
 pub mod capabilities;
 pub mod delivery;

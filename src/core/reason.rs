@@ -80,6 +80,9 @@ reasons! {
     ProviderUnavailable,
     /// The provider's certificate is not trusted.
     TLSInvalid,
+    /// The operator does not connect to the provider's address: the message says why, and which of the operator's flags
+    /// `--private-endpoints` and `--allow-insecure-http` would permit it.
+    EndpointNotAllowed,
     /// The answer is not what the provider documents: perhaps something else answered in its place.
     UnintelligibleAnswer,
     /// A value cannot stand in a request; the message names it.

@@ -457,6 +457,7 @@ fn concerns_account(error: &ProviderError) -> bool {
     matches!(
         error,
         ProviderError::Unreachable { .. }
+            | ProviderError::NotAllowed { .. }
             | ProviderError::TlsInvalid { .. }
             | ProviderError::Interrupted { .. }
             | ProviderError::DeadlineExceeded { .. }

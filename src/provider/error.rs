@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use operator_core::address::Refusal as NotAllowed;
 use operator_core::retry::Disposition;
 
 /// How long a refused credential rests before it is tried again, unless its Secret changes.
@@ -26,6 +27,12 @@ pub enum ProviderError {
     Unreachable {
         /// What failed.
         why: &'static str,
+    },
+    /// Every address of the provider is one that the operator does not connect to. Nothing was sent.
+    #[error("spec.endpoint: the address that it stands for {refusal}")]
+    NotAllowed {
+        /// Why.
+        refusal: NotAllowed,
     },
     /// The TLS handshake failed, which is before anything of the request is sent.
     #[error("the provider's TLS certificate or handshake is not acceptable: {why}")]
@@ -133,6 +140,7 @@ impl ProviderError {
                 retry_after.map_or(Disposition::Backoff, Disposition::After)
             }
             Self::Unreachable { .. }
+            | Self::NotAllowed { .. }
             | Self::TlsInvalid { .. }
             | Self::Interrupted { .. }
             | Self::DeadlineExceeded { .. }
@@ -150,6 +158,7 @@ impl ProviderError {
         match self {
             Self::NotSendable { .. } => "RequestNotSendable",
             Self::Unreachable { .. } | Self::Interrupted { .. } => "ProviderUnreachable",
+            Self::NotAllowed { .. } => "EndpointNotAllowed",
             Self::TlsInvalid { .. } => "TLSInvalid",
             Self::DeadlineExceeded { .. } => "ProviderTimeout",
             Self::Throttled { .. } => "Throttled",
@@ -171,6 +180,7 @@ impl ProviderError {
         match self {
             Self::NotSendable { .. }
             | Self::Unreachable { .. }
+            | Self::NotAllowed { .. }
             | Self::TlsInvalid { .. }
             | Self::Throttled { .. }
             | Self::Unauthenticated

@@ -66,7 +66,7 @@ impl Server {
     }
 
     pub(crate) fn endpoint(&self) -> Endpoint {
-        Endpoint::parse(&self.url, true).unwrap()
+        Endpoint::parse(&self.url).unwrap()
     }
 
     /// The requests so far, as they came over the wire.

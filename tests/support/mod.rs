@@ -133,10 +133,11 @@ impl Setup {
         self
     }
 
-    /// Without `--allow-insecure-http`.
+    /// Without `--allow-insecure-http`; the simulator's listeners with TLS, on loopback, are still reached.
     #[must_use]
     pub fn https_only(mut self) -> Self {
         self.insecure_http = false;
+        self.flags.insert(0, "--private-endpoints=Allow".to_owned());
         self
     }
 

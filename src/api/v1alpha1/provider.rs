@@ -89,7 +89,8 @@ pub struct WebhookProviderSpec {
     pub type_: ProviderType,
     /// Where the API is: scheme, host and port, without the API's own path. Required for Babel, which is self-hosted.
     /// Unset: the provider's public address (Dixa: `https://dev.dixa.io`, Bird: `https://api.bird.com`).
-    /// Example: `https://licensing.acme.example:5455`.
+    /// An address in a private network or on loopback is reached only as far as the operator's flag
+    /// `--private-endpoints` allows. Example: `https://licensing.acme.example:5455`.
     #[schemars(length(min = 1, max = 512), regex(pattern = patterns::ENDPOINT))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,

@@ -13,7 +13,7 @@ use crate::controller::provider::directory::Problem;
 use crate::provider::babel::{self, Babel};
 use crate::provider::bird::{self, Bird};
 use crate::provider::dixa::{self, Dixa};
-use crate::provider::http::{BuildError, Connection, Endpoint};
+use crate::provider::http::{BuildError, Connection, Egress, Endpoint};
 use crate::provider::{Adapter, Shared};
 
 fn invalid(message: impl Into<String>) -> Problem {
@@ -29,7 +29,7 @@ fn invalid(message: impl Into<String>) -> Problem {
 /// [`Problem`], which names the field.
 pub(in crate::controller) fn endpoint(
     spec: &WebhookProviderSpec,
-    allow_insecure_http: bool,
+    egress: &Egress,
 ) -> Result<Endpoint, Problem> {
     let public = match spec.type_ {
         ProviderType::Dixa => Some(dixa::DEFAULT_ENDPOINT),
@@ -38,7 +38,12 @@ pub(in crate::controller) fn endpoint(
     };
     let text = spec.endpoint.as_deref().or(public);
     let text = text.ok_or_else(|| invalid("spec.endpoint: Babel is self-hosted; set its address"))?;
-    Endpoint::parse(text, allow_insecure_http).map_err(|error| invalid(format!("spec.endpoint: {error}")))
+    let endpoint = Endpoint::parse(text).map_err(|error| invalid(format!("spec.endpoint: {error}")))?;
+    egress.admit(&endpoint).map_err(|refusal| Problem {
+        reason: Reason::EndpointNotAllowed,
+        message: format!("spec.endpoint: {refusal}"),
+    })?;
+    Ok(endpoint)
 }
 
 /// What tells accounts apart besides type, address and credential: the workspace.

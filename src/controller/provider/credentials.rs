@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
+use operator_core::address::Scope;
 use operator_core::guard::GuardLimits;
 use operator_core::hash::Fingerprint;
 use operator_core::names::AccountId;
@@ -107,6 +108,7 @@ impl Context {
         &self,
         spec: &WebhookProviderSpec,
         namespace: &str,
+        scope: Scope,
     ) -> Result<Result<Connected, Problem>, DereferenceError> {
         let credential = match self.credential(spec, namespace).await {
             Ok(credential) => credential,
@@ -117,7 +119,7 @@ impl Context {
             Ok(ca_bundle) => ca_bundle,
             Err(problem) => return Ok(Err(problem)),
         };
-        Ok(self.account(spec, &credential, ca_bundle))
+        Ok(self.account(spec, &credential, ca_bundle, scope))
     }
 
     async fn credential(
@@ -176,8 +178,10 @@ impl Context {
         spec: &WebhookProviderSpec,
         credential: &SecretString,
         ca_bundle: Option<Vec<u8>>,
+        scope: Scope,
     ) -> Result<Connected, Problem> {
-        let endpoint = adapters::endpoint(spec, self.config.allow_insecure_http)?;
+        let egress = self.egress.of(scope);
+        let endpoint = adapters::endpoint(spec, &egress)?;
         let type_ = spec.type_;
         let place = [type_.as_str(), endpoint.as_str(), adapters::workspace(spec)];
         let parts = place.iter().copied().chain([credential.expose_secret()]);
@@ -185,7 +189,8 @@ impl Context {
         let id = AccountId::parse(&format!("v1:{identity}"))
             .map_err(|error| problem(Reason::InvalidSpec, format!("the account's id {error}")))?;
         let realm = place.join(" ");
-        let manner = adapters::manner(spec);
+        // A tenant's object must not speak over a connection that reaches further than it may itself.
+        let manner = format!("{}/{:?}", adapters::manner(spec), egress.reach());
         let bundle = ca_bundle.as_deref().unwrap_or_default();
         let connection = self
             .hash_key
@@ -195,7 +200,7 @@ impl Context {
             let reached = Connection {
                 ca_bundle,
                 observer: Some(self.metrics.observer(type_)),
-                ..Connection::new(endpoint)
+                ..Connection::new(endpoint, egress)
             };
             let adapter = adapters::adapter(spec, reached, credential.clone(), &self.hash_key)?;
             let account = Account::new(id, adapter, limits, self.clock, self.waker.clone());

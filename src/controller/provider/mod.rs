@@ -241,7 +241,10 @@ async fn list_provider(
 ) -> Result<Listed, ReconcileError> {
     let lent = subject.lent.clone();
     let known = before.and_then(|before| before.link.clone());
-    let connected = match ctx.connect(&subject.spec, &subject.namespace).await? {
+    let connected = match ctx
+        .connect(&subject.spec, &subject.namespace, subject.key.scope())
+        .await?
+    {
         Ok(connected) => connected,
         Err(problem) => {
             return Ok(Listed {

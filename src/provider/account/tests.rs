@@ -51,7 +51,7 @@ impl World {
     async fn new(limits: Limits, token: &str) -> Self {
         let config = SimulatorConfig::default().with_switch("dixa.rateLimit", "off");
         let simulator = Simulator::start(config).await.unwrap();
-        let connection = Connection::new(Endpoint::parse(&simulator.http_url(), true).unwrap());
+        let connection = Connection::local(Endpoint::parse(&simulator.http_url()).unwrap());
         let config = DixaConfig {
             connection,
             version: ApiVersion::V1,

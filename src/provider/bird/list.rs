@@ -127,7 +127,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_token_is_one_value_of_the_query_and_means_itself(token in "[!-~]{1,60}") {
-            let endpoint = Endpoint::parse("https://api.example.com", false).unwrap();
+            let endpoint = Endpoint::parse("https://api.example.com").unwrap();
             let url = endpoint.at("/x", Some(&query(Some(&token))));
             let given: Vec<_> = url.query_pairs().into_owned().collect();
             let expected = [("limit", "100"), ("pageToken", token.as_str())];

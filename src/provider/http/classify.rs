@@ -3,40 +3,60 @@
 use std::error::Error as StdError;
 use std::io;
 
+use hyper_util::client::legacy;
 use operator_core::redact;
 use rustls::CertificateError;
 use serde_json::Value;
 
+use super::Fault;
+use super::connect::ConnectError;
 use super::listing::{ELEMENT_MAX, ELEMENTS_MAX, ListFault};
-use super::{Fault, NoPermittedAddress};
 use crate::provider::error::{ProviderError, Refusal};
 
-/// The error of a request that has no complete answer. Nothing of `error` itself is kept: its text holds the URL.
-pub(super) fn of_transport(error: &reqwest::Error) -> ProviderError {
-    if error.is_builder() {
-        return ProviderError::NotSendable {
-            why: "it does not make a valid request",
-        };
+/// The error of a request that has no answer. Nothing of `error` itself is kept: the text of some shows the request.
+pub(super) fn of_transport(error: &legacy::Error) -> ProviderError {
+    if let Some(failed) = find::<ConnectError>(error) {
+        return of_connect(failed);
     }
     if !error.is_connect() {
-        let kind = find::<io::Error>(error).map(io::Error::kind);
-        return ProviderError::Interrupted {
-            why: kind.map_or("no valid HTTP answer", broken),
-        };
+        return interrupted(error);
     }
     if let Some(tls) = find::<rustls::Error>(error) {
         return ProviderError::TlsInvalid { why: tls_fault(tls) };
     }
-    let why = if find::<NoPermittedAddress>(error).is_some() {
-        "its name has no address that may be connected to"
-    } else if error.is_dns() {
-        "its name cannot be resolved"
-    } else if error.is_timeout() {
-        "no connection within the time limit"
-    } else {
-        find::<io::Error>(error).map_or("no connection", |error| broken(error.kind()))
+    let why = find::<io::Error>(error).map_or("no connection", |error| broken(error.kind()));
+    ProviderError::Unreachable { why }
+}
+
+/// The error of an answer whose body ends too soon.
+pub(super) fn of_body(error: &hyper::Error) -> ProviderError {
+    interrupted(error)
+}
+
+fn interrupted(error: &(dyn StdError + 'static)) -> ProviderError {
+    let kind = find::<io::Error>(error).map(io::Error::kind);
+    ProviderError::Interrupted {
+        why: kind.map_or("no valid HTTP answer", broken),
+    }
+}
+
+fn of_connect(error: &ConnectError) -> ProviderError {
+    let why = match error {
+        ConnectError::Refused(refusal) => return ProviderError::NotAllowed { refusal: *refusal },
+        ConnectError::Name(_) => "its name cannot be resolved",
+        ConnectError::NoAddress => "its name has no address",
+        ConnectError::Late => "no connection within the time limit",
+        ConnectError::Dial(error) => broken(cause(error)),
+        ConnectError::Proxy(_) => "the proxy of --provider-proxy cannot be reached",
+        ConnectError::Tunnel(_) => "the proxy of --provider-proxy makes no connection to it",
     };
     ProviderError::Unreachable { why }
+}
+
+/// The kind of the innermost error: libraries wrap one in another, of kind "other".
+fn cause(error: &io::Error) -> io::ErrorKind {
+    let inner = error.get_ref().and_then(|inner| find::<io::Error>(inner));
+    inner.map_or(error.kind(), cause)
 }
 
 /// The first error of type `T` in the chain, with a look inside of `io::Error`, which hides what it wraps.

@@ -1,9 +1,8 @@
-//! Where a provider's API is: scheme, host and port, and which of them are allowed.
+//! Where a provider's API is: scheme, host and port. Which of them are allowed is for [`Egress`](super::Egress) to say.
 
 use std::fmt;
-use std::net::IpAddr;
 
-use url::{Host, Url};
+use url::Url;
 
 /// The longest endpoint accepted, in bytes.
 const ENDPOINT_MAX: usize = 300;
@@ -23,12 +22,6 @@ pub enum EndpointError {
     /// User information, path, query or fragment.
     #[error("may hold only scheme, host and port: no user name, path, query or fragment")]
     Extra,
-    /// Plain http without the flag.
-    #[error("must start with https:// (the operator's flag --allow-insecure-http permits http for loopback)")]
-    InsecureHttp,
-    /// Plain http to another host than loopback.
-    #[error("may use http only for 127.0.0.0/8, [::1] and localhost")]
-    NotLoopback,
 }
 
 /// A provider's address: scheme, host and port, and nothing else.
@@ -36,11 +29,11 @@ pub enum EndpointError {
 pub struct Endpoint(Url);
 
 impl Endpoint {
-    /// Parses `spec.endpoint`. Plain http is accepted for loopback hosts only, and only if `allow_insecure_http`.
+    /// Parses `spec.endpoint`: https or http, a host, and nothing else but a port.
     ///
     /// # Errors
     /// [`EndpointError`], which says what to write instead.
-    pub fn parse(text: &str, allow_insecure_http: bool) -> Result<Self, EndpointError> {
+    pub fn parse(text: &str) -> Result<Self, EndpointError> {
         if text.len() > ENDPOINT_MAX || !text.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(EndpointError::Text);
         }
@@ -50,38 +43,13 @@ impl Endpoint {
         if rest.trim_end_matches('/').contains(['/', '\\', '?', '#', '@']) || url.path() != "/" {
             return Err(EndpointError::Extra);
         }
-        let endpoint = Self(url);
-        endpoint.check(allow_insecure_http)?;
-        Ok(endpoint)
-    }
-
-    /// The one place that decides which schemes and hosts are allowed, before any name is resolved. What a name
-    /// resolves to is decided by [`Self::permits`], at connect time.
-    fn check(&self, allow_insecure_http: bool) -> Result<(), EndpointError> {
-        let host = self.0.host().ok_or(EndpointError::Syntax)?;
-        match self.0.scheme() {
-            "https" => Ok(()),
-            "http" if !allow_insecure_http => Err(EndpointError::InsecureHttp),
-            "http" => {
-                let loopback = match host {
-                    Host::Domain(name) => name == "localhost",
-                    Host::Ipv4(address) => address.is_loopback(),
-                    Host::Ipv6(address) => address.is_loopback(),
-                };
-                if loopback {
-                    Ok(())
-                } else {
-                    Err(EndpointError::NotLoopback)
-                }
-            }
-            _ => Err(EndpointError::Scheme),
+        if !matches!(url.scheme(), "https" | "http") {
+            return Err(EndpointError::Scheme);
         }
-    }
-
-    /// Whether a connection to `address` is allowed for this endpoint: plain http never leaves the machine,
-    /// whatever `localhost` resolves to.
-    pub(crate) fn permits(&self, address: IpAddr) -> bool {
-        self.is_https() || address.to_canonical().is_loopback()
+        if url.host().is_none() {
+            return Err(EndpointError::Syntax);
+        }
+        Ok(Self(url))
     }
 
     /// Whether it is https.
@@ -89,7 +57,12 @@ impl Endpoint {
         self.0.scheme() == "https"
     }
 
-    /// The host, lower-cased.
+    /// The port, also where the text leaves it to the scheme.
+    pub(super) fn port(&self) -> u16 {
+        self.0.port_or_known_default().unwrap_or(443)
+    }
+
+    /// The host, lower-cased; an IPv6 address is in brackets.
     pub fn host(&self) -> &str {
         self.0.host_str().unwrap_or_default()
     }
@@ -126,12 +99,15 @@ mod tests {
 
     #[test]
     fn an_endpoint_is_scheme_host_and_port_in_one_spelling() {
-        let endpoint = Endpoint::parse("HTTPS://Dev.Dixa.io:443/", false).unwrap();
+        let endpoint = Endpoint::parse("HTTPS://Dev.Dixa.io:443/").unwrap();
         assert_eq!(endpoint.as_str(), "https://dev.dixa.io");
-        assert_eq!(endpoint, Endpoint::parse("https://dev.dixa.io", false).unwrap());
+        assert_eq!(endpoint, Endpoint::parse("https://dev.dixa.io").unwrap());
         assert_eq!(endpoint.host(), "dev.dixa.io");
-        let port = Endpoint::parse("https://[2001:db8::1]:8443", false).unwrap();
+        let port = Endpoint::parse("https://[2001:db8::1]:8443").unwrap();
         assert_eq!(port.as_str(), "https://[2001:db8::1]:8443");
+        let ports =
+            ["http://h", "https://h", "https://h:8443"].map(|text| Endpoint::parse(text).unwrap().port());
+        assert_eq!(ports, [80, 443, 8443]);
     }
 
     #[test]
@@ -149,47 +125,9 @@ mod tests {
             ("https://h/?", EndpointError::Extra),
             ("https://h#x", EndpointError::Extra),
             ("https://h/ x", EndpointError::Text),
-            ("http://127.0.0.1", EndpointError::InsecureHttp),
         ];
         for (text, error) in cases {
-            assert_eq!(Endpoint::parse(text, false).err(), Some(error), "{text}");
+            assert_eq!(Endpoint::parse(text).err(), Some(error), "{text}");
         }
-    }
-
-    #[test]
-    fn plain_http_is_for_loopback_only_however_it_is_spelt() {
-        for text in [
-            "http://127.0.0.1:8080",
-            "http://127.9.9.9",
-            "http://[::1]:80",
-            "http://localhost:1",
-        ] {
-            assert!(Endpoint::parse(text, true).is_ok(), "{text}");
-        }
-        for text in [
-            "http://169.254.169.254",
-            "http://2852039166",
-            "http://0xa9fea9fe",
-            "http://0.0.0.0",
-            "http://[::ffff:169.254.169.254]",
-            "http://[fd00::1]",
-            "http://localhost.example.com",
-            "http://127.0.0.1.nip.io",
-            "http://dev.dixa.io",
-        ] {
-            assert_eq!(
-                Endpoint::parse(text, true).err(),
-                Some(EndpointError::NotLoopback),
-                "{text}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_plain_endpoint_permits_no_address_beyond_loopback() {
-        let plain = Endpoint::parse("http://localhost", true).unwrap();
-        assert!(plain.permits("127.0.0.1".parse().unwrap()) && plain.permits("::1".parse().unwrap()));
-        assert!(plain.permits("::ffff:127.0.0.1".parse().unwrap()));
-        assert!(!plain.permits("10.0.0.1".parse().unwrap()));
     }
 }

@@ -3,12 +3,13 @@
 use std::io;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use ::http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
-use ::http::{HeaderMap, StatusCode};
+use ::http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
+use ::http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use bytes::Bytes;
 use futures::stream::{self, Stream};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Incoming};
 use operator_core::retry;
-use reqwest::Response;
 use secrecy::ExposeSecret;
 use secrecy::zeroize::Zeroizing;
 use tokio::time::{self, timeout, timeout_at};
@@ -21,6 +22,8 @@ use crate::provider::error::{ProviderError, Refusal};
 
 /// The most of a refusal's body that is looked at, in bytes.
 const REFUSAL_MAX: u64 = 64 << 10;
+const AGENT: HeaderValue = HeaderValue::from_static(concat!("webhook-operator/", env!("CARGO_PKG_VERSION")));
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 impl Client {
     /// Sends a request and gives its whole answer to `read`, which says what it means, or what is wrong with it.
@@ -99,23 +102,31 @@ impl Client {
     }
 
     /// Sends a request and returns its answer with the body unread, if the status is one of success.
-    async fn head(&self, call: &mut Call<'_>, status: &mut Option<u16>) -> Result<Response, ProviderError> {
+    async fn head(
+        &self,
+        call: &mut Call<'_>,
+        status: &mut Option<u16>,
+    ) -> Result<Response<Incoming>, ProviderError> {
         let url = self.endpoint.at(&call.path, call.query);
         let (name, value) = self.header.clone();
-        let mut request = self
-            .http
-            .request(call.method.clone(), url)
-            .header(name, value)
-            .header(ACCEPT, "application/json");
-        if let Some(body) = call.body.take() {
-            request = request
-                .header(CONTENT_TYPE, "application/json")
-                .body(Bytes::from_owner(body));
+        let mut request = Request::builder()
+            .method(call.method.clone())
+            .uri(url.as_str())
+            .header(USER_AGENT, AGENT)
+            .header(ACCEPT, JSON)
+            .header(name, value);
+        let body = call.body.take().map(Bytes::from_owner);
+        if body.is_some() {
+            request = request.header(CONTENT_TYPE, JSON);
         }
-        let response = request
-            .send()
-            .await
-            .map_err(|error| classify::of_transport(&error))?;
+        let request =
+            request
+                .body(Full::new(body.unwrap_or_default()))
+                .map_err(|_| ProviderError::NotSendable {
+                    why: "it does not make a valid request",
+                })?;
+        let sent = self.http.request(request).await;
+        let response = sent.map_err(|error| classify::of_transport(&error))?;
         let code = response.status();
         *status = Some(code.as_u16());
         if let Some(error) = ProviderError::of_status(code, retry_after(response.headers())) {
@@ -138,7 +149,7 @@ impl Client {
         secrets.chain([self.credential.expose_secret()])
     }
 
-    async fn body(&self, response: Response) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
+    async fn body(&self, response: Response<Incoming>) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
         check_length(&response, "the body, in bytes,", self.limits.body)?;
         read_capped(response, self.limits.body).await
     }
@@ -184,20 +195,29 @@ fn check_headers(headers: &HeaderMap) -> Result<(), ProviderError> {
     Ok(())
 }
 
-fn check_length(response: &Response, what: &'static str, limit: u64) -> Result<(), ProviderError> {
-    match response.content_length() {
+fn check_length(response: &Response<Incoming>, what: &'static str, limit: u64) -> Result<(), ProviderError> {
+    match response.body().size_hint().exact() {
         Some(length) if length > limit => Err(ProviderError::TooLarge { what, limit }),
         _ => Ok(()),
     }
 }
 
-async fn read_capped(mut response: Response, limit: u64) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
+/// The next piece of a body that is not empty; trailers mean nothing here.
+async fn piece(body: &mut Incoming) -> Option<Result<Bytes, hyper::Error>> {
+    loop {
+        match body.frame().await?.map(hyper::body::Frame::into_data) {
+            Ok(Ok(data)) => return Some(Ok(data)),
+            Ok(Err(_trailers)) => {}
+            Err(error) => return Some(Err(error)),
+        }
+    }
+}
+
+async fn read_capped(response: Response<Incoming>, limit: u64) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
+    let mut incoming = response.into_body();
     let mut body = Zeroizing::new(Vec::new());
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| classify::of_transport(&error))?
-    {
+    while let Some(chunk) = piece(&mut incoming).await {
+        let chunk = chunk.map_err(|error| classify::of_body(&error))?;
         if (body.len() + chunk.len()) as u64 > limit {
             return Err(ProviderError::TooLarge {
                 what: "the body, in bytes,",
@@ -211,20 +231,20 @@ async fn read_capped(mut response: Response, limit: u64) -> Result<Zeroizing<Vec
 
 /// The body piece by piece, until the deadline or until `stop`.
 fn chunks(
-    response: Response,
+    response: Response<Incoming>,
     deadline: time::Instant,
     stop: CancellationToken,
 ) -> impl Stream<Item = io::Result<Bytes>> {
-    stream::unfold((response, stop), move |(mut response, stop)| async move {
+    stream::unfold((response.into_body(), stop), move |(mut body, stop)| async move {
         let next = tokio::select! {
-            () = stop.cancelled() => Err(io::ErrorKind::ConnectionAborted.into()),
-            next = timeout_at(deadline, response.chunk()) => match next {
-                Err(_) => Err(io::ErrorKind::TimedOut.into()),
+            () = stop.cancelled() => Some(Err(io::ErrorKind::ConnectionAborted.into())),
+            next = timeout_at(deadline, piece(&mut body)) => match next {
+                Err(_) => Some(Err(io::ErrorKind::TimedOut.into())),
                 // Any kind will do but those that mean "late" or "try again".
-                Ok(chunk) => chunk.map_err(|_| io::ErrorKind::ConnectionAborted.into()),
+                Ok(chunk) => chunk.map(|chunk| chunk.map_err(|_| io::ErrorKind::ConnectionAborted.into())),
             },
         };
-        next.transpose().map(|chunk| (chunk, (response, stop)))
+        next.map(|chunk| (chunk, (body, stop)))
     })
 }
 

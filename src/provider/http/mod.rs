@@ -1,18 +1,22 @@
-//! The only HTTP client. Everything that reqwest would do on its own is decided here, once.
+//! The only HTTP client: hyper's, with a connector of our own (docs/adr/0014). What a comfortable client would do on its
+//! own is not there: no redirect is followed, nothing is repeated, no proxy or certificate of the environment is
+//! asked for, nothing is decompressed, so that the bounds count what is kept.
 //!
-//! - No redirect is followed: across hosts reqwest drops `Authorization`, but no other credential header, and a
-//!   307 sends the body again. No `Referer`, no cookies, no proxy from the environment.
-//! - No request is repeated. reqwest's retry of refused HTTP/2 streams is off; what remains is hyper's own use of
-//!   a second connection when an idle one turns out to be closed before a byte of the request was written.
-//! - One deadline for the whole call, bounds for headers and body, and no decompression, so that the bounds
-//!   count what is kept.
-//! - Errors say what went wrong in our words; reqwest's own print the URL, serde's quote the body.
+//! - Every address is judged before it is connected to (see [`Egress`]).
+//! - The one repetition below is a second connection when an idle one turns out to be closed before a byte of the
+//!   request was written.
+//! - One deadline for the whole call, bounds for headers and body.
+//! - Errors say what went wrong in our words; the libraries' own may print the URL, serde's quote the body.
 
 mod classify;
+mod connect;
+mod egress;
 mod endpoint;
 mod exchange;
 pub(crate) mod listing;
+mod network;
 mod observe;
+mod proxy;
 mod tls;
 
 use std::fmt;
@@ -21,20 +25,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::{HeaderName, HeaderValue, Method};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper_util::client::legacy;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+#[cfg(test)]
+use operator_core::address::Scope;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::redirect::Policy;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
+pub use egress::{Egress, Rules};
 pub use endpoint::{Endpoint, EndpointError};
+pub use network::{Network, Opening, System};
 pub use observe::{Observation, Observer, Operation};
+pub use proxy::{Proxy, ProxyError};
+
+use connect::Connector;
 
 use super::error::ProviderError;
 
 /// The most that the headers of an answer may take, in bytes.
 const HEADERS_MAX: u32 = 32 << 10;
-const USER_AGENT: &str = concat!("webhook-operator/", env!("CARGO_PKG_VERSION"));
 
 /// Why a client cannot be built: the configuration is at fault, and nothing was sent.
 #[derive(Debug, thiserror::Error)]
@@ -60,9 +72,6 @@ pub enum BuildError {
     /// The credential cannot stand in a header.
     #[error("the credential may hold only visible ASCII characters and inner spaces")]
     Credential,
-    /// The HTTP library refuses the settings.
-    #[error("the HTTP client cannot be set up")]
-    Client(#[source] reqwest::Error),
 }
 
 /// How long and how large anything may be.
@@ -98,6 +107,8 @@ impl Default for Limits {
 pub struct Connection {
     /// Its address.
     pub endpoint: Endpoint,
+    /// What may be reached, and through what.
+    pub egress: Egress,
     /// PEM certificates that are trusted instead of the system's.
     pub ca_bundle: Option<Vec<u8>>,
     /// Bounds.
@@ -108,13 +119,24 @@ pub struct Connection {
 
 impl Connection {
     /// A connection with the system's roots, the usual limits and no observer.
-    pub fn new(endpoint: Endpoint) -> Self {
+    pub fn new(endpoint: Endpoint, egress: Egress) -> Self {
         Self {
             endpoint,
+            egress,
             ca_bundle: None,
             limits: Limits::default(),
             observer: None,
         }
+    }
+
+    /// The same to a server of the test, on this machine.
+    #[cfg(test)]
+    pub(crate) fn local(endpoint: Endpoint) -> Self {
+        let rules = Rules {
+            allow_insecure_http: true,
+            ..Rules::strict()
+        };
+        Self::new(endpoint, rules.of(Scope::Namespaced))
     }
 }
 
@@ -176,7 +198,7 @@ impl From<&'static str> for Fault {
 
 /// A client of one account.
 pub(crate) struct Client {
-    http: reqwest::Client,
+    http: legacy::Client<Connector, Full<Bytes>>,
     endpoint: Endpoint,
     credential: SecretString,
     header: (HeaderName, HeaderValue),
@@ -202,6 +224,7 @@ impl Client {
     ) -> Result<Self, BuildError> {
         let Connection {
             endpoint,
+            egress,
             ca_bundle,
             limits,
             observer,
@@ -215,26 +238,19 @@ impl Client {
         }
         let mut value = HeaderValue::from_str(&text).map_err(|_| BuildError::Credential)?;
         value.set_sensitive(true);
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::client_config(ca_bundle.as_deref())?)
-            .https_only(endpoint.is_https())
-            .redirect(Policy::none())
-            .referer(false)
-            .no_proxy()
-            .retry(reqwest::retry::never())
-            .dns_resolver(Arc::new(Resolver(endpoint.clone())))
-            .connect_timeout(limits.connect)
+        let tls = tls::client_config(ca_bundle.as_deref())?;
+        let connector = Connector::new(egress, tls, endpoint.is_https(), limits.connect);
+        let http = legacy::Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(30))
             .pool_max_idle_per_host(4)
-            .tcp_keepalive(Duration::from_secs(30))
             .http2_keep_alive_interval(Duration::from_secs(20))
             .http2_keep_alive_timeout(Duration::from_secs(10))
             .http2_initial_stream_window_size(256 << 10)
             .http2_initial_connection_window_size(1 << 20)
             .http2_max_header_list_size(HEADERS_MAX)
-            .user_agent(USER_AGENT)
-            .build()
-            .map_err(|error| BuildError::Client(error.without_url()))?;
+            .build(connector);
         Ok(Self {
             http,
             endpoint,
@@ -242,29 +258,6 @@ impl Client {
             header: (name, value),
             limits,
             observer,
-        })
-    }
-}
-
-/// Resolves names, and drops the addresses that the endpoint does not permit. An address written in the URL does
-/// not come by here; [`Endpoint::parse`] judged it.
-struct Resolver(Endpoint);
-
-/// A name has addresses, but none that may be connected to.
-#[derive(Debug, thiserror::Error)]
-#[error("no permitted address")]
-struct NoPermittedAddress;
-
-impl Resolve for Resolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let endpoint = self.0.clone();
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let permitted: Vec<_> = found.filter(|address| endpoint.permits(address.ip())).collect();
-            if permitted.is_empty() {
-                return Err(NoPermittedAddress.into());
-            }
-            Ok::<Addrs, _>(Box::new(permitted.into_iter()))
         })
     }
 }

@@ -1,3 +1,7 @@
+mod guard;
+mod proxied;
+pub(crate) mod recorder;
+
 use std::process::Command;
 
 use operator_core::retry::RETRY_AFTER_MAX;
@@ -8,7 +12,7 @@ use crate::provider::test_server::{Reply, Server, read_request};
 
 fn client(endpoint: Endpoint, credential: &str) -> Result<Client, BuildError> {
     Client::new(
-        Connection::new(endpoint),
+        Connection::local(endpoint),
         ::http::header::AUTHORIZATION,
         "",
         credential.into(),
@@ -16,7 +20,7 @@ fn client(endpoint: Endpoint, credential: &str) -> Result<Client, BuildError> {
 }
 
 fn somewhere() -> Endpoint {
-    Endpoint::parse("https://api.example.com", false).unwrap()
+    Endpoint::parse("https://api.example.com").unwrap()
 }
 
 proptest! {
@@ -50,7 +54,7 @@ proptest! {
 
     #[test]
     fn debug_and_errors_show_no_credential(credential in "canary[!-~]{0,30}") {
-        let connection = Connection::new(somewhere());
+        let connection = Connection::local(somewhere());
         let client = client(somewhere(), &credential).unwrap();
         let shown = format!("{connection:?}{client:?}{:?}", client.header);
         prop_assert!(!shown.contains("canary"));
@@ -171,7 +175,7 @@ async fn a_write_on_a_kept_connection_that_breaks_is_not_sent_again() {
             }
         }
     });
-    let client = client(Endpoint::parse(&url, true).unwrap(), "the-key").unwrap();
+    let client = client(Endpoint::parse(&url).unwrap(), "the-key").unwrap();
     let post = || {
         let mut call = Call::new(Operation::Create, Method::POST, "/x".to_owned(), false);
         call.body = Some(Zeroizing::new(b"{}".to_vec()));
@@ -194,7 +198,7 @@ const TARGET: &str = "TEST_PROXY_TARGET";
 #[tokio::test]
 async fn in_an_environment_with_a_proxy() {
     let Ok(target) = std::env::var(TARGET) else { return };
-    let client = client(Endpoint::parse(&target, true).unwrap(), "the-key").unwrap();
+    let client = client(Endpoint::parse(&target).unwrap(), "the-key").unwrap();
     let call = Call::new(Operation::Get, Method::GET, "/x".to_owned(), true);
     client.send(call, |_| Ok(())).await.unwrap();
 }

@@ -12,7 +12,7 @@ const CANARY: &str = "canary-credential";
 fn at(server: &Server, limits: Limits) -> Babel {
     let connection = Connection {
         limits,
-        ..Connection::new(server.endpoint())
+        ..Connection::local(server.endpoint())
     };
     babel(connection, CANARY)
 }
@@ -311,7 +311,7 @@ async fn lists_are_asked_for_with_take_and_skip_and_the_key_stands_where_it_is_t
     let body = format!(r#"{{"success": true, "subscriptions": [{}]}}"#, rows.join(","));
     let server = Server::start(Answered::of(200, body.as_bytes())).await;
     let config = |scheme| Config {
-        connection: Connection::new(server.endpoint()),
+        connection: Connection::local(server.endpoint()),
         scheme,
         credential: CANARY.into(),
     };

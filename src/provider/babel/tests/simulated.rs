@@ -30,7 +30,7 @@ pub(super) fn switch(simulator: &Simulator, name: &str, value: &str) {
 }
 
 pub(super) fn plain(simulator: &Simulator) -> Connection {
-    Connection::new(Endpoint::parse(&simulator.http_url(), true).unwrap())
+    Connection::local(Endpoint::parse(&simulator.http_url()).unwrap())
 }
 
 /// A Babel that shows all that it has.

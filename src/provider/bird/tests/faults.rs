@@ -11,7 +11,7 @@ const CANARY: &str = "canary-credential";
 const KEY: &str = "canary-signing-key";
 
 fn at(server: &Server) -> Bird {
-    bird(Connection::new(server.endpoint()), CANARY)
+    bird(Connection::local(server.endpoint()), CANARY)
 }
 
 /// Settings whose URL and key are secrets.
@@ -125,7 +125,7 @@ async fn paths_hold_workspace_organization_and_id_as_one_segment_each() {
     let given = Config {
         workspace: "w/../x".into(),
         organization: Some("o/?".into()),
-        ..config(Connection::new(server.endpoint()), CANARY)
+        ..config(Connection::local(server.endpoint()), CANARY)
     };
     let long = Bird::new(given.clone(), &shared()).unwrap();
     assert_eq!(long.get(&id("a/b#c")).await, Ok(None));
@@ -151,7 +151,7 @@ async fn paths_hold_workspace_organization_and_id_as_one_segment_each() {
     );
     let nowhere = Config {
         workspace: "..".into(),
-        ..config(Connection::new(server.endpoint()), CANARY)
+        ..config(Connection::local(server.endpoint()), CANARY)
     };
     let nowhere = Bird::new(nowhere, &shared()).unwrap();
     assert_eq!(
@@ -171,7 +171,7 @@ async fn the_key_is_sent_in_the_scheme_that_was_chosen() {
         ),
         (Scheme::Bearer, "authorization: Bearer canary-credential\r\n"),
     ] {
-        let connection = Connection::new(server.endpoint());
+        let connection = Connection::local(server.endpoint());
         let given = Config {
             scheme,
             ..config(connection, CANARY)
@@ -335,7 +335,7 @@ async fn a_server_that_hangs_meets_the_deadline_with_every_call() {
     };
     let connection = Connection {
         limits,
-        ..Connection::new(server.endpoint())
+        ..Connection::local(server.endpoint())
     };
     let bird = bird(connection, CANARY);
     for error in [

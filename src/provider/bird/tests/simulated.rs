@@ -24,7 +24,7 @@ pub(super) async fn simulator() -> Simulator {
 }
 
 fn plain(simulator: &Simulator) -> Connection {
-    Connection::new(Endpoint::parse(&simulator.http_url(), true).unwrap())
+    Connection::local(Endpoint::parse(&simulator.http_url()).unwrap())
 }
 
 pub(super) fn at(simulator: &Simulator) -> Bird {

@@ -24,7 +24,7 @@ fn at(server: &Server, limits: Limits) -> Dixa {
     dixa(
         Connection {
             limits,
-            ..Connection::new(server.endpoint())
+            ..Connection::local(server.endpoint())
         },
         CANARY,
     )
@@ -305,7 +305,7 @@ async fn no_error_holds_url_header_or_credential() {
     let nobody = dixa(
         Connection {
             limits,
-            ..Connection::new(endpoint.clone())
+            ..Connection::local(endpoint.clone())
         },
         CANARY,
     );

@@ -25,7 +25,7 @@ pub(super) async fn simulator(tls: TlsListeners) -> Simulator {
 }
 
 fn plain(simulator: &Simulator) -> Connection {
-    Connection::new(Endpoint::parse(&simulator.http_url(), true).unwrap())
+    Connection::local(Endpoint::parse(&simulator.http_url()).unwrap())
 }
 
 fn view(settings: &Settings) -> operator_core::view::View {

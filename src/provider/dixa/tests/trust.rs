@@ -10,12 +10,12 @@ use crate::provider::http::Endpoint;
 async fn the_whole_life_works_over_tls_with_the_bundle_of_its_authority() {
     let simulator = simulator(TlsListeners::All).await;
     let over = |url: &str, ca: Option<&str>| {
-        let endpoint = Endpoint::parse(url, false).unwrap();
+        let endpoint = Endpoint::parse(url).unwrap();
         let ca_bundle = ca.map(|pem| pem.as_bytes().to_vec());
         dixa(
             Connection {
                 ca_bundle,
-                ..Connection::new(endpoint)
+                ..Connection::local(endpoint)
             },
             TOKEN,
         )
@@ -54,7 +54,7 @@ async fn the_whole_life_works_over_tls_with_the_bundle_of_its_authority() {
 async fn a_bundle_replaces_the_roots_of_the_system_and_a_bad_one_is_refused() {
     let connection = |ca: &str| Connection {
         ca_bundle: Some(ca.as_bytes().to_vec()),
-        ..Connection::new(Endpoint::parse("https://dev.dixa.io", false).unwrap())
+        ..Connection::local(Endpoint::parse("https://dev.dixa.io").unwrap())
     };
     let build = |ca: &str| {
         let (version, scheme) = (ApiVersion::V1, Scheme::Raw);

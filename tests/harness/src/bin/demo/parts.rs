@@ -238,7 +238,12 @@ fn start_operator(plan: &Plan, control_plane: &ControlPlane) -> Result<Operator,
         ("POD_NAME", "webhook-operator-demo"),
         ("POD_NAMESPACE", "webhook-operator"),
     ];
-    let operator = Operator::start(&plan.operator, &["run"], &environment, &kubeconfig)?;
+    let operator = Operator::start(
+        &plan.operator,
+        &["run", "--private-endpoints=Allow"],
+        &environment,
+        &kubeconfig,
+    )?;
     forget_log(&operator.log_path());
     Ok(operator)
 }
