@@ -34,6 +34,7 @@ mod operator;
 mod parts;
 mod pki;
 mod procfs;
+pub mod proxy;
 mod scratch;
 mod simulator;
 mod tools;
