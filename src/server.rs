@@ -22,6 +22,9 @@ pub use readiness::Readiness;
 /// A watch that was not answered for this long is dead: three times the 200 s after which each is renewed.
 const WATCH_STALE_AFTER: Duration = Duration::from_mins(10);
 
+/// A watch that was not answered for this long is late: what it knows may be old, and readiness says so.
+const WATCH_LATE_AFTER: Duration = Duration::from_mins(5);
+
 /// Why probes and metrics cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
@@ -95,23 +98,29 @@ fn router(readiness: Arc<Readiness>, metrics: Arc<Metrics>) -> Router {
 }
 
 async fn livez(State(readiness): State<Arc<Readiness>>) -> Response {
-    let stale = readiness.stale_watches(Instant::now(), WATCH_STALE_AFTER);
-    if stale.is_empty() {
-        return "ok\n".into_response();
+    match unanswered(&readiness, WATCH_STALE_AFTER) {
+        None => "ok\n".into_response(),
+        Some(text) => (StatusCode::SERVICE_UNAVAILABLE, text).into_response(),
     }
-    let mut text = String::new();
-    for (watch, age) in stale {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "watch of {watch}: last answered {} s ago", age.as_secs());
-    }
-    (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
 }
 
 async fn readyz(State(readiness): State<Arc<Readiness>>) -> Response {
-    match readiness.report() {
-        (true, text) => text.into_response(),
-        (false, text) => (StatusCode::SERVICE_UNAVAILABLE, text).into_response(),
+    match (readiness.report(), unanswered(&readiness, WATCH_LATE_AFTER)) {
+        ((true, text), None) => text.into_response(),
+        ((true, _), Some(text)) | ((false, text), _) => {
+            (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+        }
     }
+}
+
+/// One line for each watch that was not answered for `limit`; `None` when there is none.
+fn unanswered(readiness: &Readiness, limit: Duration) -> Option<String> {
+    let mut text = String::new();
+    for (watch, age) in readiness.stale_watches(Instant::now(), limit) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "watch of {watch}: last answered {} s ago", age.as_secs());
+    }
+    (!text.is_empty()).then_some(text)
 }
 
 async fn render(State(metrics): State<Arc<Metrics>>) -> Response {

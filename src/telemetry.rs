@@ -64,6 +64,9 @@ pub fn start(format: LogFormat) -> Result<(), TelemetryError> {
 }
 
 /// The layer that writes one JSON object a line, fields at its top.
+///
+/// A line that cannot be written is lost. tracing would say so on standard error, and panic where that cannot be
+/// written either, as on a full disk: a log must never end what it tells of.
 fn json<S, W>(writer: W) -> impl tracing_subscriber::Layer<S>
 where
     S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
@@ -74,6 +77,7 @@ where
         .flatten_event(true)
         .with_current_span(true)
         .with_span_list(false)
+        .log_internal_errors(false)
         .with_writer(writer)
 }
 
@@ -82,7 +86,9 @@ fn text<S>() -> impl tracing_subscriber::Layer<S>
 where
     S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
 {
-    tracing_subscriber::fmt::layer().with_ansi(std::io::stdout().is_terminal())
+    tracing_subscriber::fmt::layer()
+        .with_ansi(std::io::stdout().is_terminal())
+        .log_internal_errors(false)
 }
 
 /// What `RUST_LOG` says, `info` where it says nothing; [`QUIET`] libraries from `warn` on unless it names them.

@@ -302,6 +302,26 @@ mod tests {
 
     use super::*;
 
+    #[tokio::test]
+    async fn one_task_that_ends_or_panics_ends_all_unless_they_were_asked_to() {
+        let shutdown = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(std::future::pending());
+        tasks.spawn(async { "the secrets watch" });
+        let ended = supervise(&mut tasks, &shutdown).await;
+        assert!(
+            matches!(ended, Err(RunError::Ended("the secrets watch"))),
+            "{ended:?}"
+        );
+        tasks.spawn(async { panic!("a bug") });
+        let ended = supervise(&mut tasks, &shutdown).await;
+        assert!(matches!(ended, Err(RunError::Panicked(_))), "{ended:?}");
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async { "the secrets watch" });
+        shutdown.cancel();
+        assert!(supervise(&mut tasks, &shutdown).await.is_ok());
+    }
+
     fn object(name: &str) -> ConfigMap {
         let mut object = ConfigMap::default();
         object.metadata.name = Some(name.to_owned());

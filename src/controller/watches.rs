@@ -1,18 +1,23 @@
 //! The watches: each fills a store and says which object was touched.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use futures::{FutureExt, Stream, StreamExt};
+use futures::{FutureExt, Stream, StreamExt, stream};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
-use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::core::{DeserializeGuard, ObjectMeta, PartialObjectMeta};
 use kube::runtime::WatchStreamExt;
-use kube::runtime::reflector::{self, Store};
-use kube::runtime::watcher::{self, Event};
+use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::utils::Backoff;
+use kube::runtime::watcher::{self, DefaultBackoff, Event};
 use kube::{Api, Client, Resource, ResourceExt};
+use operator_core::names::ObjectName;
 use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::names::LABEL_USE;
@@ -143,6 +148,130 @@ struct Change<K> {
     deleted: bool,
 }
 
+/// Fills a store with what a watch tells, and says which objects that touches.
+///
+/// An object that was deleted while there was no watch is in no event: it is only missing from the list with which
+/// the next watch begins. It counts as deleted then, so that whoever depends on it learns of it. An event that is no
+/// newer than what is known, as one that is repeated or comes late, touches nothing: an older spec must not come back.
+struct Changes<K: Resource<DynamicType = ()> + Clone + 'static> {
+    writer: Writer<K>,
+    store: Store<K>,
+    /// The objects of a list that is being read.
+    listed: HashSet<ObjectName>,
+}
+
+impl<K: Resource<DynamicType = ()> + Clone + 'static> Changes<K> {
+    fn new(writer: Writer<K>) -> Self {
+        Self {
+            store: writer.as_reader(),
+            writer,
+            listed: HashSet::new(),
+        }
+    }
+
+    fn take(&mut self, event: Event<K>) -> Vec<Change<K>> {
+        if self.is_late(&event) {
+            return Vec::new();
+        }
+        let missing = match &event {
+            Event::Init => {
+                self.listed.clear();
+                Vec::new()
+            }
+            Event::InitApply(object) => {
+                self.listed.insert(reconcile::object_name(object.meta()));
+                Vec::new()
+            }
+            Event::InitDone => {
+                let listed = std::mem::take(&mut self.listed);
+                let mut known = self.store.state();
+                known.retain(|object| !listed.contains(&reconcile::object_name(object.meta())));
+                known
+            }
+            Event::Apply(_) | Event::Delete(_) => Vec::new(),
+        };
+        self.writer.apply_watcher_event(&event);
+        let (object, deleted) = match event {
+            Event::Apply(object) | Event::InitApply(object) => (object, false),
+            Event::Delete(object) => (object, true),
+            Event::Init | Event::InitDone => {
+                let gone = missing.into_iter().map(|object| Change {
+                    object: K::clone(&object),
+                    deleted: true,
+                });
+                return gone.collect();
+            }
+        };
+        vec![Change { object, deleted }]
+    }
+
+    /// Whether an event tells nothing newer than the store has. Versions of one resource can be compared (KEP-5504).
+    fn is_late(&self, event: &Event<K>) -> bool {
+        let (Event::Apply(object) | Event::Delete(object)) = event else {
+            return false;
+        };
+        let known = self.store.get(&ObjectRef::from_obj(object));
+        let known = known.and_then(|known| version(known.meta()));
+        known.is_some_and(|known| version(object.meta()).is_some_and(|told| told <= known))
+    }
+}
+
+fn version(metadata: &ObjectMeta) -> Option<u64> {
+    metadata.resource_version.as_deref()?.parse().ok()
+}
+
+/// A watch that begins anew with a list when its place is gone, however it is told: as an event of the watch, which
+/// kube's watcher knows, or as the answer to its request, with which that would ask for the same place for ever.
+fn relisting<K>(api: Api<K>, config: watcher::Config) -> impl Stream<Item = watcher::Result<Event<K>>> + Send
+where
+    K: Resource + Clone + DeserializeOwned + fmt::Debug + Send + 'static,
+{
+    let first = watcher::watcher(api.clone(), config.clone()).boxed();
+    stream::unfold(first, move |mut current| {
+        let (api, config) = (api.clone(), config.clone());
+        async move {
+            let event = current.next().await?;
+            if matches!(&event, Err(error) if refused_as_gone(error)) {
+                current = watcher::watcher(api, config).boxed();
+            }
+            Some((event, current))
+        }
+    })
+}
+
+/// How long a watch has been well before its next failure counts as the first.
+const WELL: Duration = Duration::from_secs(30);
+
+/// kube's default delays, which it begins anew with every list that works: a place that is gone each time would be
+/// followed by a list of everything each second. These grow until the watch has been well for a while.
+#[derive(Default)]
+struct Patience {
+    delays: DefaultBackoff,
+    over: Option<Instant>,
+}
+
+impl Iterator for Patience {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let now = Instant::now();
+        if self.over.is_some_and(|over| now > over + WELL) {
+            self.delays.reset();
+        }
+        let delay = self.delays.next()?;
+        self.over = Some(now + delay);
+        Some(delay)
+    }
+}
+
+impl Backoff for Patience {
+    fn reset(&mut self) {}
+}
+
+fn refused_as_gone(error: &watcher::Error) -> bool {
+    matches!(error, watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.code == 410)
+}
+
 impl Watching {
     fn api<K>(&self, namespace: Option<&str>) -> Api<K>
     where
@@ -179,24 +308,13 @@ impl Watching {
                 );
             }
         };
-        watcher::watcher(api, config)
-            .default_backoff()
+        let mut changes = Changes::new(writer);
+        relisting(api, config)
+            .backoff(Patience::default())
             .inspect(notice)
             .modify(prune)
-            .reflect(writer)
-            .filter_map(|event| {
-                std::future::ready(match event {
-                    Ok(Event::Apply(object) | Event::InitApply(object)) => Some(Change {
-                        object,
-                        deleted: false,
-                    }),
-                    Ok(Event::Delete(object)) => Some(Change {
-                        object,
-                        deleted: true,
-                    }),
-                    Ok(Event::Init | Event::InitDone) | Err(_) => None,
-                })
-            })
+            .filter_map(|event| std::future::ready(event.ok()))
+            .flat_map(move |event| stream::iter(changes.take(event)))
             .take_until(self.shutdown.clone().cancelled_owned())
     }
 }
@@ -234,3 +352,6 @@ fn changed_provider(ctx: &Arc<Context>, key: ProviderKey, deleted: bool) {
         ctx.triggers.wake(&Party::Provider(key));
     }
 }
+
+#[cfg(test)]
+mod tests;

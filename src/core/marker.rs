@@ -233,6 +233,22 @@ mod tests {
             prop_assert_eq!(Marker::parse(&name), Some(owner.marker(&RemoteKey::single())));
         }
 
+        /// What is cut off a long name is in the marker's hash.
+        #[test]
+        fn names_that_differ_after_what_is_cut_off_have_different_markers(
+            stem in "[a-z]{200,250}", one in "[a-z]{3}", other in "[a-z]{3}",
+        ) {
+            prop_assume!(one != other);
+            let [one, other] = [one, other].map(|end| {
+                let object = ObjectName { namespace: stem.clone(), name: format!("{stem}{end}") };
+                let (cluster, uid) = (ClusterId::parse("c").unwrap(), ObjectUid::parse("u").unwrap());
+                let human = format!("{}/{}", object.namespace, object.name);
+                Owner::new(&cluster, &[], &object, &uid).remote_name(&RemoteKey::single(), &human)
+            });
+            prop_assert_ne!(Marker::parse(&one), Marker::parse(&other));
+            prop_assert!(Marker::parse(&one).is_some());
+        }
+
         #[test]
         fn parsing_never_panics(name in ".{0,120}") {
             let _ = Marker::parse(&name);
@@ -284,5 +300,14 @@ mod tests {
         assert!(Marker::resembles("mine [WH1:aaaa"));
         assert!(Marker::resembles("mine [wh27:x]"));
         assert!(!Marker::resembles("mine [what: ever] [wh]"));
+    }
+
+    #[test]
+    fn a_marker_of_a_later_version_is_not_read_as_one_of_ours() {
+        let ours = owner("c", "u").remote_name(&RemoteKey::single(), "crm");
+        let later = ours.replace("[wh1:", "[wh2:");
+        assert_ne!(ours, later);
+        assert_eq!(Marker::parse(&later), None);
+        assert!(Marker::resembles(&later), "and not as a name without one");
     }
 }

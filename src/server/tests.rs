@@ -51,6 +51,21 @@ async fn livez_fails_for_a_dead_watch_and_does_not_ask_about_readiness() {
 }
 
 #[tokio::test]
+async fn readyz_tells_of_a_late_watch_before_livez_does() {
+    let readiness = Arc::new(Readiness::new());
+    let Some(before) = Instant::now().checked_sub(WATCH_LATE_AFTER + Duration::from_secs(1)) else {
+        return; // The machine has not been up for that long.
+    };
+    readiness.watch_answered("secrets", before);
+    let (status, _, text) = ask(&readiness, "/readyz").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(text.starts_with("watch of secrets: last answered 30"), "{text}");
+    assert_eq!(ask(&readiness, "/livez").await.0, StatusCode::OK);
+    readiness.watch_answered("secrets", Instant::now());
+    assert_eq!(ask(&readiness, "/readyz").await.0, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn metrics_are_openmetrics_text() {
     let (status, media_type, text) = ask(&Arc::new(Readiness::new()), "/metrics").await;
     assert_eq!(status, StatusCode::OK);

@@ -46,8 +46,12 @@ impl Pass<'_> {
         if verdict.in_sync {
             status.last_synced_generation = Some(generation);
         }
-        self.tell_transitions(&verdict, &delivery);
+        let news = self.transitions(&verdict, &delivery);
         self.write_if_changed(status).await?;
+        // Only what status remembers: a write that fails again and again would tell the same each time.
+        for (kind, reason, action, note) in news {
+            self.tell(kind, reason, action, note);
+        }
         self.record.memory.stored();
         Ok(())
     }
@@ -311,8 +315,12 @@ impl Pass<'_> {
         }))
     }
 
-    /// Events for what changed since the last status, and for nothing else: so they do not repeat.
-    fn tell_transitions(&self, verdict: &Verdict, delivery: &verdict::Condition) {
+    /// Events for what changes with this status, and for nothing else: so they do not repeat.
+    fn transitions(
+        &self,
+        verdict: &Verdict,
+        delivery: &verdict::Condition,
+    ) -> Vec<(Kind, &'static str, &'static str, String)> {
         let known = |type_: &str| {
             let conditions = self
                 .object
@@ -324,36 +332,23 @@ impl Pass<'_> {
                 .iter()
                 .find(|condition| condition.type_ == type_)
         };
+        let mut news = Vec::new();
         if let Some(stalled) = &verdict.stalled
             && known("Stalled").is_none_or(|known| known.reason != stalled.reason.as_str())
         {
-            self.tell(
-                Kind::Warning,
-                stalled.reason.as_str(),
-                "Reconcile",
-                stalled.message.clone(),
-            );
+            let (reason, note) = (stalled.reason.as_str(), stalled.message.clone());
+            news.push((Kind::Warning, reason, "Reconcile", note));
         }
-        if delivery.truth == Truth::False
-            && known("DeliveryHealthy").is_none_or(|known| known.status != "False")
-        {
-            self.tell(
-                Kind::Warning,
-                delivery.reason.as_str(),
-                "Observe",
-                delivery.message.clone(),
-            );
+        let was = known("DeliveryHealthy").map(|known| known.status.as_str());
+        if delivery.truth == Truth::False && was != Some("False") {
+            let note = delivery.message.clone();
+            news.push((Kind::Warning, delivery.reason.as_str(), "Observe", note));
         }
-        if delivery.truth == Truth::True
-            && known("DeliveryHealthy").is_some_and(|known| known.status == "False")
-        {
-            self.tell(
-                Kind::Normal,
-                delivery.reason.as_str(),
-                "Observe",
-                "deliveries arrive again".to_owned(),
-            );
+        if delivery.truth == Truth::True && was == Some("False") {
+            let note = "deliveries arrive again".to_owned();
+            news.push((Kind::Normal, delivery.reason.as_str(), "Observe", note));
         }
+        news
     }
 
     async fn write_if_changed(&mut self, status: WebhookSubscriptionStatus) -> Result<(), ReconcileError> {

@@ -56,6 +56,15 @@ fn an_edit_jumps_the_queue_and_equals_go_in_order() {
 }
 
 #[test]
+fn hours_of_sleep_save_up_no_more_than_the_burst() {
+    let mut budget = budget(600, 5);
+    assert!(budget.request(&0, Priority::Drift, at(0)));
+    let woken = at(8 * 3_600_000);
+    let sent = (1..100).filter(|who| budget.request(who, Priority::Drift, woken));
+    assert_eq!(sent.count(), 5);
+}
+
+#[test]
 fn a_turn_that_nobody_takes_goes_to_the_next() {
     let mut budget = budget(60, 1);
     assert!(budget.request(&0, Priority::Create, at(0)));
