@@ -7,6 +7,7 @@
 mod support;
 
 mod accounts;
+mod addresses;
 mod answers;
 mod budget;
 mod definitions;

@@ -137,7 +137,6 @@ impl Setup {
     #[must_use]
     pub fn https_only(mut self) -> Self {
         self.insecure_http = false;
-        self.flags.insert(0, "--private-endpoints=Allow".to_owned());
         self
     }
 
@@ -253,9 +252,12 @@ impl World {
         args.extend(self.flags.iter().chain(&self.extra).cloned());
         let given = |flag: &str| args.iter().any(|arg| arg.starts_with(flag));
         let settle = (!given("--settle-time")).then(|| "--settle-time=2s".to_owned());
+        // Over https alone, loopback is not open yet.
+        let private = given("--allow-insecure-http") || given("--private-endpoints");
+        let private = (!private).then(|| "--private-endpoints=Allow".to_owned());
         let namespaced = given("--watch-namespace") && !given("--cluster-id");
         let id = namespaced.then(|| format!("--cluster-id={}", self.namespace));
-        args.extend(settle.into_iter().chain(id));
+        args.extend(settle.into_iter().chain(private).chain(id));
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let env = [
             ("POD_NAMESPACE", OPERATOR_NAMESPACE),

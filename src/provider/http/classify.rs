@@ -24,7 +24,7 @@ pub(super) fn of_transport(error: &legacy::Error) -> ProviderError {
     if let Some(tls) = find::<rustls::Error>(error) {
         return ProviderError::TlsInvalid { why: tls_fault(tls) };
     }
-    let why = find::<io::Error>(error).map_or("no connection", |error| broken(error.kind()));
+    let why = find::<io::Error>(error).map_or("no connection", |error| broken(cause(error)));
     ProviderError::Unreachable { why }
 }
 
@@ -34,7 +34,7 @@ pub(super) fn of_body(error: &hyper::Error) -> ProviderError {
 }
 
 fn interrupted(error: &(dyn StdError + 'static)) -> ProviderError {
-    let kind = find::<io::Error>(error).map(io::Error::kind);
+    let kind = find::<io::Error>(error).map(cause);
     ProviderError::Interrupted {
         why: kind.map_or("no valid HTTP answer", broken),
     }
