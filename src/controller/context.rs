@@ -20,6 +20,7 @@ use crate::controller::events::EventSink;
 use crate::controller::provider::credentials::Accounts;
 use crate::controller::provider::directory::Directory;
 use crate::controller::subscription::claims::Claims;
+use crate::controller::subscription::quota::Quotas;
 use crate::controller::subscription::records::Records;
 use crate::controller::subscription::removal::CrdGuard;
 use crate::controller::triggers::{Index, SharedWaker, Triggers};
@@ -128,6 +129,7 @@ pub(super) struct Context {
     pub(super) accounts: Accounts,
     pub(super) records: Records,
     pub(super) claims: Claims,
+    pub(super) quotas: Quotas,
     pub(super) index: Index,
     pub(super) crd: CrdGuard,
     pub(super) triggers: Triggers,

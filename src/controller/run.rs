@@ -24,6 +24,7 @@ use crate::controller::provider;
 use crate::controller::provider::credentials::Accounts;
 use crate::controller::provider::directory::Directory;
 use crate::controller::subscription::claims::Claims;
+use crate::controller::subscription::quota::Quotas;
 use crate::controller::subscription::reconcile::{self, ReconcileError};
 use crate::controller::subscription::records::Records;
 use crate::controller::triggers::{Index, Triggers, Waker};
@@ -114,6 +115,7 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
         accounts: Accounts::default(),
         records: Records::default(),
         claims: Claims::default(),
+        quotas: Quotas::default(),
         index: Index::default(),
         crd: crate::controller::subscription::removal::CrdGuard::default(),
         triggers,

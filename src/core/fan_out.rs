@@ -73,6 +73,24 @@ pub fn fan_out(
     Ok(wanted)
 }
 
+/// How many remote subscriptions these events and filters need; `None` where they cannot be said at this provider.
+pub fn demand(
+    events: &BTreeSet<EventName>,
+    service: &str,
+    filters: &Filters,
+    able: &Capabilities,
+) -> Option<usize> {
+    let events = events
+        .iter()
+        .map(|event| with_service(event, service, able.services));
+    let events = events.collect::<Result<BTreeSet<_>, _>>().ok()?;
+    let groups = match able.fan_out {
+        FanOut::Together => 1,
+        FanOut::EachEvent | FanOut::EachEventAndFilter => events.len(),
+    };
+    Some(groups * lower(filters, able.filtering).ok()?.len())
+}
+
 /// Fields that are set and that this provider does not have.
 fn supported(whole: &Settings, able: &Capabilities) -> Result<(), Unsupported> {
     let authorized = !matches!(whole.authorization, Authorization::None);
@@ -92,7 +110,11 @@ fn supported(whole: &Settings, able: &Capabilities) -> Result<(), Unsupported> {
     }
 }
 
-fn with_service(event: &EventName, service: &str, services: &[&str]) -> Result<EventName, Unsupported> {
+/// An event with the service that it belongs to, where events have services: its own, or else `service`.
+///
+/// # Errors
+/// [`Unsupported`], where it names a service that there is not.
+pub fn with_service(event: &EventName, service: &str, services: &[&str]) -> Result<EventName, Unsupported> {
     if services.is_empty() {
         return Ok(event.clone());
     }

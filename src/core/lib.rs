@@ -22,6 +22,8 @@ pub mod memory;
 mod model;
 pub mod names;
 pub mod plan;
+pub mod policy;
+pub mod quota;
 pub mod reason;
 pub mod redact;
 pub mod remote;

@@ -208,6 +208,8 @@ pub enum Note {
     Doubt(RemoteKey, FieldSet),
     /// What was made a moment ago without a marker is gone again.
     Discarded(RemoteKey),
+    /// It is about to be switched off although nobody asks for that in the wish: what was applied does not stand any more.
+    Withdraw(RemoteKey),
     /// Another remote subscription takes the key's place: this one is on its way out.
     Retire(RemoteKey),
 }

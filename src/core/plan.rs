@@ -14,18 +14,19 @@ mod remove;
 mod sight;
 mod standing;
 mod swap;
+mod switch_off;
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use crate::capabilities::Capabilities;
-use crate::marker::Owner;
+use crate::marker::{Marker, Owner};
 use crate::memory::{Certainty, Entry, Memory, Note, Wanted};
 use crate::names::{ExternalId, RemoteKey};
 use crate::reason::Reason;
 use crate::remote::Snapshot;
 use crate::time::Moment;
-use crate::view::FieldSet;
+use crate::view::{FieldSet, Part};
 
 /// How many repairs in a row are made before drift is only reported, for [`BREAKER_REST`].
 pub const BREAKER: u32 = 5;
@@ -104,6 +105,11 @@ pub enum Intent<'a> {
         orphan: bool,
         /// They cannot be deleted and the user has said to let go of the object all the same.
         let_go: bool,
+    },
+    /// The object may no longer have them: what there is should be switched off, and nothing else is sent for it.
+    SwitchOff {
+        /// [`crate::view::Field::Enabled`] of what is switched off.
+        off: Part,
     },
 }
 
@@ -199,6 +205,15 @@ pub enum Action {
         /// The spec did not change, the remote did.
         repair: bool,
     },
+    /// Switch off, and change nothing else.
+    SwitchOff {
+        /// The key.
+        key: RemoteKey,
+        /// Its id.
+        id: ExternalId,
+        /// The marker that the read showed which authorises this.
+        marker: Option<Marker>,
+    },
     /// Delete. Without a key: a stray that carries this object's marker.
     Delete(Option<RemoteKey>, ExternalId),
     /// Change memory only.
@@ -286,6 +301,7 @@ pub fn next_action(s: &Situation<'_>) -> Action {
         Intent::Keep { wanted, observe, .. } => keep::Keep::decide(s, wanted, observe),
         Intent::Remove { orphan, let_go } if orphan || let_go => remove::release(s),
         Intent::Remove { .. } => remove::remove(s),
+        Intent::SwitchOff { off } => switch_off::decide(s, off),
     }
 }
 

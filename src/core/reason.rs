@@ -65,6 +65,17 @@ reasons! {
     ProviderNotReady,
     /// The cluster-wide provider is not lent to this namespace.
     NamespaceNotAllowed,
+    /// The owner of the cluster-wide provider does not allow deliveries to this host (`spec.policy.allowedHosts` there).
+    HostNotAllowed,
+    /// The owner of the cluster-wide provider does not lend one of these events (`spec.policy.allowedEvents` there).
+    EventNotAllowed,
+    /// At this cluster-wide provider nothing is taken over or watched that the object did not make: neither
+    /// `spec.adoption.policy` `ByID` or `IfMatches` nor `spec.mode` `Observe`, unless its `spec.policy.adoption` is
+    /// `Allowed`.
+    AdoptionNotAllowed,
+    /// The namespace may not have that many subscriptions at the cluster-wide provider (`spec.quota.perNamespace` there).
+    /// What exists keeps its place; of those that ask for more, the older object comes first.
+    QuotaExceeded,
     /// The provider refused the request. It is not repeated until the spec or a Secret changes.
     RefusedByProvider,
     /// The provider answered 401: the credential is wrong. Nothing is sent until the Secret changes, or for ten

@@ -253,6 +253,11 @@ impl Settings {
     }
 }
 
+/// [`Field::Enabled`] of a subscription that is switched off.
+pub fn switched_off(key: &HashKey) -> Part {
+    Canon(key).enabled(false)
+}
+
 impl Reading {
     /// What was read, as digests.
     pub fn view(&self, key: &HashKey) -> View {

@@ -35,6 +35,7 @@ pub struct DeliveryUrl {
     text: SecretString,
     host: Box<str>,
     https: bool,
+    plain: bool,
 }
 
 impl DeliveryUrl {
@@ -70,6 +71,7 @@ impl DeliveryUrl {
             .ok_or(UrlError::Host)?;
         Ok(Self {
             text: text.into(),
+            plain: written_host(authority).eq_ignore_ascii_case(host),
             host: host.into(),
             https: url.scheme() == "https",
         })
@@ -85,9 +87,23 @@ impl DeliveryUrl {
         &self.host
     }
 
+    /// Whether the host is written as it is read, save for its case: then every parser of URLs finds the same one.
+    /// It is not where it is percent-encoded, an IPv4 address in octal, or followed by a backslash.
+    pub fn is_plain(&self) -> bool {
+        self.plain
+    }
+
     /// Whether deliveries are encrypted.
     pub fn is_https(&self) -> bool {
         self.https
+    }
+}
+
+/// The host of an authority without user information, as it is written.
+fn written_host(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+        _ => authority,
     }
 }
 

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use operator_core::capabilities::Capabilities;
 use operator_core::delivery::{Delivery, DeliveryResult};
 use operator_core::hash::HashKey;
+use operator_core::marker::Marker;
 use operator_core::names::{EventName, ExternalId};
 use operator_core::remote::Remote;
 use operator_core::settings::Settings;
@@ -167,6 +168,19 @@ impl Adapter {
         fields: FieldSet,
     ) -> Result<Remote, ProviderError> {
         each!(self, it => it.update(id, settings, fields).await)
+    }
+
+    /// Switches a subscription off, and leaves everything else of it as it is. `marker` is what a fresh read showed: where
+    /// the provider has a place for one and it is another by now, nothing is changed.
+    ///
+    /// # Errors
+    /// [`ProviderError`]; [`ProviderError::NotSendable`] where the provider would need to be told what it does not show.
+    pub async fn switch_off(&self, id: &ExternalId, marker: Option<Marker>) -> Result<Remote, ProviderError> {
+        match self {
+            Self::Dixa(dixa) => dixa.switch_off(id).await,
+            Self::Babel(babel) => babel.switch_off(id, marker).await,
+            Self::Bird(bird) => bird.switch_off(id).await,
+        }
     }
 
     /// Deletes a subscription; one that does not exist counts as deleted.

@@ -423,6 +423,18 @@ fn durations() -> Vec<Cases> {
             rejects: not_watched,
         },
         Cases {
+            kinds: CLUSTER_PROVIDER,
+            message: "spec.policy.minInterval: use 5s or more, or leave it out",
+            accepts: create([
+                json!({"policy": {"minInterval": "5s"}}),
+                json!({"policy": {"minInterval": "1h30m"}}),
+            ]),
+            rejects: create([
+                json!({"policy": {"minInterval": "0s"}}),
+                json!({"policy": {"minInterval": "4.9s"}}),
+            ]),
+        },
+        Cases {
             kinds: PROVIDERS,
             message: "spec.guard.window must be longer than 0s; remove guard.maxDeletions to switch the limit off",
             accepts: create([

@@ -52,6 +52,38 @@ pub const COVERED: &[(&str, &str)] = &[
         "a_cluster_provider_reads_its_bundle_in_the_operators_namespace_and_two_namespaces_share_its_lists",
     ),
     (
+        "ClusterWebhookProvider.spec.policy.adoption=Allowed",
+        "a_policy_limits_hosts_events_and_adoption_and_a_withdrawal_stops_all_but_the_deletion",
+    ),
+    (
+        "ClusterWebhookProvider.spec.policy.adoption=Refused",
+        "a_policy_limits_hosts_events_and_adoption_and_a_withdrawal_stops_all_but_the_deletion",
+    ),
+    (
+        "ClusterWebhookProvider.spec.policy.allowedEvents[]",
+        "a_policy_limits_hosts_events_and_adoption_and_a_withdrawal_stops_all_but_the_deletion",
+    ),
+    (
+        "ClusterWebhookProvider.spec.policy.allowedHosts[]",
+        "a_policy_limits_hosts_events_and_adoption_and_a_withdrawal_stops_all_but_the_deletion",
+    ),
+    (
+        "ClusterWebhookProvider.spec.policy.minInterval",
+        "a_shorter_interval_than_allowed_counts_as_the_shortest",
+    ),
+    (
+        "ClusterWebhookProvider.spec.policy.onViolation=Disable",
+        "what_is_withdrawn_is_switched_off_where_the_owner_wants_that_and_comes_back_with_the_permission",
+    ),
+    (
+        "ClusterWebhookProvider.spec.policy.onViolation=Report",
+        "a_policy_limits_hosts_events_and_adoption_and_a_withdrawal_stops_all_but_the_deletion",
+    ),
+    (
+        "ClusterWebhookProvider.spec.quota.perNamespace",
+        "a_namespace_has_no_more_than_its_quota_and_of_those_that_wait_the_older_comes_first",
+    ),
+    (
         "WebhookProvider.spec.babel.headerName",
         "the_key_goes_in_the_header_that_the_installation_has_or_as_a_bearer_token",
     ),

@@ -5,6 +5,7 @@
 
 mod patterns;
 mod provider;
+mod provider_policy;
 mod provider_status;
 mod refs;
 mod schemas;
@@ -17,6 +18,7 @@ pub use provider::{
     ClusterWebhookProviderSpec, CredentialScheme, Credentials, DixaApiVersion, DixaOptions, GuardSpec,
     ProviderType, RateLimit, WebhookProvider, WebhookProviderSpec,
 };
+pub use provider_policy::{AdoptionPermission, OnViolation, ProviderPolicy, ProviderQuota};
 pub use provider_status::{AccountStatus, CatalogueStatus, GuardStatus, RemoteCount, WebhookProviderStatus};
 pub use refs::{SecretKeyRef, SecretKeySource};
 pub use subscription::{

@@ -6,6 +6,9 @@ pub(super) const URL: &str = r"^https?://[^/?#@\s]+([/?][^#\s]*)?$";
 /// Scheme, host and port of a URL, nothing behind them.
 pub(super) const ENDPOINT: &str = r"^https?://[^/?#@\s]+$";
 
+/// A host name, an IP address (IPv6 in brackets), or `*.` and a host name.
+pub(super) const HOST: &str = r"^(\[[0-9a-fA-F:.]+\]|(\*\.)?[^/?#@:*\[\]\s\\%]+)$";
+
 /// A duration such as `10m`, `1h30m` or `1.5s`. With at most [`DURATION_MAX`] characters no value overflows what
 /// CEL's `duration()` can hold (some 292 years).
 pub(super) const DURATION: &str = r"^([0-9]{1,6}(\.[0-9]{1,6})?(ms|s|m|h))+$";

@@ -10,7 +10,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{SecretKeyRef, WebhookProviderStatus, patterns};
+use super::{ProviderPolicy, ProviderQuota, SecretKeyRef, WebhookProviderStatus, patterns};
 
 const SCHEME_FITS: &str = "!has(self.credentials.scheme) || self.credentials.scheme == 'Bearer' || \
     self.credentials.scheme == (self.type == 'Dixa' ? 'Raw' : self.type == 'Babel' ? 'ApiKey' : 'AccessKey')";
@@ -179,6 +179,12 @@ pub struct ClusterWebhookProviderSpec {
     /// The namespaces whose subscriptions may use this account: those named and those selected. Unset: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowed_namespaces: Option<AllowedNamespaces>,
+    /// What their subscriptions may ask for. Unset: anything but adoption.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<ProviderPolicy>,
+    /// How much of the account each of the namespaces may use. Unset: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<ProviderQuota>,
 }
 
 /// Providers whose API the operator speaks.

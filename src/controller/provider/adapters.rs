@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::HeaderName;
 use operator_core::budget::Limits;
+use operator_core::capabilities::Capabilities;
 use operator_core::hash::HashKey;
 use operator_core::reason::Reason;
 use secrecy::SecretString;
@@ -44,6 +45,15 @@ pub(in crate::controller) fn endpoint(
         message: format!("spec.endpoint: {refusal}"),
     })?;
     Ok(endpoint)
+}
+
+/// What providers of a type can do.
+pub(in crate::controller) const fn capabilities(type_: ProviderType) -> &'static Capabilities {
+    match type_ {
+        ProviderType::Dixa => &dixa::CAPABILITIES,
+        ProviderType::Babel => &babel::CAPABILITIES,
+        ProviderType::Bird => &bird::CAPABILITIES,
+    }
 }
 
 /// What tells accounts apart besides type, address and credential: the workspace.

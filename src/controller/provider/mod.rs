@@ -99,7 +99,7 @@ pub(in crate::controller) async fn reconcile_cluster(
         metadata: provider.metadata.clone(),
         spec: provider.spec.provider.clone(),
         status: provider.status.clone().unwrap_or_default(),
-        lent: Some(Lent::new(provider.spec.allowed_namespaces.as_ref())),
+        lent: Some(Lent::new(&provider.spec)),
         namespace: ctx.config.operator_namespace.clone(),
         resource: ApiResource::erase::<ClusterWebhookProvider>(&()),
     };

@@ -34,7 +34,7 @@ impl Pass<'_> {
     ) -> Result<Option<Rest>, ReconcileError> {
         let wanted = match intent {
             Intent::Keep { wanted, .. } => wanted,
-            Intent::Remove { .. } => &[],
+            Intent::Remove { .. } | Intent::SwitchOff { .. } => &[],
         };
         let find = |key: &RemoteKey| wanted.iter().find(|wish| wish.key == *key);
         match action {
@@ -75,6 +75,7 @@ impl Pass<'_> {
                 Some(wish) => return self.update(wish, &id, fields, repair).await,
                 None => return Ok(Some(Rest::Parked(Reason::Progressing))),
             },
+            Action::SwitchOff { key, id, marker } => return self.switch_off(&key, &id, marker).await,
             Action::Delete(key, id) => return self.delete(key.as_ref(), &id).await,
             Action::Note(note) => {
                 self.record.memory.note(&note, wanted, self.ctx.clock.now());
@@ -129,6 +130,7 @@ impl Pass<'_> {
         match intent {
             Intent::Remove { .. } => Priority::Delete,
             Intent::Keep { .. } => Priority::Create,
+            Intent::SwitchOff { .. } => Priority::Edit,
         }
     }
 

@@ -1,5 +1,7 @@
 //! When an object is compared with the provider: at its interval, and when somebody asks.
 
+use std::time::Duration;
+
 use operator_core::budget::Priority;
 use operator_core::time::Moment;
 
@@ -19,13 +21,7 @@ impl Pass<'_> {
     pub(in crate::controller) fn schedule_comparison(&mut self, link: &Link) -> Option<Trouble> {
         let (now, party) = (self.ctx.clock.now(), Party::Subscription(self.name.clone()));
         let requested = self.requested();
-        let own = self
-            .object
-            .spec
-            .interval
-            .as_deref()
-            .and_then(|interval| parse_duration(interval).ok());
-        let interval = own.unwrap_or(link.interval);
+        let interval = self.interval(link);
         let begun = link.account.snapshot().map(|snapshot| snapshot.begun());
         let after = match (requested, begun) {
             (Some(at), begun) if begun.is_none_or(|begun| begun <= at) => Some(at),
@@ -44,6 +40,20 @@ impl Pass<'_> {
             Look::Trouble(trouble) => return Some(trouble),
         }
         None
+    }
+
+    /// How often the object is compared: as it says, and no more often than the owner of the account allows.
+    pub(in crate::controller) fn interval(&self, link: &Link) -> Duration {
+        let own = self.object.spec.interval.as_deref();
+        match own.and_then(|own| parse_duration(own).ok()) {
+            Some(own) => self.at_least(own),
+            None => link.interval,
+        }
+    }
+
+    /// An interval that the object asks for, as the owner of the account allows it.
+    pub(in crate::controller) fn at_least(&self, own: Duration) -> Duration {
+        self.lent().map_or(own, |lent| lent.policy.interval(own))
     }
 
     /// When the annotation that asks for a comparison was first seen with its present value, if that has not been

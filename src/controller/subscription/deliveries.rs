@@ -72,7 +72,7 @@ impl Pass<'_> {
         let own = delivery.and_then(|delivery| delivery.interval.as_deref());
         let interval = own
             .and_then(|interval| parse_duration(interval).ok())
-            .unwrap_or(INTERVAL);
+            .map_or(INTERVAL, |own| self.at_least(own));
         let deliveries = &mut self.record.deliveries;
         if interval.is_zero() {
             if !deliveries.health.is_empty() {

@@ -142,7 +142,7 @@ impl Pass<'_> {
         let key = &self.ctx.hash_key;
         let wanted = self.record.resolved.as_ref();
         let wanted = wanted.map_or(&[][..], |resolved| &resolved.wanted);
-        let enabled = self.object.spec.enabled.unwrap_or(true);
+        let enabled = self.object.spec.enabled.unwrap_or(true) && !self.record.withdrawn;
         let generation = self.generation();
         let report = Report {
             memory: &self.record.memory,
@@ -214,13 +214,15 @@ impl Pass<'_> {
             return before;
         };
         let spec = &self.object.spec;
+        let interval = self.interval(link);
+        // In the user's own words where it is what the user wrote.
+        let own = spec
+            .interval
+            .clone()
+            .filter(|own| parse_duration(own) == Ok(interval));
         Some(api::EffectiveSettings {
             destination_host: Some(resolved.host.clone()),
-            interval: Some(
-                spec.interval
-                    .clone()
-                    .unwrap_or_else(|| crate::duration::format_duration(link.interval)),
-            ),
+            interval: Some(own.unwrap_or_else(|| crate::duration::format_duration(interval))),
             deletion_policy: Some(match spec.mode {
                 Some(api::ManagementMode::Observe) => api::DeletionPolicy::Orphan,
                 Some(api::ManagementMode::Manage) | None => {

@@ -208,6 +208,7 @@ impl<'a> Pass<'a> {
             return self.remove().await;
         }
         if self.object.spec.suspend == Some(true) {
+            self.withdraw_while_suspended().await?;
             self.publish_suspended().await?;
             return Ok(Some(Requeue::await_change()));
         }
@@ -215,7 +216,11 @@ impl<'a> Pass<'a> {
             Ok(Some(phase)) => phase,
             // The provider has not been looked at since the start: its first reconcile wakes this object.
             Ok(None) => return Ok(Some(Requeue::requeue(SAFETY_NET))),
-            Err(ReconcileError::Dereference(DereferenceError::Invalid(invalid))) => phase_of(invalid),
+            Err(ReconcileError::Dereference(DereferenceError::Invalid(invalid))) => {
+                self.make_way(&invalid);
+                self.withdraw(&invalid).await?;
+                phase_of(invalid)
+            }
             Err(error) => return Err(error),
         };
         self.publish(&phase).await?;
@@ -225,7 +230,7 @@ impl<'a> Pass<'a> {
     async fn keep(&mut self) -> Result<Option<Phase>, ReconcileError> {
         let link = match self.provider() {
             Some(Ok(link)) => link,
-            Some(Err(invalid)) => return Ok(Some(phase_of(invalid))),
+            Some(Err(invalid)) => return Err(DereferenceError::Invalid(invalid).into()),
             None => return Ok(None),
         };
         self.use_link(&link);
@@ -240,6 +245,8 @@ impl<'a> Pass<'a> {
             .map_err(DereferenceError::Invalid)?;
         self.generate_signing_key().await?;
         let resolved = self.resolve(&link).await?;
+        self.may_have(&resolved).map_err(DereferenceError::Invalid)?;
+        self.record.withdrawn = false;
         self.warn_of_unknown_events(&link);
         let spec = &self.object.spec;
         let adoption = validate::adoption(spec.adoption.as_ref()).map_err(DereferenceError::Invalid)?;

@@ -27,6 +27,8 @@ pub(in crate::controller) struct Resolved {
     pub(in crate::controller) secrets: Vec<(String, String)>,
     pub(in crate::controller) wanted: Vec<Wanted>,
     pub(in crate::controller) host: String,
+    /// The host is written in the one way that every parser reads alike.
+    pub(in crate::controller) host_is_plain: bool,
 }
 
 /// Delivery monitoring of one object.
@@ -65,6 +67,8 @@ pub(in crate::controller) struct Record {
     pub(in crate::controller) deliveries: Deliveries,
     /// This process saw the object before anything was begun for it, and has sent no create since.
     pub(in crate::controller) nothing_sent: bool,
+    /// What exists at the provider was switched off, as the owner of the account withdrew the permission for it.
+    pub(in crate::controller) withdrawn: bool,
     /// Since when it has been failing.
     pub(in crate::controller) failing_since: Option<Moment>,
     /// Reconciles in a row that ended in an apiserver error.
@@ -211,6 +215,7 @@ impl Context {
     pub(in crate::controller) fn forget(&self, name: &ObjectName) {
         self.records.take(name);
         self.wake_objects(self.claims.forget(name));
+        self.wake_objects(self.quotas.forget(name));
         let party = Party::Subscription(name.clone());
         for target in self.index.forget(&party) {
             // Its finalizer depends on whether anybody refers to it: the last one to go is enough.

@@ -36,16 +36,9 @@ impl Pass<'_> {
             return Some(Err(Invalid::new(Reason::ProviderNotFound, message)));
         };
         if let Some(lent) = &listed.lent
-            && !lent.to(
-                &self.name.namespace,
-                self.ctx.namespace_labels(&self.name.namespace).as_ref(),
-            )
+            && let Err(invalid) = self.may_ask(&key, lent)
         {
-            let message = format!(
-                "spec.providerRef: {key} is not lent to namespace {}; its owner can add it to spec.allowedNamespaces",
-                self.name.namespace
-            );
-            return Some(Err(Invalid::new(Reason::NamespaceNotAllowed, message)));
+            return Some(Err(invalid));
         }
         if let Some(problem) = &listed.problem {
             let message = format!("{key}: {}: {}", problem.reason, problem.message);
@@ -168,6 +161,7 @@ impl Pass<'_> {
                 .first()
                 .map(|(_, settings)| settings.url.host().to_owned())
                 .unwrap_or_default(),
+            host_is_plain: settings.iter().all(|(_, settings)| settings.url.is_plain()),
         });
         self.settings = Some(settings);
         Ok(())

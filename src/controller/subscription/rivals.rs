@@ -19,7 +19,7 @@ impl Pass<'_> {
         };
         let (wanted, named): (&[Wanted], &[ExternalId]) = match intent {
             Intent::Keep { wanted, adoption, .. } => (wanted, &adoption.ids),
-            Intent::Remove { .. } => (&[], &[]),
+            Intent::Remove { .. } | Intent::SwitchOff { .. } => (&[], &[]),
         };
         let created = self.object.metadata.creation_timestamp.as_ref();
         let me = Claimant {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use operator_core::capabilities::{Capabilities, SigningKeys};
-use operator_core::fan_out::fan_out;
+use operator_core::fan_out::{self, fan_out};
 use operator_core::marker::{Marker, Owner};
 use operator_core::names::{EventName, ExternalId, ObjectName, RemoteKey};
 use operator_core::plan::{Adoption, AdoptionPolicy, Replace};
@@ -16,6 +16,7 @@ use secrecy::SecretString;
 
 use crate::api::v1alpha1 as api;
 use crate::api::v1alpha1::ProviderType;
+use crate::controller::provider::adapters;
 use crate::controller::references::{Values, password_key, signing_key, username_key};
 
 /// A spec that cannot be acted on: the reason, and a message that names the field and what to do.
@@ -83,6 +84,17 @@ pub(in crate::controller) fn validate(
     let human = human_name(spec, around)?;
     fan_out(&whole, options.service, around.owner, &human, around.capabilities)
         .map_err(|error| Invalid::new(Reason::UnsupportedByProvider, error.to_string()))
+}
+
+/// How many remote subscriptions the spec asks for at a provider of a type, without its Secrets; `None` where it cannot be
+/// acted on.
+pub(in crate::controller) fn demand(
+    spec: &api::WebhookSubscriptionSpec,
+    type_: ProviderType,
+) -> Option<usize> {
+    let service = options(spec, type_).ok()?.service;
+    let (events, filters) = (events(&spec.events).ok()?, filters(&spec.filters).ok()?);
+    fan_out::demand(&events, service, &filters, adapters::capabilities(type_))
 }
 
 struct ProviderOptions {

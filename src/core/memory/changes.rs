@@ -244,6 +244,23 @@ impl Memory {
         entry.wrote(wanted, fields, remote, at, able);
     }
 
+    /// A remote subscription was switched off because its object may no longer have it.
+    pub fn switched_off(&mut self, key: &RemoteKey, remote: Remote, off: Part, at: Moment) {
+        let entry = self.entry(key);
+        entry.failure = None;
+        if remote.view.get(Field::Enabled) != off {
+            entry.failure = Some(Failure {
+                reason: Reason::CannotClear,
+                message: "the provider did not switch it off".into(),
+                until: Some(at.after(super::REFUSED_REST)),
+                digest: None,
+                count: 1,
+                since: at,
+            });
+        }
+        entry.saw(remote, at);
+    }
+
     /// A read, update or delete failed. `digest` is the wish it was meant for.
     pub fn failed(
         &mut self,
@@ -329,6 +346,11 @@ impl Memory {
             Note::Doubt(key, fields) => {
                 let entry = self.entry(key);
                 entry.sent = entry.sent.map(|sent| sent.doubting(*fields));
+                entry.stored = false;
+            }
+            Note::Withdraw(key) => {
+                let entry = self.entry(key);
+                entry.applied = None;
                 entry.stored = false;
             }
             Note::Discarded(key) => {

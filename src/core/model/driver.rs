@@ -58,17 +58,8 @@ impl World {
                 }
                 self.wait(300);
             }
-            Action::Read(key, id) => {
-                let seen = self
-                    .provider
-                    .get(&id)
-                    .map(|held| held.show(&self.provider.nature));
-                if known {
-                    self.memory.read(&key, seen, self.now);
-                } else {
-                    self.fail(&key, wish(&key), mishap);
-                }
-            }
+            Action::Read(key, id) if known => self.read(&key, &id),
+            Action::Read(key, _) => self.fail(&key, wish(&key), mishap),
             Action::Create(key) => {
                 let wish = wish(&key);
                 self.require(wish.is_some(), || format!("{key} is created and not wanted"));
@@ -88,6 +79,9 @@ impl World {
                 if let Some(wish) = wish {
                     self.update(wish, &id, fields, repair, mishap);
                 }
+            }
+            Action::SwitchOff { key, .. } => {
+                self.require(false, || format!("{key} is switched off, and nobody withdrew it"));
             }
             Action::Delete(key, id) => self.delete(key, &id, mishap),
             Action::Note(note) => self.memory.note(&note, wanted, self.now),
@@ -117,6 +111,12 @@ impl World {
         }
         self.wait(100);
         Round::Acted
+    }
+
+    fn read(&mut self, key: &RemoteKey, id: &ExternalId) {
+        let held = self.provider.get(id);
+        let seen = held.map(|held| held.show(&self.provider.nature));
+        self.memory.read(key, seen, self.now);
     }
 
     fn delete(&mut self, key: Option<RemoteKey>, id: &ExternalId, mishap: Mishap) {

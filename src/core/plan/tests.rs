@@ -7,6 +7,7 @@ mod held;
 mod removal;
 mod rendered;
 mod swap;
+mod switch_off;
 mod totality;
 
 use std::sync::LazyLock;
@@ -103,6 +104,7 @@ struct Case {
     observe: bool,
     correct_drift: bool,
     removal: Option<(bool, bool)>,
+    withdrawn: bool,
     owner: Owner,
     memory: Memory,
     snapshot: Option<Snapshot>,
@@ -122,6 +124,7 @@ impl Case {
             observe: false,
             correct_drift: true,
             removal: None,
+            withdrawn: false,
             owner: owner_of("c1", "u1"),
             memory: Memory {
                 finalizer: true,
@@ -172,6 +175,7 @@ impl Case {
     fn action(&self) -> Action {
         let intent = match self.removal {
             Some((orphan, let_go)) => Intent::Remove { orphan, let_go },
+            None if self.withdrawn => Intent::SwitchOff { off: is("off") },
             None => Intent::Keep {
                 wanted: &self.wanted,
                 adoption: &self.adoption,

@@ -21,10 +21,11 @@ use operator_core::remote::Remote;
 use operator_core::settings::Settings;
 use operator_core::view::{Field, FieldSet};
 use secrecy::SecretString;
+use secrecy::zeroize::Zeroizing;
 
 use super::error::ProviderError;
 use super::http::{BuildError, Call, Client, Connection, Fault, Operation};
-use super::wire::{ANOTHER, absent_as_none, json, same, secrets};
+use super::wire::{ANOTHER, HeaderList, absent_as_none, json, same, secrets};
 use super::{Cursor, Deletion, Deliveries, End, Page, Shared};
 use answer::{Reply, Subscription};
 use list::{EventTypes, Progress, Subscriptions, query, unintelligible};
@@ -165,16 +166,39 @@ impl Babel {
         if !fields.contains(Field::Name) && (ours.is_none() || row.marker() != ours) {
             return Err(ProviderError::Replaced);
         }
-        let mut call = Call::new(Operation::Update, Method::PUT, path_of(id, "")?, true);
-        call.body = Some(if fields == FieldSet::of(&[Field::Name]) {
-            let headers = row.headers().map_err(|_| ProviderError::NotSendable {
-                why: "the provider does not show headers in a form that can be sent back",
-            })?;
-            json(&Body::rename(settings, &row, &headers)?)?
+        let body = if fields == FieldSet::of(&[Field::Name]) {
+            json(&Body::rename(settings, &row, &sendable_headers(&row)?)?)?
         } else {
             json(&Body::replace(settings, &row)?)?
-        });
-        call.secrets = secrets(settings);
+        };
+        self.put(id, row, body, secrets(settings)).await
+    }
+
+    /// Switches off the row that carries this marker, and changes nothing else of it.
+    pub(super) async fn switch_off(
+        &self,
+        id: &ExternalId,
+        marker: Option<Marker>,
+    ) -> Result<Remote, ProviderError> {
+        let row = self.read_one(id, Ok).await?;
+        let row = row.ok_or(ProviderError::Vanished { status: 200 })?;
+        if marker.is_none() || row.marker() != marker {
+            return Err(ProviderError::Replaced);
+        }
+        let body = json(&Body::switch_off(&row, &sendable_headers(&row)?)?)?;
+        self.put(id, row, body, Vec::new()).await
+    }
+
+    async fn put(
+        &self,
+        id: &ExternalId,
+        row: Subscription,
+        body: Zeroizing<Vec<u8>>,
+        secrets: Vec<Zeroizing<String>>,
+    ) -> Result<Remote, ProviderError> {
+        let mut call = Call::new(Operation::Update, Method::PUT, path_of(id, "")?, true);
+        call.body = Some(body);
+        call.secrets = secrets;
         call.secrets.extend(row.secrets());
         drop(row);
         self.client
@@ -262,6 +286,13 @@ impl Babel {
             })
             .await
     }
+}
+
+/// The headers of a row, where they can be sent back.
+fn sendable_headers(row: &Subscription) -> Result<HeaderList, ProviderError> {
+    row.headers().map_err(|_| ProviderError::NotSendable {
+        why: "the provider does not show headers in a form that can be sent back",
+    })
 }
 
 fn path_of(id: &ExternalId, below: &str) -> Result<String, ProviderError> {

@@ -73,14 +73,35 @@ impl<'a> Body<'a> {
         };
         let subscription = Input {
             name: name(settings)?,
+            secret: Some(secret),
+            ..Input::of(row, headers)
+        };
+        Ok(Self { subscription })
+    }
+
+    /// `row`, switched off, and nothing else of it changed.
+    pub(super) fn switch_off(row: &'a Subscription, headers: &'a HeaderList) -> Result<Self, ProviderError> {
+        let subscription = Input {
+            secret: Some(kept_secret(row)?),
+            is_active: false,
+            ..Input::of(row, headers)
+        };
+        Ok(Self { subscription })
+    }
+}
+
+impl<'a> Input<'a> {
+    /// `row` as it is, save for its secret.
+    fn of(row: &'a Subscription, headers: &'a HeaderList) -> Self {
+        Self {
+            name: row.name(),
             event_type: row.event_type(),
             url: row.url(),
-            secret: Some(secret),
+            secret: None,
             headers: Headers::as_they_are(headers),
             max_retry_count: Some(row.max_retry_count()),
             is_active: row.is_active(),
-        };
-        Ok(Self { subscription })
+        }
     }
 }
 

@@ -21,6 +21,7 @@ use operator_core::remote::Remote;
 use operator_core::settings::Settings;
 use operator_core::view::{Field, FieldSet};
 use secrecy::SecretString;
+use secrecy::zeroize::Zeroizing;
 
 use super::error::ProviderError;
 use super::http::{Answer, BuildError, Call, Client, Connection, Operation, segment};
@@ -147,10 +148,23 @@ impl Bird {
         settings: &Settings,
         fields: FieldSet,
     ) -> Result<Remote, ProviderError> {
-        let body = Patch::new(settings, fields)?;
+        self.patch(id, &Patch::new(settings, fields)?, secrets(settings))
+            .await
+    }
+
+    pub(super) async fn switch_off(&self, id: &ExternalId) -> Result<Remote, ProviderError> {
+        self.patch(id, &Patch::switch_off(), Vec::new()).await
+    }
+
+    async fn patch(
+        &self,
+        id: &ExternalId,
+        body: &Patch<'_>,
+        secrets: Vec<Zeroizing<String>>,
+    ) -> Result<Remote, ProviderError> {
         let mut call = Call::new(Operation::Update, Method::PATCH, self.path_of(id, "")?, true);
-        call.body = Some(json(&body)?);
-        call.secrets = secrets(settings);
+        call.body = Some(json(body)?);
+        call.secrets = secrets;
         self.client
             .send(call, |answer| {
                 same(id, one(answer, &[200])?.into_remote(&self.key)?)

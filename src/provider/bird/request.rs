@@ -70,6 +70,18 @@ pub(super) struct Patch<'a> {
     signing_key: Option<&'a str>,
 }
 
+impl Patch<'_> {
+    /// Off, and everything else as it is.
+    pub(super) fn switch_off() -> Self {
+        Self {
+            url: None,
+            status: Some(status(false)),
+            event_filters: None,
+            signing_key: None,
+        }
+    }
+}
+
 impl<'a> Patch<'a> {
     /// The given fields of what is wanted. A key that is not managed is left out: there is no way to take one
     /// away, and without one, deliveries would not be signed.

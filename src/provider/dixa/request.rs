@@ -61,6 +61,21 @@ pub(super) struct Patch<'a> {
     filters: Option<BTreeMap<&'a str, Filter<'a>>>,
 }
 
+impl Patch<'_> {
+    /// Off, and everything else as it is.
+    pub(super) const fn switch_off() -> Self {
+        Self {
+            name: None,
+            url: None,
+            authorization: None,
+            custom_headers: None,
+            events: None,
+            enabled: Some(false),
+            filters: None,
+        }
+    }
+}
+
 impl<'a> Patch<'a> {
     /// The given fields of what is wanted; `None` where a name is to be changed to none. The signing key is
     /// Dixa's own, so that it is never sent.

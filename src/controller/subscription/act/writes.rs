@@ -1,13 +1,14 @@
 //! The requests that change something at the provider, each after a fresh look that the plan has asked for.
 
 use operator_core::budget::Priority;
+use operator_core::marker::Marker;
 use operator_core::memory::{Certainty, Fault, Hold, Wanted};
 use operator_core::names::{ExternalId, RemoteKey};
 use operator_core::plan::Intent;
 use operator_core::reason::Reason;
 use operator_core::remote::Remote;
 use operator_core::retry::Disposition;
-use operator_core::settings::Settings;
+use operator_core::settings::{Settings, switched_off};
 use operator_core::view::{Field, FieldSet};
 
 use super::fault;
@@ -96,7 +97,7 @@ impl Pass<'_> {
                 .iter()
                 .find(|wish| wish.key == *key)
                 .map(|wish| wish.digest),
-            Intent::Remove { .. } => None,
+            Intent::Remove { .. } | Intent::SwitchOff { .. } => None,
         };
         let observe = matches!(intent, Intent::Keep { observe: true, .. });
         let hold = if observe { Hold::Observed } else { Hold::Adopted };
@@ -210,6 +211,37 @@ impl Pass<'_> {
                     .memory
                     .failed(&wish.key, Some(wish.digest), fault(&error), now, seed);
             }
+        }
+        Ok(None)
+    }
+
+    pub(super) async fn switch_off(
+        &mut self,
+        key: &RemoteKey,
+        id: &ExternalId,
+        marker: Option<Marker>,
+    ) -> Result<Option<Rest>, ReconcileError> {
+        let Some(link) = self.link.clone() else {
+            return Ok(Some(Rest::Parked(Reason::ProviderNotReady)));
+        };
+        let permit = match self.turn(Priority::Edit) {
+            Ok(permit) => permit,
+            Err(rest) => return Ok(Some(rest)),
+        };
+        self.check_leadership()?;
+        let adapter = link.account.adapter();
+        permit.charge(adapter.requests_of_an_update().saturating_sub(1));
+        let result = adapter.switch_off(id, marker).await;
+        permit.report(&result);
+        let (now, seed) = (self.ctx.clock.now(), seed(&self.name));
+        match result {
+            Ok(remote) => {
+                let off = switched_off(&self.ctx.hash_key);
+                self.record.memory.switched_off(key, remote, off, now);
+                let note = format!("switched off subscription {id}: its object may no longer have it");
+                self.tell(Kind::Warning, "SwitchedOff", "Update", note);
+            }
+            Err(error) => self.record.memory.failed(key, None, fault(&error), now, seed),
         }
         Ok(None)
     }

@@ -247,6 +247,7 @@ fn case() -> impl Strategy<Value = Case> {
                 observe,
                 correct_drift,
                 removal,
+                withdrawn: false,
                 owner: owner_of("c1", "u1"),
                 memory,
                 snapshot: snapshot.map(|(begun, remotes)| Snapshot::new(begun, remotes)),
@@ -281,10 +282,38 @@ proptest! {
         match observing.action() {
             Action::Create(_) | Action::Update { .. } | Action::RecordIntent(_) | Action::ClaimFinalizer
             | Action::ReleaseFinalizer { .. }
+            | Action::SwitchOff { .. }
             | Action::Adopt { stamp: true, .. } => prop_assert!(false, "{:?}", observing.action()),
             Action::Delete(..) => prop_assert!(discards),
             Action::Look(_) | Action::Read(..) | Action::Adopt { stamp: false, .. }
             | Action::Store | Action::Note(_) | Action::Settle(_) => {}
+        }
+    }
+
+    #[test]
+    fn what_was_withdrawn_is_at_most_switched_off_and_only_where_it_is_ours(case in case()) {
+        let mut case = Case { withdrawn: true, removal: None, ..case };
+        for _ in 0..12 {
+            let Action::Note(note) = case.action() else { break };
+            case.memory.note(&note, &case.wanted, case.now);
+        }
+        let named = case.capabilities.identity == Identity::Marker;
+        match case.action() {
+            Action::SwitchOff { key, id, marker } => {
+                let entry = &case.memory.entries[&key];
+                prop_assert_eq!(entry.id.as_ref(), Some(&id));
+                if named {
+                    prop_assert!(marker.is_some_and(|marker| case.owner.wrote(&marker)));
+                } else {
+                    prop_assert!(entry.proof.is_some());
+                }
+            }
+            Action::Delete(Some(key), id) => {
+                prop_assert_eq!(case.memory.entries[&key].discard.as_ref(), Some(&id));
+            }
+            action @ (Action::Create(_) | Action::Update { .. } | Action::RecordIntent(_) | Action::Delete(None, _)
+            | Action::ReleaseFinalizer { .. } | Action::Adopt { stamp: true, .. }) => prop_assert!(false, "{:?}", action),
+            _ => {}
         }
     }
 
