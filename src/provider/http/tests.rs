@@ -1,4 +1,6 @@
 mod guard;
+mod http2;
+mod kept;
 mod proxied;
 pub(crate) mod recorder;
 
@@ -193,18 +195,31 @@ async fn a_write_on_a_kept_connection_that_breaks_is_not_sent_again() {
 }
 
 const TARGET: &str = "TEST_PROXY_TARGET";
+const TLS_TARGET: &str = "TEST_TLS_TARGET";
 
-/// Runs only in the process that the next test starts, whose environment names a proxy.
 #[tokio::test]
 async fn in_an_environment_with_a_proxy() {
     let Ok(target) = std::env::var(TARGET) else { return };
     let client = client(Endpoint::parse(&target).unwrap(), "the-key").unwrap();
     let call = Call::new(Operation::Get, Method::GET, "/x".to_owned(), true);
     client.send(call, |_| Ok(())).await.unwrap();
+    // The bundle in SSL_CERT_FILE holds the authority of this one, and nobody asked for it.
+    let target = std::env::var(TLS_TARGET).unwrap();
+    let client = self::client(Endpoint::parse(&target).unwrap(), "the-key").unwrap();
+    let call = Call::new(Operation::Get, Method::GET, "/x".to_owned(), true);
+    let error = client.send(call, |_| Ok(())).await.unwrap_err();
+    assert_eq!(error.reason(), "TLSInvalid", "{error}");
 }
 
 #[tokio::test]
-async fn the_proxy_of_the_environment_is_ignored() {
+async fn proxies_and_certificates_of_the_environment_are_ignored() {
+    let config = provider_simulator::Config {
+        tls: provider_simulator::TlsListeners::Good,
+        ..provider_simulator::Config::default()
+    };
+    let simulator = provider_simulator::Simulator::start(config).await.unwrap();
+    let bundle = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(bundle.path(), simulator.ca_pem()).unwrap();
     let target = Server::start(Reply::of(200, b"{}")).await;
     let proxy = Server::start(Reply::of(200, b"{}")).await;
     let mut child = Command::new(std::env::current_exe().unwrap());
@@ -219,6 +234,9 @@ async fn the_proxy_of_the_environment_is_ignored() {
         child.env(name, proxy.url());
     }
     child
+        .env("SSL_CERT_FILE", bundle.path())
+        .env("SSL_CERT_DIR", bundle.path().parent().unwrap())
+        .env(TLS_TARGET, simulator.https_url())
         .env_remove("NO_PROXY")
         .env_remove("no_proxy")
         .env(TARGET, target.url());
