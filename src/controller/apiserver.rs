@@ -26,8 +26,11 @@ pub(super) enum WriteError {
     #[error("cannot build the patch")]
     Patch(#[source] serde_json::Error),
     /// Anything else.
-    #[error("the apiserver did not accept the write")]
+    #[error("the apiserver did not accept the write: {}", answer(.0, true))]
     Kube(#[source] Box<kube::Error>),
+    /// The same of a Secret: what the answer says in words may quote it, and is not told.
+    #[error("the apiserver did not accept the Secret: {}", answer(.0, false))]
+    Secret(#[source] Box<kube::Error>),
 }
 
 impl WriteError {
@@ -38,7 +41,42 @@ impl WriteError {
             _ => Self::Kube(Box::new(error)),
         }
     }
+
+    /// [`Self::of`] for the write of a Secret.
+    pub(super) fn of_secret(error: kube::Error) -> Self {
+        match Self::of(error) {
+            Self::Kube(error) => Self::Secret(error),
+            other => other,
+        }
+    }
 }
+
+/// What an apiserver answered, as far as it may be told: its words where they are about rights or its own state, as a
+/// missing right or a full database, and not where they may quote what was sent.
+fn answer(error: &kube::Error, words: bool) -> String {
+    match error {
+        kube::Error::Api(status) => {
+            let short = format!("{} {}", status.code, status.reason);
+            if words && matches!(status.code, 401 | 403 | 500..) {
+                format!("{short}: {}", clean(&status.message))
+            } else {
+                short
+            }
+        }
+        kube::Error::Service(_) | kube::Error::HyperError(_) => "no answer".to_owned(),
+        _ => "an answer that cannot be read".to_owned(),
+    }
+}
+
+/// At most [`WORDS`] characters, on one line.
+fn clean(message: &str) -> String {
+    let shown = message
+        .chars()
+        .map(|char| if char.is_control() { ' ' } else { char });
+    shown.take(WORDS).collect()
+}
+
+const WORDS: usize = 300;
 
 /// A JSON Patch with the resourceVersion of `object` put first: the apiserver answers 409 when it is not current.
 pub(super) fn guarded(
@@ -132,5 +170,36 @@ impl Context {
         let mut written = written.map_err(WriteError::of)?;
         written.metadata.managed_fields = None;
         Ok(Arc::new(written))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(code: u16, reason: &str, message: &str) -> kube::Error {
+        let status = kube::core::Status::failure(message, reason).with_code(code);
+        kube::Error::Api(status.boxed())
+    }
+
+    #[test]
+    fn a_refusal_tells_of_rights_and_of_a_full_database_and_quotes_nothing_that_was_sent() {
+        let told = |error| WriteError::of(error).to_string();
+        let forbidden = told(refused(403, "Forbidden", "cannot patch resource\n\u{1b}[31m"));
+        assert!(
+            forbidden.ends_with(": 403 Forbidden: cannot patch resource  [31m"),
+            "{forbidden}"
+        );
+        let full = told(refused(500, "InternalError", "mvcc: database space exceeded"));
+        assert!(full.contains("database space exceeded"), "{full}");
+        assert!(told(refused(500, "", &"x".repeat(9999))).len() < 400);
+        let quoting = told(refused(422, "Invalid", "spec.url: Invalid value: s3cret"));
+        assert!(quoting.ends_with(": 422 Invalid"), "{quoting}");
+        let secret = WriteError::of_secret(refused(403, "Forbidden", "denied: s3cret")).to_string();
+        assert!(secret.ends_with("the Secret: 403 Forbidden"), "{secret}");
+        assert!(matches!(
+            WriteError::of_secret(refused(409, "Conflict", "")),
+            WriteError::Conflict
+        ));
     }
 }

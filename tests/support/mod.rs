@@ -30,7 +30,7 @@ mod watch;
 
 use std::collections::BTreeSet;
 use std::ops::Deref;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -243,6 +243,24 @@ impl World {
     /// The control plane.
     pub fn cluster(&self) -> &Cluster {
         &self.plane
+    }
+
+    /// The control plane, if it is this world's alone ([`Setup::cluster_wide`]): it may be harmed.
+    pub fn own_plane(&mut self) -> &mut ControlPlane {
+        match &mut self.plane {
+            Plane::Own(plane) => plane,
+            Plane::Shared(_) => panic!("others use this control plane too"),
+        }
+    }
+
+    /// The file that the operator is started with.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// Lets the operator use another file from its next start on.
+    pub fn use_kubeconfig(&mut self, file: &Path) {
+        file.clone_into(&mut self.kubeconfig);
     }
 
     /// Starts the operator and returns once it listens.

@@ -63,7 +63,7 @@ impl Pass<'_> {
             field_manager: Some(text(FIELD_MANAGER)),
             ..PostParams::default()
         };
-        api.create(&params, &secret).await.map_err(WriteError::of)
+        api.create(&params, &secret).await.map_err(WriteError::of_secret)
     }
 }
 
@@ -83,5 +83,7 @@ pub(super) async fn set_member(
         vec![json!({"op": "add", "path": "/data", "value": data})],
     )?;
     let name = secret.metadata.name.as_deref().unwrap_or_default();
-    api.patch(name, &params(), &patch).await.map_err(WriteError::of)
+    api.patch(name, &params(), &patch)
+        .await
+        .map_err(WriteError::of_secret)
 }

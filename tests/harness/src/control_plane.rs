@@ -16,7 +16,7 @@ use crate::child::{ChildProcess, ProcessError, chain, command_line, signal};
 use crate::cluster::{Cluster, ClusterError, write_file};
 use crate::guard;
 use crate::parts::{Parts, Tokens, free_port, port_was_taken};
-use crate::pki::{self, PkiError};
+use crate::pki::{self, Pki, PkiError};
 use crate::scratch::Scratch;
 use crate::tools::{Tools, ToolsError};
 use crate::wait::wait_for;
@@ -83,6 +83,17 @@ pub struct ControlPlane {
     etcd: Option<ChildProcess>,
     cluster: Cluster,
     scratch: Option<Scratch>,
+    /// How the apiserver was started; `None` where another process did it.
+    started: Option<Started>,
+}
+
+/// What it takes to start the apiserver again.
+struct Started {
+    tools: Tools,
+    pki: Pki,
+    managed: bool,
+    port: u16,
+    options: Options,
 }
 
 impl Deref for ControlPlane {
@@ -137,6 +148,13 @@ impl ControlPlane {
             etcd: Some(etcd),
             cluster,
             scratch: Some(scratch),
+            started: Some(Started {
+                tools,
+                pki,
+                managed,
+                port,
+                options: options.clone(),
+            }),
         };
         control_plane.cluster.processes = control_plane.processes().map(ChildProcess::id).collect();
         Ok(control_plane)
@@ -174,7 +192,44 @@ impl ControlPlane {
             etcd: None,
             cluster: Cluster::read(file)?,
             scratch: None,
+            started: None,
         })
+    }
+
+    /// Ends the apiserver with SIGKILL. What it stored stays in etcd.
+    pub fn kill_apiserver(&mut self) {
+        self.apiserver.iter_mut().for_each(ChildProcess::kill);
+    }
+
+    /// Starts the apiserver again after [`Self::kill_apiserver`], at the same address, and waits until `/readyz` says
+    /// yes. A control plane that another process runs is left as it is.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub fn start_apiserver(&mut self) -> Result<(), StartError> {
+        let Some(started) = &self.started else {
+            return Ok(());
+        };
+        let parts = Parts {
+            tools: &started.tools,
+            folder: self.cluster.folder(),
+            pki: &started.pki,
+            managed: started.managed,
+        };
+        let mut apiserver = parts.apiserver(started.port, &started.options.apiserver_flags)?;
+        let api = self.cluster.api()?;
+        apiserver.wait_until(started.options.ready_within, "kube-apiserver to be ready", || {
+            api.get("/readyz").ok().filter(|reply| reply.status == 200)
+        })?;
+        self.apiserver = Some(apiserver);
+        Ok(())
+    }
+
+    /// Stops etcd in the middle of its work (SIGSTOP), so that it answers nobody, or lets it go on.
+    pub fn freeze_etcd(&self, frozen: bool) {
+        use rustix::process::Signal;
+        let wanted = if frozen { Signal::STOP } else { Signal::CONT };
+        self.etcd.iter().for_each(|etcd| signal(etcd.id(), wanted));
     }
 
     /// When a test fails, says where the logs are, and leaves them if they would go with the process.
