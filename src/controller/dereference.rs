@@ -8,7 +8,7 @@ use operator_core::reason::Reason;
 
 use crate::api::names::LABEL_USE;
 use crate::controller::context::Context;
-use crate::controller::references::{SecretReference, Values, secret_value};
+use crate::controller::references::{SecretReference, Values, is_object_name, secret_value};
 use crate::controller::subscription::validate::Invalid;
 
 /// Why what a spec refers to could not be fetched.
@@ -28,6 +28,19 @@ fn not_found(reference: &SecretReference) -> Invalid {
         Reason::SecretNotFound,
         format!("{field}: Secret {name} does not exist; create it, or correct the reference"),
     )
+}
+
+/// That `name`, which `field` has, is the name of an object of this namespace and leads nowhere else.
+///
+/// # Errors
+/// [`Invalid`], when it is none.
+pub(super) fn object_name(field: &str, name: &str) -> Result<(), Invalid> {
+    if is_object_name(name) {
+        return Ok(());
+    }
+    let name: String = name.chars().filter(|c| !c.is_control()).take(253).collect();
+    let message = format!("{field}: {name} is not a name that a Secret or a ConfigMap can have; correct it");
+    Err(Invalid::new(Reason::InvalidSpec, message))
 }
 
 fn released(
@@ -61,6 +74,7 @@ impl Context {
         namespace: &str,
         reference: &SecretReference,
     ) -> Result<String, DereferenceError> {
+        object_name(reference.field, &reference.name).map_err(DereferenceError::Invalid)?;
         let watched = self.labelled_secret(namespace, &reference.name);
         let metadata = if let Some(watched) = watched {
             watched.metadata.clone()

@@ -97,6 +97,16 @@ pub(super) fn password_key(basic: &api::BasicAuthorization) -> &str {
     basic.secret_ref.password_key.as_deref().unwrap_or("password")
 }
 
+/// Whether a text can be the name of a Secret or a `ConfigMap`: an RFC 1123 subdomain. The schema says so too; here it
+/// keeps a name from leading to another path than its own, whatever schema is installed.
+pub(super) fn is_object_name(text: &str) -> bool {
+    let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let label = |label: &str| {
+        !label.is_empty() && label.bytes().all(inner) && !label.starts_with('-') && !label.ends_with('-')
+    };
+    text.len() <= 253 && text.split('.').all(label)
+}
+
 /// A Secret's value as it may be used: one trailing newline is dropped; the rest must be visible ASCII with inner
 /// spaces, at most 4,096 bytes.
 ///
@@ -119,4 +129,36 @@ pub(super) fn secret_value(bytes: &[u8]) -> Result<SecretString, &'static str> {
     std::str::from_utf8(bytes)
         .map(SecretString::from)
         .map_err(|_| "is not text")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_leads_to_its_own_path_and_to_no_other() {
+        for name in ["a", "dixa-api", "a.b-c.9", &"x".repeat(253)] {
+            assert!(is_object_name(name), "{name}");
+        }
+        let paths = [
+            "",
+            ".",
+            "..",
+            "a/b",
+            "../a",
+            "a?x",
+            "a#x",
+            "a%2fb",
+            "a..b",
+            "-a",
+            "a-",
+            "A",
+            "a b",
+            "\u{e4}",
+            &"x".repeat(254),
+        ];
+        for name in paths {
+            assert!(!is_object_name(name), "{name}");
+        }
+    }
 }

@@ -4,8 +4,14 @@
 
 #[path = "../support/mod.rs"]
 mod support;
+#[allow(dead_code, reason = "the other suite uses the rest")]
+#[path = "../crd_schema/walk.rs"]
+mod walk;
 
+mod forgeries;
 mod policy;
+mod references;
+mod restore;
 
 use serde_json::{Value, json};
 use support::{CLUSTER_PROVIDER, OPERATOR_NAMESPACE, SUBSCRIPTION, Setup, Side, World, merge};

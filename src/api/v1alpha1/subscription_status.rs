@@ -194,7 +194,7 @@ pub struct PendingOperation {
     #[schemars(length(min = 1, max = 256))]
     #[serde(default, rename = "externalID", skip_serializing_if = "Option::is_none")]
     pub external_id: Option<String>,
-    /// Keyed hash of the object and the id: only the operator that made a subscription can ask for its deletion here.
+    /// Keyed hash of the object and of what the entry names: only the operator can have announced it for this object.
     #[schemars(length(max = 64))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seal: Option<String>,

@@ -17,7 +17,7 @@ use tokio::task::AbortHandle;
 use crate::api::names::SecretUse;
 use crate::api::v1alpha1::{ProviderType, WebhookProviderSpec};
 use crate::controller::context::{Account, Context};
-use crate::controller::dereference::DereferenceError;
+use crate::controller::dereference::{DereferenceError, object_name};
 use crate::controller::provider::adapters;
 use crate::controller::provider::directory::Problem;
 use crate::controller::references::{SecretReference, Values};
@@ -160,6 +160,9 @@ impl Context {
         let Some(reference) = &spec.ca_bundle_ref else {
             return Ok(Ok(None));
         };
+        if let Err(invalid) = object_name("spec.caBundleRef", &reference.name) {
+            return Ok(Err(invalid.into()));
+        }
         let api = Api::<ConfigMap>::namespaced(self.client.clone(), namespace);
         let found = api
             .get_opt(&reference.name)

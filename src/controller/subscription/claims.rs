@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use operator_core::memory::{Content, Memory, Wanted};
+use operator_core::memory::{Content, Memory, Pending, Wanted};
 use operator_core::names::{ExternalId, ObjectName, RemoteKey};
 use operator_core::plan::Rivals;
 
@@ -92,8 +92,11 @@ impl Claims {
         state.hold(name, ask.memory);
         for wish in ask.wanted {
             let entry = ask.memory.entries.get(&wish.key);
-            let there = entry.is_some_and(|entry| entry.id.is_some());
-            let begun = there || entry.is_some_and(|entry| entry.pending.is_some());
+            // Whoever may write status could name any id, or say that anything was begun: only what this operator wrote
+            // counts against others.
+            let there = entry.is_some_and(|entry| entry.id.is_some() && entry.proof.is_some());
+            let announced = |pending: &Pending| pending.target.applied.is_some();
+            let begun = there || entry.is_some_and(|entry| entry.pending.as_ref().is_some_and(announced));
             if let Some(other) = state.take(ask, wish, begun, &mut outcome.wake) {
                 let who = if other.namespace == name.namespace {
                     format!("WebhookSubscription {other}")
@@ -153,7 +156,8 @@ impl State {
 
     /// Notes the ids that an object holds. What it held and holds no more is gone, and its id does not come back.
     fn hold(&mut self, name: &ObjectName, memory: &Memory) {
-        for id in memory.ids() {
+        let proven = memory.entries.values().filter(|entry| entry.proof.is_some());
+        for id in proven.filter_map(|entry| entry.id.as_ref()) {
             if self.held.get(id) != Some(name) {
                 self.held.insert(id.clone(), name.clone());
             }
@@ -239,7 +243,9 @@ mod tests {
 
     fn holding(key: &str, id: &str) -> Memory {
         let mut memory = Memory::default();
-        memory.entry(&RemoteKey::parse(key).unwrap()).id = Some(ExternalId::parse(id).unwrap());
+        let entry = memory.entry(&RemoteKey::parse(key).unwrap());
+        entry.id = Some(ExternalId::parse(id).unwrap());
+        entry.proof = Some(Part::Absent);
         memory
     }
 
@@ -296,6 +302,18 @@ mod tests {
         assert!(woken.contains(&old.name), "who was turned away is woken");
         let outcome = claim(&claims, &old, &[wish("e", "u")], &Memory::default());
         assert_eq!(outcome, Outcome::default());
+    }
+
+    #[test]
+    fn an_id_that_nobody_has_sealed_holds_nothing_and_keeps_nobody_away() {
+        let claims = Claims::default();
+        let (old, young) = (claimant("old", 1), claimant("young", 2));
+        let mut forged = holding("e", "r1");
+        forged.entry(&RemoteKey::parse("e").unwrap()).proof = None;
+        claim(&claims, &young, &[wish("e", "u")], &forged);
+        let outcome = claim(&claims, &old, &[wish("e", "u")], &Memory::default());
+        assert!(!is_refused(&outcome));
+        assert!(outcome.rivals.held.is_empty());
     }
 
     #[test]

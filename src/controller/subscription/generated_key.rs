@@ -11,7 +11,7 @@ use secrecy::zeroize::Zeroizing;
 use crate::api::v1alpha1::{GenerateKey, ManagementMode};
 use crate::cluster::fill_random;
 use crate::controller::apiserver::WriteError;
-use crate::controller::dereference::DereferenceError;
+use crate::controller::dereference::{DereferenceError, object_name};
 use crate::controller::references::SIGNING_KEY;
 use crate::controller::subscription::reconcile::{Pass, ReconcileError};
 use crate::controller::subscription::signing_secret::{Member, set_member};
@@ -35,6 +35,7 @@ impl Pass<'_> {
         if unchanged || spec.mode == Some(ManagementMode::Observe) {
             return Ok(());
         }
+        object_name("spec.signing.generate", &generate.secret_name).map_err(DereferenceError::Invalid)?;
         self.check_leadership()?;
         let api = Api::<Secret>::namespaced(self.ctx.client.clone(), &self.name.namespace);
         let existing = api.get_opt(&generate.secret_name).await.map_err(WriteError::of)?;

@@ -26,11 +26,12 @@ use crate::api::v1alpha1 as api;
 use crate::api::v1alpha1::WebhookSubscription;
 use crate::controller::apiserver::WriteError;
 use crate::controller::context::Context;
-use crate::controller::dereference::DereferenceError;
+use crate::controller::dereference::{DereferenceError, object_name as check_name};
+use crate::controller::events::Kind;
 use crate::controller::provider::directory::Link;
 use crate::controller::subscription::records::Record;
 use crate::controller::subscription::validate::{self, Invalid};
-use crate::metrics::{Kind, ReconcileOutcome};
+use crate::metrics::{Kind as Counted, ReconcileOutcome};
 use crate::provider::account::Trouble;
 use crate::provider::dixa;
 
@@ -101,7 +102,7 @@ pub(in crate::controller) async fn reconcile(
         Err(_) => ReconcileOutcome::Retrying,
     };
     ctx.metrics
-        .reconciled(Kind::Subscription, outcome, started.elapsed());
+        .reconciled(Counted::Subscription, outcome, started.elapsed());
     result
 }
 
@@ -228,6 +229,11 @@ impl<'a> Pass<'a> {
     }
 
     async fn keep(&mut self) -> Result<Option<Phase>, ReconcileError> {
+        if std::mem::take(&mut self.record.key_lost) {
+            let note = "status was written with another hash key than the operator has now: what the provider does not \
+                        show is sent once more, and what nothing marks there is no longer known to be this object's";
+            self.tell(Kind::Warning, "HashKeyLost", "Reconcile", note.to_owned());
+        }
         let link = match self.provider() {
             Some(Ok(link)) => link,
             Some(Err(invalid)) => return Err(DereferenceError::Invalid(invalid).into()),
@@ -243,6 +249,16 @@ impl<'a> Pass<'a> {
             .map_err(DereferenceError::Invalid)?;
         validate::signing_fits(self.object.spec.signing.as_ref(), self.capabilities())
             .map_err(DereferenceError::Invalid)?;
+        if let Some(publish) = self
+            .object
+            .spec
+            .signing
+            .as_ref()
+            .and_then(|s| s.publish_provider_key.as_ref())
+        {
+            check_name("spec.signing.publishProviderKey", &publish.secret_name)
+                .map_err(DereferenceError::Invalid)?;
+        }
         self.generate_signing_key().await?;
         let resolved = self.resolve(&link).await?;
         self.may_have(&resolved).map_err(DereferenceError::Invalid)?;

@@ -67,6 +67,8 @@ pub(in crate::controller) struct Record {
     pub(in crate::controller) deliveries: Deliveries,
     /// This process saw the object before anything was begun for it, and has sent no create since.
     pub(in crate::controller) nothing_sent: bool,
+    /// Its status was written with another hash key, which nobody was told yet.
+    pub(in crate::controller) key_lost: bool,
     /// What exists at the provider was switched off, as the owner of the account withdrew the permission for it.
     pub(in crate::controller) withdrawn: bool,
     /// Since when it has been failing.
@@ -192,6 +194,8 @@ impl Context {
             nothing_sent: status.is_none_or(|status| status.identity.is_none()),
             ..Record::default()
         };
+        let known = status.filter(|status| status.identity.as_ref().is_some_and(ours));
+        record.key_lost = known.is_some_and(|status| status::is_of_another_key(status, &self.hash_key));
         record.memory = status::restore(status, ours, &self.hash_key, now);
         record.test = status
             .and_then(|status| status.last_test.clone())

@@ -83,6 +83,11 @@ impl Pass<'_> {
                 if let Some((why, cause)) = settled.keys.values().find_map(stalled) {
                     return self.blocked(&why, cause).await;
                 }
+                // What goes on failing does not hold an object that a person wants to let go.
+                let failing = settled.keys.values().find_map(failing);
+                if let Some(why) = failing.filter(|_| self.is_forced()) {
+                    return self.blocked(&why, Cause::Unreachable).await;
+                }
                 let wake = settled.wake;
                 self.publish(&Phase::Deleting(settled)).await?;
                 Ok(Some(self.again(wake)))
@@ -134,10 +139,7 @@ impl Pass<'_> {
             };
             return self.finish(intent).await;
         }
-        let annotations = self.object.metadata.annotations.as_ref();
-        let forced = annotations
-            .and_then(|a| a.get(ANNOTATION_FORCE_ORPHAN))
-            .is_some_and(|value| value == "true");
+        let forced = self.is_forced();
         let grace = self.object.spec.deletion_grace_period.as_deref();
         let grace = grace
             .and_then(|grace| parse_duration(grace).ok())
@@ -187,6 +189,14 @@ impl Pass<'_> {
             BLOCKED_RETRY
         };
         Ok(Some(Requeue::requeue(delay.max(Duration::from_millis(100)))))
+    }
+
+    /// Whether a person wants the object to go, whatever it leaves behind.
+    fn is_forced(&self) -> bool {
+        let annotations = self.object.metadata.annotations.as_ref();
+        annotations
+            .and_then(|annotations| annotations.get(ANNOTATION_FORCE_ORPHAN))
+            .is_some_and(|value| value == "true")
     }
 
     async fn namespace_is_terminating(&self) -> Result<bool, ReconcileError> {
@@ -310,6 +320,13 @@ fn stalled(state: &KeyState) -> Option<(String, Cause)> {
         KeyState::InSync { .. } | KeyState::Drifted(..) | KeyState::Waiting(_) | KeyState::Failing(..) => {
             None
         }
+    }
+}
+
+fn failing(state: &KeyState) -> Option<String> {
+    match state {
+        KeyState::Failing(_, message) => Some(message.clone()),
+        _ => None,
     }
 }
 

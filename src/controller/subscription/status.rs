@@ -15,8 +15,8 @@ use operator_core::view::{FieldSet, Part, Sent};
 mod hashes;
 mod restore;
 
-use hashes::{encode_digest, encode_kept, held_seal, seal};
-pub(in crate::controller) use restore::{restore, restore_health};
+use hashes::{create_seal, encode_digest, encode_kept, held_seal, seal};
+pub(in crate::controller) use restore::{is_of_another_key, restore, restore_health};
 
 use crate::api::v1alpha1 as api;
 
@@ -147,6 +147,8 @@ pub(in crate::controller) fn pending_operations(
         .filter_map(|(key, entry)| Some((key, entry.discard.as_ref()?)));
     let discards = discards.map(|(key, id)| discard(report, key, id, now));
     let operation = |(key, pending): (&RemoteKey, &Pending)| {
+        let target = pending_target(pending, report.key);
+        let seal = create_seal(report.uid, key.as_str(), pending.attempt, &target, report.key);
         let fresh = api::PendingOperation {
             key: key.to_string(),
             verb: api::PendingVerb::Create,
@@ -154,12 +156,13 @@ pub(in crate::controller) fn pending_operations(
             generation: report.generation,
             started_at: Time(now),
             external_id: None,
-            seal: None,
-            target: Some(pending_target(pending, report.key)),
+            seal: Some(seal),
+            target: Some(target),
         };
         // An entry that was announced before keeps its time and generation, whatever was edited since.
         let before = report.before.pending_operations.iter().find(|known| {
-            (&known.key, known.attempt, &known.target) == (&fresh.key, fresh.attempt, &fresh.target)
+            (&known.key, known.attempt, &known.target, &known.seal)
+                == (&fresh.key, fresh.attempt, &fresh.target, &fresh.seal)
         });
         before.cloned().unwrap_or(fresh)
     };

@@ -4,6 +4,8 @@ use operator_core::hash::{Fingerprint, HashKey};
 use operator_core::names::{EventName, ExternalId};
 use operator_core::view::{Field, Sent};
 
+use crate::api::v1alpha1 as api;
+
 const VERSION: &str = "v1";
 /// The fields whose last sent content is kept: those that some provider hides. In upper case: what the provider shows
 /// in their place.
@@ -23,6 +25,11 @@ pub(in crate::controller) fn body<'a>(text: &'a str, key: &HashKey) -> Option<&'
     let (version, rest) = text.split_once(':')?;
     let (id, body) = rest.split_once(':')?;
     (version == VERSION && u32::from_str_radix(id, 16).ok()? == key.id()).then_some(body)
+}
+
+/// Whether a hash was made with another key than `key`.
+pub(in crate::controller) fn is_of_another_key(text: &str, key: &HashKey) -> bool {
+    text.starts_with(VERSION) && body(text, key).is_none()
 }
 
 pub(in crate::controller) fn decode_digest(text: &str, key: &HashKey) -> Option<Fingerprint> {
@@ -68,6 +75,22 @@ pub(in crate::controller) fn seal(uid: &str, id: &ExternalId, key: &HashKey) -> 
         key.fingerprint("discard", [uid, id.as_str()].map(str::as_bytes)),
         key,
     )
+}
+
+/// Ties what a create was to send to the object and the key that it was for: what it says has been sent is taken for this
+/// object's where nothing marks it, so that nobody else may say it.
+pub(in crate::controller) fn create_seal(
+    uid: &str,
+    remote_key: &str,
+    attempt: u32,
+    target: &api::PendingTarget,
+    key: &HashKey,
+) -> String {
+    let attempt = attempt.to_string();
+    let filters = target.filters_hash.as_deref().unwrap_or_default();
+    let parts = [uid, remote_key, &attempt, &target.url_hash, filters];
+    let parts = parts.into_iter().chain(target.events.iter().map(String::as_str));
+    encode_digest(key.fingerprint("create", parts.map(str::as_bytes)), key)
 }
 
 /// Ties an id and its event to the object that they became known to belong to.

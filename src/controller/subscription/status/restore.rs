@@ -8,7 +8,7 @@ use operator_core::settings::events_part;
 use operator_core::time::Moment;
 use operator_core::view::{Field, FieldSet, Part};
 
-use super::hashes::{decode_digest, decode_kept, held_seal, seal};
+use super::hashes::{create_seal, decode_digest, decode_kept, held_seal, seal};
 use crate::api::v1alpha1 as api;
 
 /// The memory that a status holds. Entries of another object, another cluster or an unknown account are not ours
@@ -87,13 +87,38 @@ pub(in crate::controller) fn restore(
             memory.entry(&remote_key).discard = id.filter(sealed);
             continue;
         }
+        let uid = status
+            .identity
+            .as_ref()
+            .map(|identity| identity.object_uid.as_str());
         memory.entry(&remote_key).pending = Some(Pending {
             attempt: operation.attempt,
-            target: target(operation.target.as_ref(), key),
+            target: announced(operation, uid.unwrap_or_default(), key),
             certainty: Certainty::Unknown { since: now },
         });
     }
     memory
+}
+
+/// What an earlier process was about to send. An entry that this operator did not write for this object says nothing:
+/// what it names could be anybody's. That a create may have been sent is believed all the same.
+fn announced(operation: &api::PendingOperation, uid: &str, key: &HashKey) -> Target {
+    let sealed = operation.target.as_ref().is_some_and(|target| {
+        let seal = create_seal(uid, &operation.key, operation.attempt, target, key);
+        operation.seal.as_ref() == Some(&seal)
+    });
+    if sealed {
+        return target(operation.target.as_ref(), key);
+    }
+    let content = Content {
+        url: Part::Unknown,
+        events: Part::Unknown,
+        filters: Part::Unknown,
+    };
+    Target {
+        content,
+        ..target(None, key)
+    }
 }
 
 /// What an earlier process was about to send.
@@ -120,6 +145,16 @@ fn target(target: Option<&api::PendingTarget>, key: &HashKey) -> Target {
             .and_then(|target| decode_kept(target.secret_hash.as_deref()?, key))
             .map(|(sent, _)| sent),
     }
+}
+
+/// Whether a status that is this object's was written with another hash key: that key was lost.
+pub(in crate::controller) fn is_of_another_key(
+    status: &api::WebhookSubscriptionStatus,
+    key: &HashKey,
+) -> bool {
+    let hashes = |remote: &api::RemoteSubscription| [remote.applied_hash.clone(), remote.secret_hash.clone()];
+    let mut hashes = status.subscriptions.iter().flat_map(hashes).flatten();
+    hashes.any(|text| super::hashes::is_of_another_key(&text, key))
 }
 
 /// That an id is proven to be this object's: only who has the key can have written the seal.
