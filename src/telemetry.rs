@@ -12,12 +12,13 @@ use crate::cli::LogFormat;
 
 /// Libraries whose lines matter only when something is wrong. At `debug` and below they write requests and
 /// answers, so that they speak only when they are named.
-const QUIET: [&str; 7] = [
+const QUIET: [&str; 8] = [
     "kube",
     "kube_client",
     "kube_runtime",
     "hyper",
     "hyper_util",
+    "reqwest",
     "rustls",
     "h2",
 ];
@@ -64,9 +65,6 @@ pub fn start(format: LogFormat) -> Result<(), TelemetryError> {
 }
 
 /// The layer that writes one JSON object a line, fields at its top.
-///
-/// A line that cannot be written is lost. tracing would say so on standard error, and panic where that cannot be
-/// written either, as on a full disk: a log must never end what it tells of.
 fn json<S, W>(writer: W) -> impl tracing_subscriber::Layer<S>
 where
     S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
@@ -77,7 +75,6 @@ where
         .flatten_event(true)
         .with_current_span(true)
         .with_span_list(false)
-        .log_internal_errors(false)
         .with_writer(writer)
 }
 
@@ -86,9 +83,7 @@ fn text<S>() -> impl tracing_subscriber::Layer<S>
 where
     S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
 {
-    tracing_subscriber::fmt::layer()
-        .with_ansi(std::io::stdout().is_terminal())
-        .log_internal_errors(false)
+    tracing_subscriber::fmt::layer().with_ansi(std::io::stdout().is_terminal())
 }
 
 /// What `RUST_LOG` says, `info` where it says nothing; [`QUIET`] libraries from `warn` on unless it names them.

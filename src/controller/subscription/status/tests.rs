@@ -182,6 +182,38 @@ fn hashes_of_another_key_are_unknown_and_not_different() {
 }
 
 #[test]
+fn ten_thousand_changes_leave_one_condition_of_each_type() {
+    let types = [
+        "Ready",
+        "Accepted",
+        "Synced",
+        "Reconciling",
+        "Stalled",
+        "DeliveryHealthy",
+    ];
+    let mut conditions = Vec::new();
+    let mut largest = 0;
+    for turn in 0..10_000 {
+        let second = i64::try_from(turn).unwrap();
+        let truth = [
+            verdict::Truth::True,
+            verdict::Truth::False,
+            verdict::Truth::Unknown,
+        ][turn % 3];
+        let reason = Reason::ALL[turn % Reason::ALL.len()];
+        let condition = verdict::Condition::new(truth, reason, "x".repeat(turn % 5000));
+        let set = (turn % 7 != 0).then_some(&condition);
+        let now = Timestamp::from_second(second).unwrap();
+        set_condition(&mut conditions, types[turn % types.len()], set, second, now);
+        if turn % 64 == 63 {
+            largest = largest.max(serde_json::to_string(&conditions).unwrap().len());
+        }
+    }
+    assert!(conditions.len() <= types.len());
+    assert!(largest <= 8 * 1024, "{largest} bytes");
+}
+
+#[test]
 fn a_transition_time_moves_only_with_the_status() {
     let at = |second| Timestamp::from_second(second).unwrap();
     let condition = |truth| verdict::Condition::new(truth, Reason::InSync, "m");
