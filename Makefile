@@ -72,6 +72,21 @@ test: ## Everything that CI checks: lint, unit, it
 	@tools/tool-path controlplane >/dev/null & \
 	$(MAKE) fmt clippy deny crds-current unit && $(MAKE) vet it
 
+# A build of its own, which goes wrong on purpose where PLANTED_BUG says so: beside the real one, never in its place.
+PLANTED := $(TARGET)/planted
+BUGS :=
+
+.PHONY: planted
+planted: ## Plant one bug after the other and see the tests notice it; BUGS="name …" for some of them
+	@$(STEP) "build with planted bugs" cargo build --quiet --workspace --bins --tests \
+		--features webhook-operator/planted-bugs --target-dir "$(PLANTED)"; \
+	export WEBHOOK_OPERATOR_CONTROLPLANE=$$(tools/tool-path controlplane); \
+	export WEBHOOK_OPERATOR_BINARIES="$(abspath $(PLANTED)/debug)"; \
+	cargo build --quiet --workspace --bins --tests --features webhook-operator/planted-bugs \
+		--target-dir "$(PLANTED)" --message-format json | \
+	$(STEP) "planted bugs" "$(PLANTED)/debug/cluster" run -- "$(PLANTED)/debug/planted-bugs" $(BUGS)
+	@$(STEP) "nothing planted in the release" tools/nothing-planted "$(PLANTED)/debug/webhook-operator"
+
 .PHONY: demo-build
 demo-build: # KUBEBUILDER_ASSETS spares the control plane's build
 	@{ [ -n "$${KUBEBUILDER_ASSETS:-}" ] || tools/tool-path controlplane >/dev/null; } & \

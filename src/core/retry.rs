@@ -22,6 +22,7 @@ const BACKOFF_MIN_MS: u64 = 1000;
 /// The delay after the `failures`-th failure in a row: doubling from one second to [`BACKOFF_MAX`], spread over
 /// the upper half by `seed`, so that objects that failed together do not come back together.
 pub fn backoff(failures: u32, seed: u64) -> Duration {
+    let failures = if crate::planted!(NoBackoff) { 1 } else { failures };
     let max = u64::try_from(BACKOFF_MAX.as_millis()).unwrap_or(u64::MAX);
     let full = BACKOFF_MIN_MS
         .saturating_mul(1 << failures.saturating_sub(1).min(20))
@@ -46,6 +47,9 @@ pub fn retry_after(value: &str, parse_date: impl Fn(&str) -> Option<i64>, now: i
     } else {
         u64::try_from(parse_date(value)?.saturating_sub(now)).ok()?
     };
+    if crate::planted!(RetryAfterUnbounded) {
+        return Some(Duration::from_secs(seconds));
+    }
     Some(Duration::from_secs(seconds).min(RETRY_AFTER_MAX))
 }
 

@@ -189,9 +189,9 @@ impl ProviderError {
             | Self::Conflict
             | Self::Replaced
             | Self::Vanished { .. } => false,
+            Self::Unavailable { .. } => !operator_core::planted!(ServerErrorHadNoEffect),
             Self::Interrupted { .. }
             | Self::DeadlineExceeded { .. }
-            | Self::Unavailable { .. }
             | Self::Redirected { .. }
             | Self::TooLarge { .. }
             | Self::Unintelligible { .. } => true,

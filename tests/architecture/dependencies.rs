@@ -55,7 +55,8 @@ fn the_core_depends_on_nothing_but_text_and_hashes() {
         .iter()
         .find(|package| package["name"] == "webhook-operator-core")
         .unwrap();
-    let shipped = |dependency: &&Value| dependency["kind"] != "dev";
+    // Planted bugs are an option of test builds.
+    let shipped = |dependency: &&Value| dependency["kind"] != "dev" && dependency["optional"] != true;
     let dependencies = core["dependencies"].as_array().unwrap().iter().filter(shipped);
     let names: Vec<&str> = dependencies
         .filter_map(|dependency| dependency["name"].as_str())

@@ -32,6 +32,15 @@ fn a_create_that_took_effect_and_answered_500_is_found_and_not_sent_again() {
 }
 
 #[test]
+fn a_create_that_took_effect_behind_a_gateway_that_gave_up_is_found_and_not_sent_again() {
+    lost_after_it_was_applied(FaultAction::ApplyThenStatus {
+        status: 504,
+        body: None,
+        retry_after: None,
+    });
+}
+
+#[test]
 fn a_create_that_took_effect_and_answered_nonsense_is_found_and_not_sent_again() {
     lost_after_it_was_applied(FaultAction::Garbage {
         kind: GarbageKind::Html,
@@ -128,12 +137,16 @@ fn a_create_that_takes_effect_after_its_sender_died_is_found_by_the_next_process
     let create = held(&world);
     world.operator().kill9();
     world.start_operator();
-    // The new process has looked and has not found it.
+    // The new process has looked and has not found it: it waits, while another object is looked for and made.
     world.requested("list", create, 1);
+    let url = "https://hooks.acme.example/other";
+    world.subscribe("other", json!({"url": url}));
+    world.ready("other");
+    assert_eq!(count(&world, 0, "create"), 2, "the held one, and the other's");
     world.simulator.release(create, Release::Continue);
     world.ready("crm");
-    world.only_remote();
-    assert_eq!(count(&world, 0, "create"), 1);
+    assert_eq!(world.remote().len(), 2);
+    assert_eq!(count(&world, 0, "create"), 2);
 }
 
 #[test]

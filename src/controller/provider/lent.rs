@@ -53,7 +53,8 @@ impl Lent {
         labels: Option<&BTreeMap<String, String>>,
     ) -> bool {
         let none = BTreeMap::new();
-        self.names.iter().any(|name| name == namespace)
+        operator_core::planted!(LendToAnybody)
+            || self.names.iter().any(|name| name == namespace)
             || self
                 .selector
                 .as_ref()

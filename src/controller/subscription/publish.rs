@@ -354,7 +354,7 @@ impl Pass<'_> {
     }
 
     async fn write_if_changed(&mut self, status: WebhookSubscriptionStatus) -> Result<(), ReconcileError> {
-        if self.object.status.as_ref() == Some(&status) {
+        if self.object.status.as_ref() == Some(&status) && !operator_core::planted!(StatusEveryPass) {
             return Ok(());
         }
         let object = self.ctx.write_status(&self.object, &status).await?;

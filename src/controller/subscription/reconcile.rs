@@ -208,7 +208,7 @@ impl<'a> Pass<'a> {
         if self.object.metadata.deletion_timestamp.is_some() {
             return self.remove().await;
         }
-        if self.object.spec.suspend == Some(true) {
+        if self.object.spec.suspend == Some(true) && !operator_core::planted!(SuspendIgnored) {
             self.withdraw_while_suspended().await?;
             self.publish_suspended().await?;
             return Ok(Some(Requeue::await_change()));

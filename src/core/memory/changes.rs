@@ -136,7 +136,7 @@ impl Memory {
     ) {
         let entry = self.entry(&wanted.key);
         entry.pending = None;
-        if able.identity == Identity::Marker && !marked {
+        if able.identity == Identity::Marker && !marked && !crate::planted!(LostMarkerKept) {
             entry.discard = Some(remote.id);
             entry.failure = Some(Failure {
                 reason: Reason::MarkerNotPreserved,
@@ -295,6 +295,9 @@ impl Memory {
     /// A deletion was answered, and the answer does not tell whether it took place: a read of the id does. Each
     /// further one waits longer.
     pub fn deletion_unconfirmed(&mut self, key: Option<&RemoteKey>, id: &ExternalId, now: Moment, seed: u64) {
+        if crate::planted!(UnconfirmedDeletionIsDone) {
+            return self.deleted(key, id);
+        }
         // A stray gets an entry of its own, under which it is read.
         let stray = || RemoteKey::stray(id);
         let entry = self.entry(&key.cloned().unwrap_or_else(stray));

@@ -151,6 +151,7 @@ impl Keep<'_> {
             .map(|marker| self.s.owner.ownership(&wish.key, &marker))
         {
             None => self.unmarked(wish, remote),
+            Some(Ownership::Foreign) if crate::planted!(AdoptForeignMarker) => self.unmarked(wish, remote),
             Some(Ownership::Ours) => Candidate::Found {
                 id: remote.id.clone(),
                 stamp: false,

@@ -103,6 +103,9 @@ impl<'a> Keep<'a> {
         if self.swap && self.replace != Replace::DeleteFirst && entry.id.is_some() {
             return Step::Rest(KeyState::Waiting(Reason::Replacing), None);
         }
+        if crate::planted!(DroppedKeyStays) {
+            return Step::Act(Action::Note(Note::Forget(key.clone(), Forgotten::NotOurs)));
+        }
         remove_key(self.s, key, entry)
     }
 
@@ -192,7 +195,7 @@ impl<'a> Keep<'a> {
         if pending.target.applied != Some(wish.digest) {
             return Step::Intend;
         }
-        if !s.memory.finalizer {
+        if !s.memory.finalizer && !crate::planted!(FinalizerLate) {
             return Step::Act(Action::ClaimFinalizer);
         }
         let after = opened.max(entry.absent_at.unwrap_or_default());
@@ -299,6 +302,9 @@ impl<'a> Keep<'a> {
     fn compare(&self, wish: &Wanted, entry: &Entry, id: &ExternalId, sighting: &Sighting) -> Step {
         let same_wish = entry.applied == Some(wish.digest);
         let mut differs = self.differing(wish, entry, &sighting.remote);
+        if crate::planted!(DriftIgnored) && same_wish {
+            differs = FieldSet::EMPTY;
+        }
         if self.observe {
             // What is shown in the provider's own form cannot be compared by who never wrote it.
             differs = wish
@@ -338,8 +344,8 @@ impl<'a> Keep<'a> {
         let seen = wish.view.differing(&remote.view);
         let hidden = remote.view.fields_that_are(Part::Unknown);
         let unsent = match &entry.sent {
-            Some(sent) => sent.differing(&wish.view),
-            None => wish
+            Some(sent) if !crate::planted!(PatchHiddenForEver) => sent.differing(&wish.view),
+            Some(_) | None => wish
                 .view
                 .fields(|field| matches!(wish.view.get(field), Part::Is(_))),
         };
@@ -376,7 +382,7 @@ impl<'a> Keep<'a> {
         }
         let (repairs, last) = entry.repairs;
         let rested = last.after(BREAKER_REST);
-        if same_wish && repairs >= BREAKER && s.now < rested {
+        if same_wish && repairs >= BREAKER && s.now < rested && !crate::planted!(NoBreaker) {
             return Step::Rest(KeyState::Drifted(fields, Reason::DriftRepeats), Some(rested));
         }
         if let Some(step) = self.store_first(wish, entry, sighting, fields) {
@@ -418,7 +424,7 @@ impl<'a> Keep<'a> {
         sighting: &Sighting,
         action: impl FnOnce() -> Action,
     ) -> Step {
-        if self.s.now.since(sighting.at) > self.s.timing.fresh {
+        if self.s.now.since(sighting.at) > self.s.timing.fresh && !crate::planted!(StaleReadAuthorises) {
             Step::Act(Action::Read(key.clone(), id.clone()))
         } else {
             Step::Act(action())

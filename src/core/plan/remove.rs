@@ -36,6 +36,9 @@ pub(super) fn remove(s: &Situation<'_>) -> Action {
             ..Settled::default()
         });
     }
+    if crate::planted!(FinalizerFirst) {
+        return Action::ReleaseFinalizer { orphaned: Vec::new() };
+    }
     let mut agenda = Agenda::default();
     for (key, entry) in &s.memory.entries {
         if let Some(action) = agenda.add(key, remove_key(s, key, entry)) {
@@ -54,7 +57,8 @@ pub(super) fn remove(s: &Situation<'_>) -> Action {
             && !s.memory.gone.contains(&remote.id)
             && s.memory.ids().all(|id| *id != remote.id)
     });
-    if let Some(stray) = stray.filter(|_| s.memory.entries.is_empty()) {
+    let stray = stray.filter(|_| s.memory.entries.is_empty() && !crate::planted!(StrayStays));
+    if let Some(stray) = stray {
         if s.restraint.guard_deletions {
             let state = KeyState::Stalled(Reason::Guarded, "deletions are stopped by the guard".into());
             agenda.settled.keys.insert(RemoteKey::single(), state);

@@ -42,6 +42,7 @@ pub(super) fn sight(
             remote: remote.clone(),
             at: snapshot.begun(),
         }),
+        None if crate::planted!(ListIsProofOfAbsence) => Err(Absence::Gone),
         None => Err(Absence::Step(confirm_absence(s, key, entry, id))),
     }
 }

@@ -20,6 +20,9 @@ pub(super) fn standing(
     entry: &Entry,
     remote: &Remote,
 ) -> Option<Ownership> {
+    if crate::planted!(TrustTheId) && entry.id.as_ref() == Some(&remote.id) {
+        return Some(Ownership::Ours);
+    }
     match s.capabilities.identity {
         Identity::Marker => remote.marker.map(|marker| s.owner.ownership(key, &marker)),
         Identity::Content => {
@@ -37,6 +40,9 @@ pub(super) fn standing(
 
 /// Whether the object may delete it, whichever of its keys it was made for.
 pub(super) fn is_ours(s: &Situation<'_>, key: &RemoteKey, entry: &Entry, remote: &Remote) -> bool {
+    if crate::planted!(TrustTheId) {
+        return true;
+    }
     match s.capabilities.identity {
         Identity::Marker => remote.marker.is_some_and(|marker| s.owner.wrote(&marker)),
         Identity::Content => standing(s, key, entry, remote) == Some(Ownership::Ours),

@@ -226,3 +226,36 @@ async fn a_permit_that_is_dropped_counts_as_used_and_blocks_nobody() {
         .await;
     permit.report(&read);
 }
+
+#[tokio::test]
+async fn a_list_whose_second_page_fails_is_no_list() {
+    let mut world = World::new(AMPLE, TOKEN).await;
+    world.simulator.set_switch("dixa.pageSize", "1").unwrap();
+    for name in ["one", "two"] {
+        let body = serde_json::json!({
+            "name": name,
+            "url": "https://hooks.acme.example/dixa",
+            "authorization": {"_type": "NoAuth"},
+            "customHeaders": {},
+            "events": ["ConversationClosed"],
+            "enabled": true,
+        });
+        world
+            .simulator
+            .dixa()
+            .create_from_body("example-org", &body)
+            .unwrap();
+    }
+    let fails = FaultAction::FailBefore {
+        status: 503,
+        body: None,
+        retry_after: None,
+    };
+    let plan = FaultPlan::nth(RequestFilter::operation("dixa", "list"), 2, fails);
+    world.simulator.add_fault(plan);
+    let _ = world.account.look(&1, None, Priority::Create);
+    assert_eq!(world.call().await, Call::Changed);
+    assert!(world.account.snapshot().is_none(), "half a list passes for one");
+    while world.call().await != Call::Inspected {}
+    assert_eq!(world.account.snapshot().unwrap().len(), 2);
+}

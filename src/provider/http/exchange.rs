@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use ::http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
+use ::http::header::{ACCEPT, CONTENT_TYPE, LOCATION, RETRY_AFTER, USER_AGENT};
 use ::http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use bytes::Bytes;
 use futures::stream::{self, Stream};
@@ -109,6 +109,9 @@ impl Client {
     ) -> Result<Response<Incoming>, ProviderError> {
         let url = self.endpoint.at(&call.path, call.query);
         let (name, value) = self.header.clone();
+        if operator_core::planted!(LogTheCredential) {
+            tracing::info!(credential = self.credential.expose_secret(), "sending");
+        }
         let mut request = Request::builder()
             .method(call.method.clone())
             .uri(url.as_str())
@@ -125,7 +128,16 @@ impl Client {
                 .map_err(|_| ProviderError::NotSendable {
                     why: "it does not make a valid request",
                 })?;
-        let sent = self.http.request(request).await;
+        let mut sent = self.http.request(request).await;
+        if operator_core::planted!(FollowRedirects)
+            && let Some(to) = sent.as_ref().ok().and_then(|sent| sent.headers().get(LOCATION))
+        {
+            let (name, value) = self.header.clone();
+            let again = Request::builder().uri(to.as_bytes()).header(name, value);
+            if let Ok(again) = again.body(Full::default()) {
+                sent = self.http.request(again).await;
+            }
+        }
         let response = sent.map_err(|error| classify::of_transport(&error))?;
         let code = response.status();
         *status = Some(code.as_u16());

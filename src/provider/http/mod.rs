@@ -272,6 +272,9 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
 /// `text` as one segment of a path, in which it cannot mean anything but itself.
 pub(crate) fn segment(text: &str) -> Result<String, ProviderError> {
     // Dots need no escape, and escaped ones would be taken for dots all the same.
+    if operator_core::planted!(RawIdsInPaths) {
+        return Ok(text.to_owned());
+    }
     if matches!(text, "" | "." | "..") {
         return Err(ProviderError::NotSendable {
             why: "the id cannot be written into a path",

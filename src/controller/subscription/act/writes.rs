@@ -41,7 +41,11 @@ impl Pass<'_> {
         };
         self.check_leadership()?;
         let at = self.ctx.clock.now();
-        let result = link.account.adapter().create(&settings).await;
+        let mut result = link.account.adapter().create(&settings).await;
+        let again = operator_core::planted!(RetryCreateOn504);
+        if again && matches!(&result, Err(ProviderError::Unavailable { status: 504, .. })) {
+            result = link.account.adapter().create(&settings).await;
+        }
         permit.report(&result);
         let unsent = result
             .as_ref()

@@ -20,7 +20,9 @@ pub(in crate::controller) fn restore(
     now: Moment,
 ) -> Memory {
     let mut memory = Memory::default();
-    let Some(status) = status.filter(|status| status.identity.as_ref().is_some_and(ours)) else {
+    let believed =
+        |identity: &api::Identity| ours(identity) || operator_core::planted!(ForeignStatusBelieved);
+    let Some(status) = status.filter(|status| status.identity.as_ref().is_some_and(believed)) else {
         return memory;
     };
     for remote in &status.subscriptions {
@@ -69,6 +71,9 @@ pub(in crate::controller) fn restore(
         }
     }
     for operation in &status.pending_operations {
+        if operator_core::planted!(ForgetWriteAhead) {
+            continue;
+        }
         let Ok(remote_key) = RemoteKey::parse(&operation.key) else {
             continue;
         };
@@ -165,7 +170,8 @@ fn proof(
     key: &HashKey,
 ) -> Option<Part> {
     let event = EventName::parse(remote.event.as_deref()?).ok()?;
-    (remote.seal.as_ref()? == &held_seal(uid, id?, &event, key)).then(|| events_part(key, &[event].into()))
+    let sealed = remote.seal.as_ref() == Some(&held_seal(uid, id?, &event, key));
+    (sealed || operator_core::planted!(SealUnchecked)).then(|| events_part(key, &[event].into()))
 }
 
 /// The health that a status holds.
