@@ -105,7 +105,8 @@ impl Policy {
     /// [`Refusal`].
     pub fn host(&self, host: &str, plain: bool) -> Result<(), Refusal> {
         let Some(allowed) = &self.hosts else { return Ok(()) };
-        let found = normal(host).filter(|host| allowed.iter().any(|pattern| pattern.covers(host)));
+        let covered = |host: &_| allowed.iter().any(|pattern| pattern.covers(host));
+        let found = normal(host).filter(|host| covered(host) || crate::planted!(PolicyIgnored));
         let why = match found {
             Some(_) if plain => return Ok(()),
             Some(_) => "is spelled in an unusual way; write it in lower case, without percent-encoding",

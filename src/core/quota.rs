@@ -40,7 +40,7 @@ pub fn admits(quota: usize, shares: &[Share], me: &ObjectName) -> bool {
         if stays {
             kept -= keeps;
         }
-        let fits = stays && share.growth() <= room;
+        let fits = stays && share.growth() <= room || crate::planted!(QuotaIgnored);
         if share.name == *me {
             return fits;
         }

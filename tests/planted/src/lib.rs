@@ -107,6 +107,10 @@ bugs! {
     OverwriteForeignSecret = "overwrite-foreign-secret",
     /// A cluster-wide provider serves every namespace.
     LendToAnybody = "lend-to-anybody",
+    /// The hosts that the owner of an account allows do not count.
+    PolicyIgnored = "policy-ignored",
+    /// A namespace may have any number of subscriptions.
+    QuotaIgnored = "quota-ignored",
     /// A status that belongs to another object or cluster is believed.
     ForeignStatusBelieved = "foreign-status-believed",
     /// An id without a seal is believed to be ours where nothing can be marked.

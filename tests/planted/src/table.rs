@@ -78,6 +78,8 @@ pub const TABLE: &[Row] = &[
     row(B::OverwriteForeignSecret, Suite("lifecycle"), "signing::a_secret_that_is_not_ours_is_left_alone"),
     row(B::OverwriteForeignSecret, Suite("providers"), "signing::a_generated_key_never_replaces_the_secret_of_somebody_else"),
     row(B::LendToAnybody, Library, "controller::provider::lent::tests::a_provider_is_lent_by_name_or_label_and_to_nobody_by_default"),
+    row(B::PolicyIgnored, Suite("tenancy"), "policy::a_policy_limits_hosts_events_and_adoption_and_a_withdrawal_stops_all_but_the_deletion"),
+    row(B::QuotaIgnored, Suite("tenancy"), "policy::a_namespace_has_no_more_than_its_quota_and_of_those_that_wait_the_older_comes_first"),
     row(B::ForeignStatusBelieved, Library, "controller::subscription::status::tests::an_identity_that_is_not_ours_brings_nothing"),
     row(B::SealUnchecked, Library, "controller::subscription::status::tests::where_nothing_can_be_marked_only_a_sealed_id_is_proven_to_be_ours"),
     row(B::SkipVersionGuard, Library, "controller::apiserver::tests::a_write_names_the_version_that_it_is_based_on_before_anything_else"),
