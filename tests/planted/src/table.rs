@@ -69,7 +69,7 @@ pub const TABLE: &[Row] = &[
     row(B::DefinitionGuardOff, Suite("safety"), "definitions::a_definition_that_is_deleted_takes_nothing_at_the_provider_along"),
     row(B::AccountNeverDoubted, Core, "plan::tests::held::what_was_seen_a_moment_ago_is_only_changed_in_an_account_whose_list_shows_it"),
     row(B::RedactNothing, Suite("safety"), "refusals::an_edit_that_the_provider_refuses_is_sent_once_and_its_words_are_shown_without_the_secret"),
-    row(B::LogTheCredential, Suite("safety"), "secrets::no_secret_shows_in_logs_status_events_metrics_or_the_audit_log"),
+    row(B::LogTheCredential, Suite("safety"), "secrets::no_secret_of_dixa_shows_in_logs_status_events_metrics_or_the_audit_log"),
     row(B::FollowRedirects, Library, "provider::dixa::tests::faults::a_redirect_is_an_error_and_nobody_else_sees_the_request"),
     row(B::AddressesUnjudged, Library, "provider::http::tests::guard::an_address_that_is_never_reached_is_not_dialled_however_it_is_spelt_and_whatever_is_allowed"),
     row(B::AddressesOfNamesUnjudged, Library, "provider::http::tests::guard::a_name_is_judged_by_what_it_resolves_to_and_only_allowed_addresses_are_dialled"),
