@@ -187,3 +187,25 @@ fn a_right_that_is_taken_away_is_said_and_works_again_once_it_is_back() {
     assert_eq!(count(&world, mark, "patch"), 1);
     assert_eq!(count(&world, mark, "create"), 0);
 }
+
+#[test]
+fn an_apiserver_that_says_to_come_back_tomorrow_is_asked_again_soon() {
+    let (mut world, switchboard, _proxy) = proxied();
+    world.connect();
+    world.start_operator();
+    world.subscribe("crm", json!({}));
+    world.ready("crm");
+    let tomorrow = Action::Status {
+        code: 429,
+        retry_after: Some("86400".to_owned()),
+    };
+    let busy = switchboard
+        .add(Plan::every(status_writes(), At::Before, tomorrow))
+        .unwrap();
+    let mark = world.mark();
+    world.subscribe("crm", json!({"url": "https://hooks.acme.example/edited"}));
+    world.eventually("several tries", || switchboard.fired(busy) >= 3);
+    switchboard.clear();
+    world.ready("crm");
+    assert_eq!(count(&world, mark, "patch"), 1);
+}

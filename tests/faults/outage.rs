@@ -102,12 +102,16 @@ fn a_token_that_was_replaced_in_its_file_is_used_without_a_restart() {
     let fresh: Value = serde_json::from_str(&fs::read_to_string(fresh).unwrap()).unwrap();
     fs::write(&token, fresh["users"][0]["user"]["token"].as_str().unwrap()).unwrap();
     world.subscribe("crm", json!({"url": "https://hooks.acme.example/edited"}));
-    // The file is read once a minute.
+    // The file is read once a minute, and tries have become rarer by then.
     world.within(
         Duration::from_secs(150),
-        "the edit to arrive with the new token",
-        || count(&world, mark, "patch") == 1,
+        "the edit to be told with the new token",
+        || {
+            let crm = world.subscription("crm");
+            crm["status"]["observedGeneration"] == crm["metadata"]["generation"]
+        },
     );
+    assert_eq!(count(&world, mark, "patch"), 1);
     world.ready("crm");
     assert_eq!(world.operator().ended().unwrap(), None);
 }
