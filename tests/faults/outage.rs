@@ -47,8 +47,10 @@ fn an_apiserver_that_restarts_and_an_etcd_that_stands_still_cost_nothing() {
     world.own_plane().freeze_etcd(true);
     world.simulator.release(held, Release::Continue);
     world.requested("create", mark, 1);
-    // Nobody can be asked whether it waits: a span in which it would have gone wrong.
-    std::thread::sleep(Duration::from_secs(3));
+    let api = world.cluster().api().unwrap();
+    world.eventually("the apiserver to miss its database", || {
+        api.get("/readyz").map_or(true, |reply| reply.status != 200)
+    });
     world.own_plane().freeze_etcd(false);
     world.ready("late");
     assert_eq!(count(&world, mark, "create"), 1);
