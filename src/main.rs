@@ -1,5 +1,6 @@
 //! Entry point of the `webhook-operator` binary: arguments in, exit status out.
 
+use std::alloc::System;
 use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -8,6 +9,11 @@ use clap::Parser;
 use webhook_operator::cli::{Cli, Command, RunArgs};
 use webhook_operator::config::{Config, ConfigError, Environment};
 use webhook_operator::{crd, run, telemetry};
+use zeroizing_alloc::ZeroAlloc;
+
+/// What is freed is wiped: credentials and answers pass through buffers of libraries that wipe nothing themselves.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {

@@ -3,8 +3,9 @@
 use std::io::IsTerminal;
 use std::panic::PanicHookInfo;
 
+use tracing::Level;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::filter::{FilterFn, ParseError, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
@@ -21,6 +22,14 @@ const QUIET: [&str; 8] = [
     "reqwest",
     "rustls",
     "h2",
+];
+
+/// The client of kube writes the body of an answer that it cannot read, which may be a Secret's, and that as a
+/// warning; the watcher writes such errors with a piece of the body. Above these levels neither is heard, whatever
+/// `RUST_LOG` says.
+const CEILINGS: [(&str, Level); 2] = [
+    ("kube_client::client", Level::ERROR),
+    ("kube_runtime::watcher", Level::ERROR),
 ];
 
 /// Why logging cannot be started.
@@ -54,7 +63,7 @@ pub fn start(format: LogFormat) -> Result<(), TelemetryError> {
         Err(std::env::VarError::NotUnicode(_)) => return Err(TelemetryError::NotUnicode),
     };
     let filter = filter(&directives)?;
-    let registry = tracing_subscriber::registry().with(filter);
+    let registry = tracing_subscriber::registry().with(filter).with(ceilings());
     match format {
         LogFormat::Json => registry.with(json(std::io::stdout)).try_init(),
         LogFormat::Text => registry.with(text()).try_init(),
@@ -98,6 +107,14 @@ fn filter(directives: &str) -> Result<EnvFilter, TelemetryError> {
         text.extend([",", target, "=warn"]);
     }
     EnvFilter::try_new(text).map_err(|source| TelemetryError::Filter { source })
+}
+
+/// Keeps out what may hold a secret.
+fn ceilings() -> FilterFn {
+    filter_fn(|line| {
+        let ceiling = CEILINGS.iter().find(|(target, _)| *target == line.target());
+        ceiling.is_none_or(|(_, most)| line.is_span() || line.level() <= most)
+    })
 }
 
 /// Whether a directive is about `target` or something inside it.
@@ -158,6 +175,7 @@ mod tests {
         let kept = Kept::default();
         let subscriber = tracing_subscriber::registry()
             .with(filter(directives).unwrap())
+            .with(ceilings())
             .with(json(kept.clone()));
         tracing::subscriber::with_default(subscriber, write);
         let bytes = kept.0.lock().unwrap().clone();
@@ -180,8 +198,8 @@ mod tests {
         logged(directives, || {
             tracing::debug!(target: "webhook_operator::run", "ours debug");
             tracing::info!(target: "webhook_operator::run", "ours info");
-            tracing::info!(target: "kube_runtime::watcher", "watcher info");
-            tracing::warn!(target: "kube_runtime::watcher", "watcher warn");
+            tracing::info!(target: "kube_runtime::controller", "watcher info");
+            tracing::warn!(target: "kube_runtime::controller", "watcher warn");
             tracing::debug!(target: "hyper_util::client", "hyper debug");
         })
         .iter()
@@ -201,6 +219,22 @@ mod tests {
             messages("error,hyper_util::client=debug"),
             ["watcher warn", "hyper debug"]
         );
+    }
+
+    #[test]
+    fn what_may_hold_the_body_of_an_answer_is_not_heard_even_where_it_is_named() {
+        let directives = "trace,kube_client=trace,kube_client::client=trace,kube_runtime::watcher=trace";
+        let lines = logged(directives, || {
+            tracing::warn!(target: "kube_client::client", "{{\"data\": \"canary\"}}");
+            tracing::error!(target: "kube_client::client", "heard");
+            tracing::trace!(target: "kube_client::client::builder", "requesting");
+            tracing::warn!(target: "kube_runtime::watcher", "invalid type: canary");
+        });
+        let messages: Vec<_> = lines
+            .iter()
+            .map(|line| line["message"].as_str().unwrap())
+            .collect();
+        assert_eq!(messages, ["heard", "requesting"]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use kube::client::{Body, ClientBuilder};
 use kube::config::{InferConfigError, KubeConfigOptions, KubeconfigError};
 use kube::{Client, Config};
 use operator_core::address::Apiserver;
+use serde::ser::Error as _;
 use tower::{Layer, Service};
 
 use crate::server::Readiness;
@@ -76,6 +77,24 @@ pub async fn apiserver() -> Result<Apiserver, ClientError> {
         apiserver.add_cluster_ip(&cluster_ip);
     }
     Ok(apiserver)
+}
+
+/// The error without any piece of the answer: serde quotes the value that it did not expect, which in an answer about
+/// a Secret may be the secret.
+pub fn without_answer(error: kube::Error) -> kube::Error {
+    match error {
+        kube::Error::SerdeError(error) => {
+            let kind = match error.classify() {
+                serde_json::error::Category::Io => "it could not be read",
+                serde_json::error::Category::Syntax => "it is not JSON",
+                serde_json::error::Category::Data => "it is JSON of another shape",
+                serde_json::error::Category::Eof => "it is cut off",
+            };
+            kube::Error::SerdeError(serde_json::Error::custom(kind))
+        }
+        kube::Error::FromUtf8(_) => kube::Error::SerdeError(serde_json::Error::custom("it is not UTF-8")),
+        error => error,
+    }
 }
 
 async fn load() -> Result<Config, ClientError> {
@@ -227,6 +246,19 @@ mod tests {
         assert!(pulse_of_a_watch_answered_with(StatusCode::OK).await);
         assert!(!pulse_of_a_watch_answered_with(StatusCode::SERVICE_UNAVAILABLE).await);
         assert!(!pulse_of_a_watch_answered_with(StatusCode::FORBIDDEN).await);
+    }
+
+    #[test]
+    fn an_error_about_an_answer_quotes_nothing_of_it() {
+        let wrong =
+            serde_json::from_str::<std::collections::BTreeMap<String, u8>>(r#"{"a": "canary"}"#).unwrap_err();
+        let before = kube::Error::SerdeError(wrong);
+        assert!(format!("{before:?}").contains("canary"), "{before:?}");
+        let after = without_answer(before);
+        assert!(!format!("{after:?}").contains("canary"), "{after:?}");
+        let bytes = String::from_utf8(b"canary\xff".to_vec()).unwrap_err();
+        let after = without_answer(kube::Error::FromUtf8(bytes));
+        assert!(!format!("{after:?}").contains("99, 97"), "{after:?}");
     }
 
     #[test]

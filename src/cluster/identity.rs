@@ -12,6 +12,7 @@ use operator_core::names::{ClusterId, NameError};
 use rustls::crypto::GetRandomFailed;
 
 use crate::api::FIELD_MANAGER;
+use crate::cluster::client::without_answer;
 
 /// The Secret that holds the hash key, in the operator's own namespace.
 pub const HASH_KEY_SECRET: &str = "webhook-operator-hash-key";
@@ -94,7 +95,7 @@ pub async fn hash_key(client: Client, namespace: &str) -> Result<HashKey, HashKe
         },
         Err(source) => Err(HashKeyError::Create {
             namespace: namespace.to_owned(),
-            source: Box::new(source),
+            source: Box::new(without_answer(source)),
         }),
     }
 }
@@ -105,7 +106,7 @@ async fn read(secrets: &Api<Secret>, namespace: &str) -> Result<Option<Secret>, 
         .await
         .map_err(|source| HashKeyError::Read {
             namespace: namespace.to_owned(),
-            source: Box::new(source),
+            source: Box::new(without_answer(source)),
         })
 }
 

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::api::names::{FIELD_MANAGER, FINALIZER_REMOTE};
 use crate::api::v1alpha1::{WebhookSubscription, WebhookSubscriptionStatus};
+use crate::cluster::without_answer;
 use crate::controller::context::Context;
 
 /// A write that did not work.
@@ -38,7 +39,7 @@ impl WriteError {
         match &error {
             kube::Error::Api(status) if status.code == 409 => Self::Conflict,
             kube::Error::Api(status) if status.code == 404 => Self::Gone,
-            _ => Self::Kube(Box::new(error)),
+            _ => Self::Kube(Box::new(without_answer(error))),
         }
     }
 

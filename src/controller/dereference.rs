@@ -7,6 +7,7 @@ use kube::Api;
 use operator_core::reason::Reason;
 
 use crate::api::names::LABEL_USE;
+use crate::cluster::without_answer;
 use crate::controller::context::Context;
 use crate::controller::references::{SecretReference, Values, is_object_name, secret_value};
 use crate::controller::subscription::validate::Invalid;
@@ -20,6 +21,12 @@ pub(super) enum DereferenceError {
     /// The apiserver did not answer as it should.
     #[error("cannot read a Secret")]
     Kube(#[source] Box<kube::Error>),
+}
+
+impl DereferenceError {
+    pub(super) fn of(error: kube::Error) -> Self {
+        Self::Kube(Box::new(without_answer(error)))
+    }
 }
 
 fn not_found(reference: &SecretReference) -> Invalid {
@@ -83,7 +90,7 @@ impl Context {
             // Not in the watch: missing, without the label, or newer than the watch. Metadata tells which.
             let api = Api::<Secret>::namespaced(self.client.clone(), namespace);
             let found = api.get_metadata_opt(&reference.name).await;
-            let found = found.map_err(|error| DereferenceError::Kube(Box::new(error)))?;
+            let found = found.map_err(DereferenceError::of)?;
             found
                 .ok_or_else(|| DereferenceError::Invalid(not_found(reference)))?
                 .metadata
@@ -106,10 +113,7 @@ impl Context {
     ) -> Result<String, DereferenceError> {
         self.secret_version(namespace, reference).await?;
         let api = Api::<Secret>::namespaced(self.client.clone(), namespace);
-        let secret = api
-            .get_opt(&reference.name)
-            .await
-            .map_err(|error| DereferenceError::Kube(Box::new(error)))?;
+        let secret = api.get_opt(&reference.name).await.map_err(DereferenceError::of)?;
         let secret = secret.ok_or_else(|| DereferenceError::Invalid(not_found(reference)))?;
         // The label once more, on the very object that the values come from.
         released(secret.metadata.labels.as_ref(), namespace, reference).map_err(DereferenceError::Invalid)?;

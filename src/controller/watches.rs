@@ -300,6 +300,10 @@ impl Watching {
         let notice = move |event: &watcher::Result<Event<K>>| match event {
             Ok(Event::InitDone) => readiness.open(gate),
             Ok(_) => {}
+            // The parser quotes what it did not expect, which may be a part of a Secret.
+            Err(error) if is_about_form(error) => {
+                tracing::warn!(watch = gate, "watch interrupted: an answer of another form");
+            }
             Err(error) => {
                 tracing::warn!(
                     watch = gate,
@@ -317,6 +321,15 @@ impl Watching {
             .flat_map(move |event| stream::iter(changes.take(event)))
             .take_until(self.shutdown.clone().cancelled_owned())
     }
+}
+
+/// Whether an answer could be received and not be understood.
+fn is_about_form(error: &watcher::Error) -> bool {
+    let mut causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    causes.any(|cause| {
+        let kube = cause.downcast_ref::<kube::Error>();
+        cause.is::<serde_json::Error>() || matches!(kube, Some(kube::Error::SerdeError(_)))
+    })
 }
 
 /// The annotations that are looked at are ours and Flux's; all others may hold anything.

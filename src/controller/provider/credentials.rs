@@ -164,10 +164,7 @@ impl Context {
             return Ok(Err(invalid.into()));
         }
         let api = Api::<ConfigMap>::namespaced(self.client.clone(), namespace);
-        let found = api
-            .get_opt(&reference.name)
-            .await
-            .map_err(|error| DereferenceError::Kube(Box::new(error)))?;
+        let found = api.get_opt(&reference.name).await.map_err(DereferenceError::of)?;
         let key = reference.key.as_deref().unwrap_or(CA_KEY);
         let bundle = found.and_then(|found| found.data?.remove(key));
         Ok(bundle.map(|bundle| Some(bundle.into_bytes())).ok_or_else(|| {

@@ -277,3 +277,32 @@ fn what_is_not_needed_is_dropped_before_it_is_stored() {
     let kept: Vec<String> = object.metadata.annotations.unwrap().into_keys().collect();
     assert_eq!(kept, ["webhook-operator.io/reconcile-requested-at"]);
 }
+
+#[test]
+fn of_a_secret_that_is_watched_no_annotation_of_others_and_no_managed_field_is_kept() {
+    let mut secret: PartialObjectMeta<Secret> = serde_json::from_value(serde_json::json!({
+        "metadata": {
+            "name": "applied",
+            "labels": {LABEL_USE: "delivery"},
+            "annotations": {
+                "kubectl.kubernetes.io/last-applied-configuration": "{\"stringData\": {\"token\": \"canary\"}}",
+                "note": "canary",
+                "webhook-operator.io/subscription": "crm",
+            },
+            "managedFields": [{"manager": "canary"}],
+        },
+    }))
+    .unwrap();
+    prune(&mut secret);
+    assert!(!format!("{secret:?}").contains("canary"), "{secret:?}");
+    let kept: Vec<_> = secret.metadata.annotations.iter().flatten().collect();
+    assert_eq!(kept.len(), 1);
+}
+
+#[test]
+fn an_error_that_may_quote_an_answer_is_told_from_one_that_cannot() {
+    let quoting = kube::Error::SerdeError(<serde_json::Error as serde::de::Error>::custom("invalid type: canary"));
+    assert!(is_about_form(&watcher::Error::WatchFailed(quoting)));
+    let refused = kube::Error::Api(Box::new(kube::core::Status::default()));
+    assert!(!is_about_form(&watcher::Error::WatchFailed(refused)));
+}
