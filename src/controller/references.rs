@@ -133,6 +133,9 @@ pub(super) fn secret_value(bytes: &[u8]) -> Result<SecretString, &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use secrecy::ExposeSecret;
+
     use super::*;
 
     #[test]
@@ -159,6 +162,53 @@ mod tests {
         ];
         for name in paths {
             assert!(!is_object_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_value_is_used_as_it_is_or_refused_with_a_reason() {
+        let empty = Err("is empty");
+        let space = Err("begins or ends with a space");
+        let other = Err("holds something else than visible ASCII characters and inner spaces");
+        let table: [(&[u8], Result<&str, &str>); 14] = [
+            (b"token", Ok("token")),
+            (b"two words", Ok("two words")),
+            // One line break, as `echo` and editors leave it, and no more.
+            (b"token\n", Ok("token")),
+            (b"token\n\n", other),
+            (b"token\r\n", other),
+            (b"", empty),
+            (b"\n", empty),
+            (b"   ", space),
+            (b" token", space),
+            (b"token ", space),
+            (b"to\0ken", other),
+            (b"to\nken: x", other),
+            (b"caf\xc3\xa9", other),
+            (b"\xff\xfe", other),
+        ];
+        for (bytes, expected) in table {
+            let value = secret_value(bytes);
+            let value = value
+                .as_ref()
+                .map(ExposeSecret::expose_secret)
+                .map_err(|why| *why);
+            assert_eq!(value, expected, "{bytes:?}");
+        }
+        assert!(secret_value(&[b'x'; 4096]).is_ok());
+        assert_eq!(
+            secret_value(&vec![b'x'; 1 << 20]).err(),
+            Some("is longer than 4096 bytes")
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn what_may_be_used_is_a_header_as_it_stands(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+            if let Ok(value) = secret_value(&bytes) {
+                let header = http::HeaderValue::from_str(value.expose_secret()).unwrap();
+                prop_assert_eq!(header.as_bytes(), bytes.strip_suffix(b"\n").unwrap_or(&bytes));
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ mod deletion;
 mod guard;
 mod isolation;
 mod lost_create;
+mod memory;
 mod refusals;
 mod restart;
 mod secrets;
