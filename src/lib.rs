@@ -21,6 +21,9 @@ pub mod config;
 pub mod controller;
 pub mod crd;
 pub mod duration;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod leader;
 pub mod metrics;
 pub mod provider;

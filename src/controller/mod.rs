@@ -9,6 +9,8 @@ mod apiserver;
 mod context;
 mod dereference;
 mod events;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod provider;
 mod references;
 mod run;

@@ -9,6 +9,8 @@ pub mod babel;
 pub mod bird;
 pub mod dixa;
 pub mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 pub mod http;
 #[cfg(test)]
 mod test_server;

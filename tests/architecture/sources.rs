@@ -76,6 +76,7 @@ impl Source {
         let test_file = |part: &str| part == "tests" || part == "tests.rs" || part.ends_with("_tests.rs");
         self.path.split('/').any(test_file)
             || self.path == "src/provider/test_server.rs"
+            || self.path.ends_with("/fuzzing.rs")
             || self.path.starts_with("src/core/model")
     }
 

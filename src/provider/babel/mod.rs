@@ -5,6 +5,8 @@
 //! back, and no longer.
 
 mod answer;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(in crate::provider) mod fuzzing;
 mod list;
 mod log;
 mod request;

@@ -5,6 +5,8 @@
 //! anything else sees them.
 
 mod answer;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(in crate::provider) mod fuzzing;
 mod list;
 mod log;
 mod request;

@@ -6,6 +6,8 @@
 mod answer;
 mod events;
 mod filter;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(in crate::provider) mod fuzzing;
 mod list;
 mod request;
 

@@ -13,6 +13,8 @@ mod connect;
 mod egress;
 mod endpoint;
 mod exchange;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(in crate::provider) mod fuzzing;
 pub(crate) mod listing;
 mod network;
 mod observe;
