@@ -68,7 +68,7 @@ fn copies(process: u32, texts: &[&str]) -> io::Result<Vec<usize>> {
         for (text, found) in texts.iter().zip(&mut found) {
             let encoded = STANDARD.encode(text);
             *found += count(region, text.as_bytes());
-            *found += count(region, encoded[..encoded.len() - 4].as_bytes());
+            *found += count(region, &encoded.as_bytes()[..encoded.len() - 4]);
         }
     })?;
     Ok(found)

@@ -301,8 +301,10 @@ fn of_a_secret_that_is_watched_no_annotation_of_others_and_no_managed_field_is_k
 
 #[test]
 fn an_error_that_may_quote_an_answer_is_told_from_one_that_cannot() {
-    let quoting = kube::Error::SerdeError(<serde_json::Error as serde::de::Error>::custom("invalid type: canary"));
+    let quoting = kube::Error::SerdeError(<serde_json::Error as serde::de::Error>::custom(
+        "invalid type: canary",
+    ));
     assert!(is_about_form(&watcher::Error::WatchFailed(quoting)));
-    let refused = kube::Error::Api(Box::new(kube::core::Status::default()));
+    let refused = kube::Error::Api(Box::default());
     assert!(!is_about_form(&watcher::Error::WatchFailed(refused)));
 }
