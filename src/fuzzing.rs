@@ -93,6 +93,7 @@ fn marker(data: &[u8]) {
     assert_eq!(Marker::parse(&name[..name.len() - 1]), None);
 }
 
+#[expect(clippy::format_collect, reason = "short texts, and easier to read")]
 /// The first byte is the way of writing, the second the length of the secret, then it and the words around it.
 fn redaction(data: &[u8]) {
     let Some((&[way, length], rest)) = data.split_first_chunk::<2>() else {

@@ -25,7 +25,9 @@ fn what_the_fuzzers_found_is_replayed() {
     for (name, target) in TARGETS {
         let inputs = inputs(name);
         assert!(inputs.len() >= 3, "{name} has a corpus of {}", inputs.len());
-        inputs.iter().for_each(|input| target(input));
+        for input in &inputs {
+            target(input);
+        }
     }
 }
 

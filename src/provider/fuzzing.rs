@@ -32,7 +32,7 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
-    pub(super) fn list(remotes: &[Remote], next: &Option<String>) -> Self {
+    pub(super) fn list(remotes: &[Remote], next: Option<&str>) -> Self {
         Self::List(remotes.len(), format!("{remotes:?} {next:?}"))
     }
 

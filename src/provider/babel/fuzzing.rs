@@ -22,7 +22,7 @@ pub(in crate::provider) fn read(operation: u8, status: u16, body: &[u8]) -> Resu
             page.beside.check()?;
             let next = Progress::at(None)?.page(&page.ids, page.beside.total);
             let next = next.map_err(unintelligible)?;
-            Outcome::list(&page.remotes, &next.map(|cursor| cursor.0))
+            Outcome::list(&page.remotes, next.map(|cursor| cursor.0).as_deref())
         }
         1 => answered(status, body, SECRET, |answer| {
             match Reply::read(answer)?.into_subscription() {

@@ -23,7 +23,7 @@ pub(in crate::provider) fn read(operation: u8, status: u16, body: &[u8]) -> Resu
         0 => {
             let rows = Subscriptions::new(Arc::clone(&key), WORKSPACE.to_owned());
             let list = listed(status, body, SECRET, rows)?;
-            Outcome::list(&list.remotes, &list.next)
+            Outcome::list(&list.remotes, list.next.as_deref())
         }
         1 => Outcome::Found(answered(status, body, SECRET, |answer| {
             Ok(one(answer, &[201, 200])?.into_remote(&key)?)

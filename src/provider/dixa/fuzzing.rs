@@ -22,7 +22,7 @@ pub(in crate::provider) fn read(operation: u8, status: u16, body: &[u8]) -> Resu
     Ok(match operation % 7 {
         0 => {
             let list = listed(status, body, SECRET, Subscriptions::new(Arc::clone(&key)))?;
-            Outcome::list(&list.remotes, &list.next)
+            Outcome::list(&list.remotes, list.next.as_deref())
         }
         1 => Outcome::Found(subscription(&[200])?),
         2 => Outcome::Found(subscription(&[201, 200])?),
