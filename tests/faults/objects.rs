@@ -144,3 +144,51 @@ fn a_provider_that_shows_what_is_new_late_gets_one_create() {
     assert_eq!(world.only_remote().id, id);
     assert_eq!(world.external_id("crm"), id.to_string());
 }
+
+#[test]
+fn what_must_not_change_and_is_changed_where_no_rule_says_so_loses_nothing() {
+    let world = Setup::new().cluster_wide().start();
+    world.connect();
+    world.subscribe("crm", json!({}));
+    world.ready("crm");
+    let id = world.external_id("crm");
+    // An admin's definition without our rules.
+    let definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    let anything = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    for kind in [PROVIDER, SUBSCRIPTION] {
+        let change =
+            json!([{"op": "replace", "path": "/spec/versions/0/schema/openAPIV3Schema", "value": anything}]);
+        let api = world.cluster().api().unwrap();
+        let path = format!("{definitions}/{kind}");
+        let media_type = "application/json-patch+json";
+        let reply = api.send("PATCH", &path, media_type, Some(change.to_string()));
+        reply.unwrap().ok().unwrap();
+    }
+    let mark = world.mark();
+    world.eventually("another type to be taken", || {
+        let spec = world.provider_spec(json!({"type": "Babel"}));
+        let reply = world.try_apply(PROVIDER, "dixa", spec);
+        if reply.status < 300 {
+            Ok(())
+        } else {
+            Err(reply.body)
+        }
+    });
+    world.eventually("the provider not to be Ready", || {
+        let provider = world.object(PROVIDER, "dixa");
+        crate::support::condition(&provider, "Ready")["status"] != "True"
+    });
+    world.subscribe("crm", json!({"url": "https://hooks.acme.example/edited"}));
+    world.eventually("the edit to be seen", || {
+        let crm = world.subscription("crm");
+        crm["status"]["observedGeneration"] == crm["metadata"]["generation"]
+    });
+    assert_eq!(world.remote_writes_since(mark), [""; 0]);
+    assert_eq!(world.remote().len(), 1);
+    world.apply(PROVIDER, "dixa", world.provider_spec(json!({})));
+    world.ready("crm");
+    assert_eq!(world.external_id("crm"), id);
+    let remote = world.only_remote();
+    assert_eq!(remote.id.to_string(), id);
+    assert_eq!(remote.content.url, "https://hooks.acme.example/edited");
+}

@@ -22,6 +22,8 @@ use crate::provider::{Cursor, End};
 /// The wish as digests, and what it was made from: while that is unchanged, no Secret is read.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::controller) struct Resolved {
+    /// What the wish was made for: another type has other keys.
+    pub(in crate::controller) type_: api::ProviderType,
     pub(in crate::controller) generation: i64,
     /// (name, resourceVersion) of each Secret.
     pub(in crate::controller) secrets: Vec<(String, String)>,

@@ -102,6 +102,7 @@ impl Pass<'_> {
             secrets.push((reference.name.clone(), version));
         }
         if let Some(known) = &self.record.resolved
+            && known.type_ == link.type_
             && known.generation == generation
             && known.secrets == secrets
         {
@@ -154,6 +155,7 @@ impl Pass<'_> {
             }
         });
         self.record.resolved = Some(Resolved {
+            type_: link.type_,
             generation: self.object.metadata.generation.unwrap_or(0),
             secrets,
             wanted: wanted.collect(),
