@@ -65,6 +65,12 @@ it: binaries ## Integration tests, on a real control plane that they share
 	export WEBHOOK_OPERATOR_BINARIES="$(abspath $(TARGET)/debug)"; \
 	$(STEP) "integration tests" "$(TARGET)/debug/cluster" run -- tools/run-tests it
 
+.PHONY: sweep
+sweep: binaries ## Every fault at every request at every provider (tests/sweep); `make test` plays a sample
+	@export WEBHOOK_OPERATOR_CONTROLPLANE=$$(tools/tool-path controlplane); \
+	export WEBHOOK_OPERATOR_BINARIES="$(abspath $(TARGET)/debug)"; \
+	"$(TARGET)/debug/cluster" run -- cargo test --quiet --workspace --test sweep -- --ignored --nocapture all_plans
+
 # The control plane's Go build takes minutes the first time: it runs beside cargo's, in the background,
 # and what needs it waits for it.
 .PHONY: test

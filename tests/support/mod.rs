@@ -20,6 +20,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod faults;
 mod install;
 mod leaks;
 mod objects;
@@ -38,6 +39,7 @@ use provider_simulator::{Config, Simulator, TlsListeners};
 use test_harness::{AuditReader, Cluster, ControlPlane, Look, Operator, Options, binary, wait_for};
 use tokio::runtime::{Builder, Runtime};
 
+pub use faults::Faults;
 pub use leaks::leaks;
 pub use objects::{condition, conditions, merge};
 pub use row::Row;
@@ -81,6 +83,13 @@ impl Deref for Plane {
     }
 }
 
+/// How the operator reaches the others.
+#[derive(PartialEq, Eq)]
+enum Way {
+    Direct,
+    Proxied,
+}
+
 /// How a world is to be; [`Self::start`] makes it.
 pub struct Setup {
     flags: Vec<String>,
@@ -89,6 +98,8 @@ pub struct Setup {
     operator: bool,
     insecure_http: bool,
     cluster_wide: bool,
+    log: &'static str,
+    way: Way,
 }
 
 impl Default for Setup {
@@ -109,6 +120,8 @@ impl Setup {
             operator: true,
             insecure_http: true,
             cluster_wide: false,
+            log: "trace",
+            way: Way::Direct,
         }
     }
 
@@ -190,13 +203,17 @@ impl Setup {
         if !self.cluster_wide {
             flags.push(format!("--watch-namespace={namespace}"));
         }
+        let proxied = self.way == Way::Proxied;
+        let faults = proxied.then(|| Faults::between(&plane, &kubeconfig, &simulator));
         let audit_reader = plane.audit_from_now().unwrap();
         let mut world = World {
             secrets: Mutex::default(),
             kept: Vec::new(),
             audit_reader,
             audited: Vec::new(),
-            watched: true,
+            watched: self.log == "trace",
+            log: self.log,
+            faults,
             operator: None,
             simulator,
             runtime,
@@ -221,8 +238,11 @@ pub struct World {
     audit_reader: AuditReader,
     audited: Vec<String>,
     watched: bool,
+    log: &'static str,
     // The order matters: the operator ends before what it talks to.
     operator: Option<Operator>,
+    /// What stands between it and the others, see [`Setup::through_proxies`].
+    pub faults: Option<Faults>,
     /// The provider.
     pub simulator: Simulator,
     runtime: Runtime,
@@ -281,10 +301,18 @@ impl World {
             ("POD_NAMESPACE", OPERATOR_NAMESPACE),
             ("POD_NAME", "webhook-operator-0"),
             // The most that it can say, so that the watch over secrets has something to search.
-            ("RUST_LOG", "trace"),
+            ("RUST_LOG", self.log),
         ];
-        let mut operator = Operator::start(&binary, &args, &env, &self.kubeconfig).unwrap();
-        operator.addr().unwrap();
+        let kubeconfig = self
+            .faults
+            .as_ref()
+            .map_or(self.kubeconfig.as_path(), Faults::kubeconfig);
+        let mut operator = Operator::start(&binary, &args, &env, kubeconfig).unwrap();
+        match &self.faults {
+            // It may be killed before it listens.
+            Some(faults) => faults.switchboard.aim(operator.id()),
+            None => drop(operator.addr().unwrap()),
+        }
         // One before may have been killed.
         self.keep_what_was_told();
         self.operator = Some(operator);

@@ -113,7 +113,7 @@ impl World {
     pub fn provider_spec(&self, change: Value) -> Value {
         let mut spec = json!({
             "type": "Dixa",
-            "endpoint": self.simulator.http_url(),
+            "endpoint": self.provider_url(),
             "credentials": {"secretRef": {"name": "dixa-api", "key": "token"}},
             "rateLimit": {"requestsPerMinute": 60_000, "burst": 1000},
         });

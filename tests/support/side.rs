@@ -84,7 +84,7 @@ impl Side {
     pub fn provider_spec(self, world: &World, change: Value) -> Value {
         let mut spec = json!({
             "type": self.type_name(),
-            "endpoint": world.simulator.http_url(),
+            "endpoint": world.provider_url(),
             "credentials": {"secretRef": {"name": format!("{}-api", self.name()), "key": "token"}},
             "rateLimit": {"requestsPerMinute": 60_000, "burst": 1000},
         });

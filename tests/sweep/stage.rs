@@ -1,0 +1,348 @@
+//! A world in which plans are played one after the other, each on an object of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use test_harness::proxy::{Pattern, Release};
+
+use crate::audit::{Book, remote, stored};
+use crate::boundary::{self, Boundary, Plan, What};
+use crate::history::{History, Row, check, check_quiet};
+use crate::scenario::{Case, Scenario};
+use crate::support::{OPERATOR_USER, PROVIDER, SUBSCRIPTION, Setup, Side, World};
+
+/// Covers the deadline of a call to a provider (30 s), which a plan may use up, and what follows.
+const SETTLED: Duration = Duration::from_secs(120);
+/// Between two looks: a dozen worlds look at once.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How long the record is watched for a request that comes behind what a user can see, such as an Event.
+const TRAIL: Duration = Duration::from_secs(3);
+
+/// A world with its provider and its bystander.
+pub struct Stage<'a> {
+    world: World,
+    side: Side,
+    book: &'a Book,
+    /// What the objects leave behind, with its scenario.
+    left: Vec<(Scenario, String)>,
+    bystanders: BTreeMap<String, Row>,
+    credential: String,
+    count: usize,
+}
+
+/// How a plan went.
+pub struct Played {
+    /// Whether the boundary was met.
+    pub met: bool,
+    /// What was not as it should be.
+    pub wrong: Vec<String>,
+}
+
+impl<'a> Stage<'a> {
+    /// A new world.
+    pub fn new(side: Side, book: &'a Book) -> Self {
+        let world = Setup::new()
+            .through_proxies()
+            .log("info")
+            .flag("--interval=5s")
+            .start();
+        side.connect(&world, json!({}));
+        let event = side.events()[2];
+        let url = "https://somebody-else.example/hook";
+        let id = side.create_by_hand(&world, event, url);
+        let row = Row {
+            url: url.to_owned(),
+            events: [side.spelled(event)].into(),
+            ours: false,
+        };
+        let mut stage = Self {
+            world,
+            side,
+            book,
+            left: Vec::new(),
+            bystanders: [(id, row)].into(),
+            credential: side.credential().to_owned(),
+            count: 0,
+        };
+        // What happens once in a process, or once in an account, is behind it.
+        stage.case(Scenario::Update, "first", 0).prepare();
+        stage.settle(Scenario::Update, "first", 0, None).unwrap();
+        stage.left.push((Scenario::Update, "first".to_owned()));
+        stage
+    }
+
+    fn case(&self, scenario: Scenario, name: &str, mark: u64) -> Case<'_> {
+        Case {
+            world: &self.world,
+            side: self.side,
+            scenario,
+            name: name.to_owned(),
+            mark,
+        }
+    }
+
+    /// A scenario without a fault; returns the boundaries that were met.
+    pub fn record(&mut self, scenario: Scenario) -> Result<BTreeSet<Boundary>, String> {
+        let run = self.run(scenario, None)?;
+        if !run.wrong.is_empty() {
+            return Err(run.wrong.join("; "));
+        }
+        // Whatever comes behind comes before the next comparison.
+        self.lists(self.world.mark(), 1)?;
+        let records = self.world.switchboard().records_since(run.begun);
+        Ok(boundary::of(self.side, scenario, &run.name, &records))
+    }
+
+    /// Plays a plan.
+    pub fn play(&mut self, plan: &Plan) -> Result<Played, String> {
+        let (_, scenario) = plan.parts();
+        let run = self.run(scenario, Some(plan))?;
+        Ok(Played {
+            met: run.met,
+            wrong: run.wrong,
+        })
+    }
+
+    fn run(&mut self, scenario: Scenario, plan: Option<&Plan>) -> Result<Run, String> {
+        self.count += 1;
+        let name = format!("{}-{}", scenario.name(), self.count);
+        self.book.take(&self.world.namespace);
+        let start = self.world.mark();
+        let given = self.case(scenario, &name, start).prepare();
+        let prepared = match scenario {
+            Scenario::Create | Scenario::FanOut | Scenario::Adopt => None,
+            _ => Some(Scenario::Update),
+        };
+        if let Some(as_if) = prepared {
+            self.settle(as_if, &name, start, None)?;
+        }
+        let begun = self.world.switchboard().last_seq();
+        let mark = self.world.mark();
+        let faults = plan.map(|plan| plan.faults(&name)).unwrap_or_default();
+        let numbers: Vec<u64> = faults
+            .into_iter()
+            .map(|fault| self.world.switchboard().add(fault).unwrap())
+            .collect();
+        let fault = numbers.first().copied();
+        self.case(scenario, &name, mark).act(&given);
+        if scenario == Scenario::Restart {
+            self.world.kill_and_restart();
+        }
+        let hang = plan.filter(|plan| plan.what == What::HangThenKill);
+        let settled = self.settle(scenario, &name, mark, hang.zip(fault));
+        let met = self.trail(scenario, &name, mark, hang.zip(fault), fault, settled)?;
+        self.world.switchboard().clear();
+        self.world.switchboard().release_all(Release::Drop);
+        if scenario == Scenario::Credential {
+            let now = format!("api_canary-credential-{name}");
+            let before = std::mem::replace(&mut self.credential, now);
+            self.side.remove_credential(&self.world, &before);
+        }
+        let wrong = self.judge(scenario, &name, start, &given);
+        self.left.push((scenario, name.clone()));
+        Ok(Run {
+            name,
+            begun,
+            met,
+            wrong,
+        })
+    }
+
+    /// Waits for a plan whose boundary may come behind what a user sees; says whether it struck.
+    fn trail(
+        &mut self,
+        scenario: Scenario,
+        name: &str,
+        mark: u64,
+        hang: Option<(&Plan, u64)>,
+        fault: Option<u64>,
+        settled: Result<(), String>,
+    ) -> Result<bool, String> {
+        settled?;
+        let Some(fault) = fault else { return Ok(true) };
+        let begun = Instant::now();
+        while self.world.switchboard().fired(fault) == 0 && begun.elapsed() < TRAIL {
+            thread::sleep(PAUSE);
+        }
+        // It may have struck since, or in the very last request.
+        self.settle(scenario, name, mark, hang)?;
+        Ok(self.world.switchboard().fired(fault) > 0)
+    }
+
+    /// Starts again what died, until everything is as it is to be.
+    fn settle(
+        &mut self,
+        scenario: Scenario,
+        name: &str,
+        mark: u64,
+        hang: Option<(&Plan, u64)>,
+    ) -> Result<(), String> {
+        let begun = Instant::now();
+        loop {
+            self.world.restart_if_dead();
+            if let Some((plan, _)) = hang {
+                self.kill_what_hangs(plan);
+            }
+            let missing = match self.case(scenario, name, mark).settled() {
+                Ok(()) => return Ok(()),
+                Err(missing) => missing,
+            };
+            if begun.elapsed() > SETTLED {
+                let log = self.world.operator_log();
+                let lines: Vec<&str> = log.lines().collect();
+                let tail = lines[lines.len().saturating_sub(8)..].join("\n");
+                return Err(format!(
+                    "{name} never settled: {missing}\nthe operator's last lines:\n{tail}"
+                ));
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+
+    fn kill_what_hangs(&mut self, plan: &Plan) {
+        let requests = Pattern::label(&plan.boundary.label);
+        let held = self.world.switchboard().held();
+        if let Some((id, _)) = held
+            .into_iter()
+            .find(|(_, call)| requests.label.as_deref() == Some(&call.label()))
+        {
+            self.world.kill_and_restart();
+            self.world.switchboard().release(id, Release::Drop);
+        }
+    }
+
+    fn judge(
+        &mut self,
+        scenario: Scenario,
+        name: &str,
+        start: u64,
+        given: &[(String, String, String)],
+    ) -> Vec<String> {
+        let mut seeds = self.bystanders.clone();
+        for (id, url, event) in given {
+            let row = Row {
+                url: url.clone(),
+                events: [self.side.spelled(event)].into(),
+                ours: true,
+            };
+            seeds.insert(id.clone(), row);
+        }
+        let ids = seeds.keys().cloned().collect();
+        let log = self.side.since(&self.world, start, "");
+        let audit = self.book.take(&self.world.namespace);
+        let mut told = self.world.said();
+        let object = self.world.find(SUBSCRIPTION, name);
+        told.extend(object.map(|object| ("its status".to_owned(), object["status"].to_string())));
+        for event in audit.iter().filter(|event| event.user == OPERATOR_USER) {
+            let text = format!("{} {}", event.request_object, event.response_object);
+            told.push(("the audit log".to_owned(), text));
+        }
+        let history = History {
+            seeds,
+            remote: remote(self.side, name, &log, &ids),
+            stored: stored(self.side, name, &audit),
+            gone: scenario == Scenario::Delete,
+            told,
+            canaries: self.world.secrets(),
+        };
+        check(&history).iter().map(ToString::to_string).collect()
+    }
+
+    /// How many objects there are by now.
+    pub fn len(&self) -> usize {
+        self.left.len()
+    }
+
+    /// Whether one more of this scenario fits: Bird has no more than five that are alike.
+    pub fn has_room(&self) -> bool {
+        self.left
+            .iter()
+            .filter(|(scenario, _)| *scenario == Scenario::Adopt)
+            .count()
+            < 4
+    }
+
+    /// Watches ten comparisons in which nothing may be written, then deletes all objects; returns what was wrong.
+    pub fn quiet_and_clear(&mut self) -> Result<Vec<String>, String> {
+        self.counted()?;
+        self.lists(self.world.mark(), 1)?;
+        self.book.take(&self.world.namespace);
+        let mark = self.world.mark();
+        let lists = self.lists(mark, 10)?;
+        let remote = self.side.writes(&self.world, mark);
+        let audit = self.book.take(&self.world.namespace);
+        let ours = audit
+            .iter()
+            .filter(|event| event.user == OPERATOR_USER && event.resource != "leases");
+        let stored: Vec<String> = ours
+            .map(|event| {
+                format!(
+                    "{} {}/{} {}",
+                    event.verb, event.resource, event.subresource, event.name
+                )
+            })
+            .collect();
+        let mut wrong: Vec<String> = check_quiet(&remote, &stored, lists)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        let left = std::mem::take(&mut self.left);
+        for (_, name) in left.iter().filter(|(scenario, _)| *scenario != Scenario::Delete) {
+            self.world.delete(SUBSCRIPTION, name);
+        }
+        for (_, name) in &left {
+            self.settle(Scenario::Delete, name, mark, None)?;
+        }
+        let rows = self.side.rows(&self.world).len();
+        if rows != self.bystanders.len() {
+            wrong.push(format!(
+                "I2: {rows} remote subscriptions where nobody's but the bystander's should be"
+            ));
+        }
+        Ok(wrong)
+    }
+
+    /// Waits until the status of the provider says how many there are, which it does a comparison or two later.
+    fn counted(&mut self) -> Result<(), String> {
+        let begun = Instant::now();
+        loop {
+            let rows = self.side.rows(&self.world).len();
+            let told = self.world.object(PROVIDER, self.side.name())["status"]["subscriptions"].take();
+            if told["remote"] == rows && told["unmanaged"] == self.bystanders.len() {
+                return Ok(());
+            }
+            if begun.elapsed() > SETTLED {
+                return Err(format!(
+                    "{rows} remote subscriptions, and the provider is said to have {told}"
+                ));
+            }
+            self.world.restart_if_dead();
+            thread::sleep(PAUSE);
+        }
+    }
+
+    /// Waits for so many lists since a mark.
+    fn lists(&mut self, mark: u64, count: usize) -> Result<usize, String> {
+        let begun = Instant::now();
+        loop {
+            let lists = self.side.count(&self.world, mark, "list");
+            if lists >= count {
+                return Ok(lists);
+            }
+            if begun.elapsed() > SETTLED {
+                return Err(format!("{lists} of {count} comparisons"));
+            }
+            self.world.restart_if_dead();
+            thread::sleep(PAUSE);
+        }
+    }
+}
+
+struct Run {
+    name: String,
+    begun: u64,
+    met: bool,
+    wrong: Vec<String>,
+}
