@@ -38,16 +38,17 @@ impl WriteError {
     pub(super) fn of(error: kube::Error) -> Self {
         match &error {
             kube::Error::Api(status) if status.code == 409 => Self::Conflict,
-            kube::Error::Api(status) if status.code == 404 => Self::Gone,
+            // A 404 in other words comes from something before the apiserver, and says nothing of the object.
+            kube::Error::Api(status) if status.code == 404 && status.reason == "NotFound" => Self::Gone,
             _ => Self::Kube(Box::new(without_answer(error))),
         }
     }
 
-    /// [`Self::of`] for the write of a Secret.
+    /// The same for the write of a Secret. That a Secret is gone does not say that the object is.
     pub(super) fn of_secret(error: kube::Error) -> Self {
-        match Self::of(error) {
-            Self::Kube(error) => Self::Secret(error),
-            other => other,
+        match &error {
+            kube::Error::Api(status) if status.code == 409 => Self::Conflict,
+            _ => Self::Secret(Box::new(without_answer(error))),
         }
     }
 }
@@ -218,5 +219,15 @@ mod tests {
             json!(operations),
             json!([version, {"op": "remove", "path": "/spec"}])
         );
+    }
+
+    #[test]
+    fn an_object_is_gone_only_in_the_apiservers_own_words_and_never_for_a_secret_that_is() {
+        let gone = WriteError::of(refused(404, "NotFound", ""));
+        assert!(matches!(gone, WriteError::Gone));
+        let page = WriteError::of(refused(404, "Failed to parse error data", "<html>"));
+        assert!(matches!(page, WriteError::Kube(_)));
+        let secret = WriteError::of_secret(refused(404, "NotFound", ""));
+        assert!(matches!(secret, WriteError::Secret(_)));
     }
 }

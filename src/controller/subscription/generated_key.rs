@@ -10,7 +10,6 @@ use secrecy::zeroize::Zeroizing;
 
 use crate::api::v1alpha1::{GenerateKey, ManagementMode};
 use crate::cluster::fill_random;
-use crate::controller::apiserver::WriteError;
 use crate::controller::dereference::{DereferenceError, object_name};
 use crate::controller::references::SIGNING_KEY;
 use crate::controller::subscription::reconcile::{Pass, ReconcileError};
@@ -38,7 +37,8 @@ impl Pass<'_> {
         object_name("spec.signing.generate", &generate.secret_name).map_err(DereferenceError::Invalid)?;
         self.check_leadership()?;
         let api = Api::<Secret>::namespaced(self.ctx.client.clone(), &self.name.namespace);
-        let existing = api.get_opt(&generate.secret_name).await.map_err(WriteError::of)?;
+        let existing = api.get_opt(&generate.secret_name).await;
+        let existing = existing.map_err(DereferenceError::of)?;
         let data_key = generate.key.as_deref().unwrap_or(SIGNING_KEY);
         let written = match existing {
             None => {

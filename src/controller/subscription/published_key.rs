@@ -11,7 +11,7 @@ use operator_core::settings::signing_key_part;
 use operator_core::view::{Field, Part};
 use secrecy::ExposeSecret;
 
-use crate::controller::apiserver::WriteError;
+use crate::controller::dereference::DereferenceError;
 use crate::controller::provider::directory::Link;
 use crate::controller::references::SIGNING_KEY;
 use crate::controller::subscription::reconcile::{Pass, ReconcileError};
@@ -104,7 +104,8 @@ impl Pass<'_> {
         shown: Part,
     ) -> Result<Stored, ReconcileError> {
         let api = Api::<Secret>::namespaced(self.ctx.client.clone(), &self.name.namespace);
-        let existing = api.get_opt(name).await.map_err(WriteError::of)?;
+        let existing = api.get_opt(name).await;
+        let existing = existing.map_err(DereferenceError::of)?;
         if let Some(secret) = &existing {
             if !self.is_own(secret) {
                 let message = self.not_own("spec.signing", name, "delete it");
