@@ -60,7 +60,9 @@ fn marker(data: &[u8]) {
     };
     if let Some(found) = Marker::parse(text) {
         let written = found.to_string();
-        assert!(text.trim_end().ends_with(&written) && written.len() == MARKER_LEN);
+        // One of another version is read as somebody's that no hash can give.
+        let whole = text.trim_end().ends_with(&written) && written.len() == MARKER_LEN;
+        assert!(whole || written.contains('?'));
         assert!(Marker::resembles(text), "a user could choose it");
     }
     let parts: Vec<&str> = text.splitn(4, '\n').collect();

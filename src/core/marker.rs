@@ -179,9 +179,27 @@ impl fmt::Display for Marker {
 }
 
 impl Marker {
-    /// Reads the marker at the end of a remote name. Anything else, however similar, is no marker.
+    /// What stands for a marker of another version: somebody's, and nobody's that this version could know. No hash
+    /// gives such a tag.
+    const UNREADABLE: Self = {
+        let tag = Tag([b'?'; TAG]);
+        Self {
+            cluster: tag,
+            object: tag,
+            uid: tag,
+            key: tag,
+        }
+    };
+
+    /// Reads the marker at the end of a remote name. One of another version, as a downgrade may meet it, is a marker
+    /// that is foreign to everybody. Anything else, however similar, is none.
     pub fn parse(name: &str) -> Option<Self> {
-        let bytes = name.trim_end().as_bytes();
+        let name = name.trim_end();
+        Self::of_this_version(name).or_else(|| is_of_another_version(name).then_some(Self::UNREADABLE))
+    }
+
+    fn of_this_version(name: &str) -> Option<Self> {
+        let bytes = name.as_bytes();
         let body = bytes.get(bytes.len().checked_sub(MARKER_LEN)?..)?;
         let inner = body.strip_prefix(OPEN.as_bytes())?.strip_suffix(b"]")?;
         let mut tags = inner.split(|b| *b == b'-').map(Tag::parse);
@@ -203,6 +221,17 @@ impl Marker {
                 .starts_with(':')
         })
     }
+}
+
+/// Whether a name ends like `[wh2:…]`.
+fn is_of_another_version(name: &str) -> bool {
+    let Some((_, body)) = name.strip_suffix(']').and_then(|rest| rest.rsplit_once("[wh")) else {
+        return false;
+    };
+    body.split_once(':').is_some_and(|(version, _)| {
+        let number = version.parse::<u32>().ok();
+        version.bytes().all(|b| b.is_ascii_digit()) && number.is_some_and(|number| number != 1)
+    })
 }
 
 #[cfg(test)]
@@ -303,11 +332,23 @@ mod tests {
     }
 
     #[test]
-    fn a_marker_of_a_later_version_is_not_read_as_one_of_ours() {
-        let ours = owner("c", "u").remote_name(&RemoteKey::single(), "crm");
-        let later = ours.replace("[wh1:", "[wh2:");
-        assert_ne!(ours, later);
-        assert_eq!(Marker::parse(&later), None);
-        assert!(Marker::resembles(&later), "and not as a name without one");
+    fn a_marker_of_another_version_is_somebodys_and_nobodys_that_is_known() {
+        let (key, owner) = (RemoteKey::single(), owner("c", "u"));
+        let ours = owner.remote_name(&key, "crm");
+        for other in [ours.replace("[wh1:", "[wh2:"), "crm [wh10:a/b]".to_owned()] {
+            let marker = Marker::parse(&other).unwrap();
+            assert_eq!(owner.ownership(&key, &marker), Ownership::Foreign);
+            assert!(!owner.wrote(&marker) && marker.object != owner.object());
+            assert!(Marker::resembles(&other));
+        }
+        for none in [
+            "crm [wh1:a/b]",
+            "crm [wh:a]",
+            "crm [wh+2:a]",
+            "[wh2:a] crm",
+            "crm [wh2 a]",
+        ] {
+            assert_eq!(Marker::parse(none), None, "{none}");
+        }
     }
 }
