@@ -183,6 +183,73 @@ pub struct RunArgs {
     )]
     pub settle_time: Duration,
 
+    /// Write only while this replica leads.
+    ///
+    /// On by default, so that a second replica, or an old and a new one during an update, can do no harm. One of them
+    /// leads and works; the others keep their caches warm. Turn it off (--leader-elect=false) only where it is certain
+    /// that a second process never runs: then a crash need not be waited for.
+    #[arg(
+        long,
+        env = "WEBHOOK_OPERATOR_LEADER_ELECT",
+        value_name = "BOOL",
+        default_value = "true",
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = ArgAction::Set,
+        value_parser = BoolishValueParser::new()
+    )]
+    pub leader_elect: bool,
+
+    /// The Lease that the replicas of one install share, in the operator's own namespace.
+    ///
+    /// Change it where several installs, with different --watch-namespace, have the same namespace of their own.
+    /// Never during an update: old and new replicas would not know of each other.
+    #[arg(
+        long,
+        env = "WEBHOOK_OPERATOR_LEASE_NAME",
+        value_name = "NAME",
+        default_value = "webhook-operator"
+    )]
+    pub lease_name: String,
+
+    /// How long the others wait for a leader that is not heard of any more.
+    ///
+    /// From 2s to 5m. A shorter one gives a faster failover, and leaves less time for a slow apiserver.
+    #[arg(
+        long,
+        env = "WEBHOOK_OPERATOR_LEASE_DURATION",
+        value_name = "DURATION",
+        default_value = "15s",
+        value_parser = parse_duration
+    )]
+    pub lease_duration: Duration,
+
+    /// How long the leader writes without a renewal; then it ends, to be started anew.
+    ///
+    /// At least 1s, and at least 1s shorter than --lease-duration: that time is for requests that are on their way.
+    #[arg(
+        long,
+        env = "WEBHOOK_OPERATOR_LEASE_RENEW_DEADLINE",
+        value_name = "DURATION",
+        default_value = "10s",
+        value_parser = parse_duration
+    )]
+    pub lease_renew_deadline: Duration,
+
+    /// How often the leader renews the Lease; the others look at it twice as often.
+    ///
+    /// At least 100ms, and at most half of --lease-renew-deadline. Longer spares the apiserver; the leader then has
+    /// fewer attempts, and a failover takes up to half of it longer.
+    #[arg(
+        long,
+        env = "WEBHOOK_OPERATOR_LEASE_RETRY_PERIOD",
+        value_name = "DURATION",
+        default_value = "2s",
+        value_parser = parse_duration
+    )]
+    pub lease_retry_period: Duration,
+
     /// How log lines are written to standard output.
     #[arg(
         long,
@@ -239,7 +306,7 @@ Environment, besides the twins of the flags:
   POD_NAME       this replica's name
   POD_NAMESPACE  the operator's own namespace; unset: the service account's, else default
 
-Exit status: 0 after SIGTERM or SIGINT, 1 on an error, 2 on wrong usage.";
+Exit status: 0 after SIGTERM or SIGINT, 1 on an error (the loss of leadership is one), 2 on wrong usage.";
 
 #[cfg(test)]
 mod tests {
@@ -277,6 +344,11 @@ mod tests {
             "concurrency",
             "interval",
             "settle-time",
+            "leader-elect",
+            "lease-name",
+            "lease-duration",
+            "lease-renew-deadline",
+            "lease-retry-period",
             "log-format",
         ];
         assert_eq!(flags, documented);
@@ -320,7 +392,7 @@ mod tests {
     #[test]
     fn an_unknown_flag_is_wrong_usage() {
         assert_eq!(
-            run(&["--leader-elect"]).unwrap_err().kind(),
+            run(&["--no-such-flag"]).unwrap_err().kind(),
             ErrorKind::UnknownArgument
         );
     }
@@ -344,6 +416,15 @@ mod tests {
         assert_eq!(args.listen, "127.0.0.1:0".parse().unwrap());
         assert!(args.allow_insecure_http);
         assert_eq!(args.log_format, LogFormat::Text);
+    }
+
+    #[test]
+    fn the_election_is_on_unless_it_is_turned_off() {
+        assert!(run(&[]).unwrap().leader_elect);
+        assert!(run(&["--leader-elect"]).unwrap().leader_elect);
+        assert!(!run(&["--leader-elect=false"]).unwrap().leader_elect);
+        let error = run(&["--leader-elect=perhaps"]).unwrap_err().to_string();
+        assert!(error.contains("--leader-elect"), "{error}");
     }
 
     #[test]

@@ -4,6 +4,8 @@ mod client;
 mod crds;
 mod identity;
 
-pub use client::{ClientError, WATCH_TIMEOUT, apiserver, connect, without_answer};
+pub use client::{ClientError, WATCH_TIMEOUT, apiserver, connect, connect_for_lease, without_answer};
 pub use crds::{CRDS_GATE, CrdLookupError, crd_terminating, wait_for_crds};
-pub use identity::{ClusterIdError, HASH_KEY_SECRET, HashKeyError, cluster_id, fill_random, hash_key};
+pub use identity::{
+    ClusterIdError, HASH_KEY_SECRET, HashKeyError, cluster_id, create_hash_key, fill_random, find_hash_key,
+};

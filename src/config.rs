@@ -6,6 +6,7 @@ use std::time::Duration;
 use std::{fs, io};
 
 use operator_core::address::PrivateEndpoints;
+use operator_core::leadership::{Terms, TermsError};
 use operator_core::names::{ClusterId, NameError};
 
 use crate::cli::{self, Hidden, LogFormat, RunArgs};
@@ -40,6 +41,8 @@ pub struct Config {
     pub interval: Duration,
     /// How long a create with unknown outcome may take to show at the provider before it is repeated.
     pub settle_time: Duration,
+    /// How this replica stands for election; `None`: it is the only one.
+    pub election: Option<ElectionConfig>,
     /// How log lines are written.
     pub log_format: LogFormat,
     /// The operator's own namespace: the hash key and the Secrets of cluster-scoped providers are there.
@@ -84,6 +87,7 @@ impl Config {
             concurrency: args.concurrency,
             interval: args.interval,
             settle_time: args.settle_time,
+            election: args.leader_elect.then(|| election(args)).transpose()?,
             log_format: args.log_format,
             operator_namespace: environment
                 .pod_namespace
@@ -97,6 +101,38 @@ impl Config {
     pub fn is_namespaced(&self) -> bool {
         !self.watch_namespaces.is_empty()
     }
+}
+
+/// How the replicas of an install elect the one that works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ElectionConfig {
+    /// The Lease's name.
+    pub lease_name: String,
+    /// How long it lasts.
+    pub terms: Terms,
+}
+
+fn election(args: &RunArgs) -> Result<ElectionConfig, ConfigError> {
+    let name = &args.lease_name;
+    let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.');
+    let edges = [name.chars().next(), name.chars().last()];
+    let alphanumeric = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    if name.len() > 253 || !name.bytes().all(inner) || !edges.into_iter().all(alphanumeric) {
+        return Err(ConfigError::LeaseName { name: name.clone() });
+    }
+    let terms = Terms::new(
+        args.lease_duration,
+        args.lease_renew_deadline,
+        args.lease_retry_period,
+    );
+    Ok(ElectionConfig {
+        lease_name: name.clone(),
+        terms: terms.map_err(|error| match error {
+            TermsError::Duration => ConfigError::LeaseDuration,
+            TermsError::RenewDeadline => ConfigError::LeaseRenewDeadline,
+            TermsError::RetryPeriod => ConfigError::LeaseRetryPeriod,
+        })?,
+    })
 }
 
 /// What the pod's surroundings say about it. Empty values count as unset.
@@ -210,6 +246,24 @@ pub enum ConfigError {
     /// An interval that would only wear the provider out.
     #[error("--interval: use 0s (compare only when something changes) or at least 5s")]
     IntervalTooShort,
+    /// A Lease that cannot exist.
+    #[error(
+        "--lease-name: {name:?} is no name of a Lease: use lower-case letters, digits, '-' and '.', at most 253 \
+         characters, and a letter or digit at either end"
+    )]
+    LeaseName {
+        /// The name as given.
+        name: String,
+    },
+    /// Too short for the apiserver, or too long for anybody who waits.
+    #[error("--lease-duration: use 2s to 5m")]
+    LeaseDuration,
+    /// The leader would write for too long, or not at all.
+    #[error("--lease-renew-deadline: use at least 1s, and at least 1s less than --lease-duration")]
+    LeaseRenewDeadline,
+    /// There would be no second attempt.
+    #[error("--lease-retry-period: use at least 100ms, and at most half of --lease-renew-deadline")]
+    LeaseRetryPeriod,
     /// The service account's namespace is mounted and unreadable.
     #[error("cannot read {SERVICE_ACCOUNT_NAMESPACE}; set POD_NAMESPACE instead")]
     ServiceAccountNamespace {

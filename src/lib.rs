@@ -9,6 +9,7 @@
 //! | [`duration`] | durations as people write them |
 //! | [`telemetry`], [`server`], [`metrics`] | what people and machines outside see: logs, probes, numbers |
 //! | [`cluster`], [`leader`] | which cluster this is, whether it is prepared, and who may write |
+//! | [`gate`] | what stands before every request that changes something |
 //! | [`controller`] | the shell: watches, reconciles, and writes down what came of it |
 //! | [`provider`] | outbound adapters: the only code that speaks to providers; knows nothing of Kubernetes |
 //! | [`api`], [`crd`] | the users' contract: the kinds, and their definitions rendered from them |
@@ -24,6 +25,7 @@ pub mod duration;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod gate;
 pub mod leader;
 pub mod metrics;
 pub mod provider;

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use operator_core::hash::HashKey;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
@@ -11,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cluster::{self, ClientError, ClusterIdError, HashKeyError};
 use crate::config::Config;
 use crate::controller::{self, Setup};
-use crate::leader::Leadership;
+use crate::leader::{self, Candidacy, Leadership, LeadershipLost, Standing};
 use crate::metrics::Metrics;
 use crate::provider::http::{Rules, System};
 use crate::server::{Readiness, Server, ServerError};
@@ -43,6 +44,9 @@ pub enum RunError {
     /// The cluster id.
     #[error(transparent)]
     ClusterId(#[from] ClusterIdError),
+    /// Another replica leads, or may soon.
+    #[error(transparent)]
+    LeadershipLost(#[from] LeadershipLost),
     /// The server's task panicked.
     #[error("the server of probes and metrics panicked")]
     ServerPanicked {
@@ -83,17 +87,116 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     result
 }
 
-/// Everything behind the server: prepares, runs the controllers, drains.
+/// Everything behind the server, for as long as this replica may work.
 async fn operate(
     config: Arc<Config>,
     metrics: Arc<Metrics>,
     readiness: Arc<Readiness>,
     shutdown: &CancellationToken,
 ) -> Result<(), RunError> {
-    let setup = prepare(config, metrics, readiness, shutdown.clone());
+    let leadership = if config.election.is_some() {
+        Leadership::none()
+    } else {
+        metrics.set_leader(true);
+        Leadership::sole()
+    };
+    let start = start(&config, &readiness, &metrics, &leadership);
+    let Some(started) = shutdown.run_until_cancelled(start).await else {
+        return Ok(());
+    };
+    let (client, hash_key, mut candidacy) = started?;
+    let started = Started { client, hash_key };
+    let work = work(started, config, metrics, readiness, leadership, shutdown);
+    let lost = async {
+        match &mut candidacy {
+            Some(candidacy) => candidacy.lost().await,
+            None => std::future::pending().await,
+        }
+    };
+    let ended = tokio::select! {
+        // Its turns are still there, but nothing that they send passes any more; the process ends now.
+        lost = lost => return Err(lost.into()),
+        ended = work => ended,
+    };
+    match (candidacy, &ended) {
+        // Somebody else may begin at once, because nothing is on its way.
+        (Some(candidacy), Ok(Drained::Wholly)) => candidacy.release().await,
+        (Some(candidacy), _) => candidacy.abandon(),
+        (None, _) => {}
+    }
+    tracing::info!("stopped");
+    ended.map(drop)
+}
+
+/// The first contact with the cluster, and the beginning of the election.
+async fn start(
+    config: &Config,
+    readiness: &Arc<Readiness>,
+    metrics: &Arc<Metrics>,
+    leadership: &Leadership,
+) -> Result<(kube::Client, Option<HashKey>, Option<Candidacy>), RunError> {
+    readiness.require(IDENTITY_GATE);
+    let client = cluster::connect(Arc::clone(readiness), leadership.clone()).await?;
+    cluster::wait_for_crds(&client, config.is_namespaced(), readiness).await;
+    let namespace = &config.operator_namespace;
+    let hash_key = cluster::find_hash_key(client.clone(), namespace).await?;
+    let Some(election) = &config.election else {
+        return Ok((client, hash_key, None));
+    };
+    let standing = Standing {
+        client: cluster::connect_for_lease(election.terms.renew_deadline()).await?,
+        namespace,
+        name: &election.lease_name,
+        identity: identity(config)?,
+        terms: election.terms,
+        // Whoever leads creates the hash key before it does anything else.
+        first: hash_key.is_none(),
+    };
+    let candidacy = leader::stand(
+        standing,
+        leadership.clone(),
+        Arc::clone(metrics),
+        Arc::clone(readiness),
+    );
+    Ok((client, hash_key, Some(candidacy)))
+}
+
+/// This process's name in the election: the pod's, and what no other process has, because a container that is started
+/// anew has the same pod.
+fn identity(config: &Config) -> Result<String, RunError> {
+    let mut bytes = [0; 8];
+    cluster::fill_random(&mut bytes).map_err(HashKeyError::from)?;
+    let pod = config.pod_name.as_deref().unwrap_or("webhook-operator");
+    Ok(format!("{pod}_{:016x}", u64::from_be_bytes(bytes)))
+}
+
+/// How the work ended.
+enum Drained {
+    /// Nothing is on its way any more.
+    Wholly,
+    /// Some turns have not ended.
+    InPart,
+}
+
+/// What the start found.
+struct Started {
+    client: kube::Client,
+    hash_key: Option<HashKey>,
+}
+
+/// Runs the controllers until shutdown, and drains.
+async fn work(
+    started: Started,
+    config: Arc<Config>,
+    metrics: Arc<Metrics>,
+    readiness: Arc<Readiness>,
+    leadership: Leadership,
+    shutdown: &CancellationToken,
+) -> Result<Drained, RunError> {
+    let setup = prepare(started, config, metrics, readiness, leadership, shutdown.clone());
     let setup = match shutdown.run_until_cancelled(setup).await {
         Some(setup) => setup?,
-        None => return Ok(()),
+        None => return Ok(Drained::Wholly),
     };
     let mut controllers = std::pin::pin!(controller::run(setup));
     tokio::select! {
@@ -104,29 +207,29 @@ async fn operate(
     tracing::info!(seconds = DRAIN.as_secs(), "draining");
     if let Ok(ended) = tokio::time::timeout(DRAIN, controllers).await {
         ended?;
-    } else {
-        // Nothing is lost: what was begun is in status, and the next process goes on from there.
-        tracing::warn!("some turns had not ended in time");
+        return Ok(Drained::Wholly);
     }
-    tracing::info!("stopped");
-    Ok(())
+    // Nothing is lost: what was begun is in status, and the next process goes on from there.
+    tracing::warn!("some turns had not ended in time");
+    Ok(Drained::InPart)
 }
 
-/// What stands between a running server and running controllers, in order.
+/// What stands between the first contact and running controllers, in order.
 async fn prepare(
+    started: Started,
     config: Arc<Config>,
     metrics: Arc<Metrics>,
     readiness: Arc<Readiness>,
+    leadership: Leadership,
     shutdown: CancellationToken,
 ) -> Result<Setup, RunError> {
-    readiness.require(IDENTITY_GATE);
-    let client = cluster::connect(Arc::clone(&readiness)).await?;
-    cluster::wait_for_crds(&client, config.is_namespaced(), &readiness).await;
-    let hash_key = cluster::hash_key(client.clone(), &config.operator_namespace).await?;
+    let client = started.client;
+    let hash_key = match started.hash_key {
+        Some(key) => key,
+        None => first_hash_key(&client, &config.operator_namespace, &leadership).await?,
+    };
     let cluster_id = cluster::cluster_id(client.clone(), config.cluster_id.as_ref()).await?;
     readiness.open(IDENTITY_GATE);
-    let leadership = Leadership::sole();
-    metrics.set_leader(true);
     let egress = Rules {
         private_endpoints: config.private_endpoints,
         allow_insecure_http: config.allow_insecure_http,
@@ -147,6 +250,25 @@ async fn prepare(
         leadership,
         shutdown,
     })
+}
+
+/// The hash key of a new install: the leader creates it, the others wait for it.
+async fn first_hash_key(
+    client: &kube::Client,
+    namespace: &str,
+    leadership: &Leadership,
+) -> Result<HashKey, RunError> {
+    loop {
+        if leadership.may_write() {
+            return Ok(cluster::create_hash_key(client.clone(), namespace).await?);
+        }
+        let wait = tokio::time::timeout(Duration::from_secs(1), leadership.won());
+        if wait.await.is_err()
+            && let Some(key) = cluster::find_hash_key(client.clone(), namespace).await?
+        {
+            return Ok(key);
+        }
+    }
 }
 
 /// The end of the server's task as a result.

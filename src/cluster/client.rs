@@ -13,6 +13,7 @@ use operator_core::address::Apiserver;
 use serde::ser::Error as _;
 use tower::{Layer, Service};
 
+use crate::leader::{Fence, Leadership};
 use crate::server::Readiness;
 
 /// How long a watch is asked to last. Load balancers cut idle connections at 240 s.
@@ -48,17 +49,37 @@ pub enum ClientError {
 
 /// A client of the cluster that `KUBECONFIG` names, else of `~/.kube/config`, else of the one around.
 ///
-/// It repeats nothing on its own: a POST that took effect and was answered 504 must not be sent again. Answers to
-/// watches are told to `readiness`. No request is sent yet.
+/// It repeats nothing on its own: a POST that took effect and was answered 504 must not be sent again. What changes
+/// something is sent only while `leadership` is held. Answers to watches are told to `readiness`. No request is sent
+/// yet.
 ///
 /// # Errors
 /// [`ClientError`].
-pub async fn connect(readiness: Arc<Readiness>) -> Result<Client, ClientError> {
-    let config = tuned(load().await?);
-    let builder = ClientBuilder::try_from(config).map_err(|source| ClientError::Build {
+pub async fn connect(readiness: Arc<Readiness>, leadership: Leadership) -> Result<Client, ClientError> {
+    let builder = ClientBuilder::try_from(tuned(load().await?)).map_err(unbuildable)?;
+    Ok(builder
+        .with_layer(&Fence(leadership))
+        .with_layer(&PulseLayer(readiness))
+        .build())
+}
+
+/// A second client, with connections of its own, for the Lease and nothing else: it has to be written by who does not
+/// lead, and must not wait behind what the controllers send.
+///
+/// # Errors
+/// [`ClientError`].
+pub async fn connect_for_lease(patience: Duration) -> Result<Client, ClientError> {
+    let mut config = tuned(load().await?);
+    config.connect_timeout = Some(patience);
+    config.read_timeout = Some(patience);
+    config.write_timeout = Some(patience);
+    Ok(ClientBuilder::try_from(config).map_err(unbuildable)?.build())
+}
+
+fn unbuildable(source: kube::Error) -> ClientError {
+    ClientError::Build {
         source: Box::new(source),
-    })?;
-    Ok(builder.with_layer(&PulseLayer(readiness)).build())
+    }
 }
 
 /// Where the API server is, as far as the operator can know: what its client is configured with, and the cluster IP that

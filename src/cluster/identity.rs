@@ -61,16 +61,23 @@ impl From<GetRandomFailed> for HashKeyError {
     }
 }
 
-/// The hash key of this install: read from its Secret in `namespace`, which is created where it is missing. Of two
-/// replicas that start at once, the second reads what the first created.
+/// The hash key of this install, from its Secret in `namespace`; `None` where that was never created, so that nobody
+/// has done anything here yet.
+///
+/// # Errors
+/// [`HashKeyError`].
+pub async fn find_hash_key(client: Client, namespace: &str) -> Result<Option<HashKey>, HashKeyError> {
+    let secrets: Api<Secret> = Api::namespaced(client, namespace);
+    let secret = read(&secrets, namespace).await?;
+    secret.map(|secret| key_in(&secret, namespace)).transpose()
+}
+
+/// Creates the hash key of this install. If somebody else has done it meanwhile, that one is read.
 ///
 /// # Errors
 /// [`HashKeyError`]. A Secret of the wrong form is never overwritten.
-pub async fn hash_key(client: Client, namespace: &str) -> Result<HashKey, HashKeyError> {
+pub async fn create_hash_key(client: Client, namespace: &str) -> Result<HashKey, HashKeyError> {
     let secrets: Api<Secret> = Api::namespaced(client, namespace);
-    if let Some(secret) = read(&secrets, namespace).await? {
-        return key_in(&secret, namespace);
-    }
     let fresh = fresh_secret()?;
     match secrets
         .create(

@@ -35,6 +35,15 @@ fn without_flags_the_documented_defaults_hold() {
             concurrency: 64,
             interval: Duration::from_mins(10),
             settle_time: Duration::from_secs(75),
+            election: Some(ElectionConfig {
+                lease_name: "webhook-operator".to_owned(),
+                terms: Terms::new(
+                    Duration::from_secs(15),
+                    Duration::from_secs(10),
+                    Duration::from_secs(2)
+                )
+                .unwrap(),
+            }),
             log_format: LogFormat::Json,
             operator_namespace: "default".into(),
             pod_name: None,
@@ -172,4 +181,23 @@ fn the_own_namespace_is_the_variable_then_the_service_accounts_then_default() {
     assert_eq!(of(Some("one"), Some("two")), "one");
     assert_eq!(of(None, Some("two")), "two");
     assert_eq!(of(None, None), "default");
+}
+
+#[test]
+fn the_terms_of_the_lease_are_checked_and_the_message_names_the_flag() {
+    let refused = |flags: &[&str]| config(flags).unwrap_err().to_string();
+    for (flag, text) in [
+        ("--lease-duration=1s", "--lease-duration: "),
+        ("--lease-duration=6m", "--lease-duration: "),
+        ("--lease-duration=10s", "--lease-renew-deadline: "),
+        ("--lease-renew-deadline=15s", "--lease-renew-deadline: "),
+        ("--lease-retry-period=6s", "--lease-retry-period: "),
+        ("--lease-name=Lease", "--lease-name: "),
+        ("--lease-name=", "--lease-name: "),
+        ("--lease-name=a.", "--lease-name: "),
+    ] {
+        assert!(refused(&[flag]).starts_with(text), "{flag}");
+    }
+    let off = config(&["--leader-elect=false", "--lease-duration=1s"]).unwrap();
+    assert_eq!(off.election, None);
 }

@@ -10,6 +10,7 @@ use crate::api::names::{FIELD_MANAGER, FINALIZER_REMOTE};
 use crate::api::v1alpha1::{WebhookSubscription, WebhookSubscriptionStatus};
 use crate::cluster::without_answer;
 use crate::controller::context::Context;
+use crate::gate::Closed;
 
 /// A write that did not work.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +41,7 @@ impl WriteError {
             kube::Error::Api(status) if status.code == 409 => Self::Conflict,
             // A 404 in other words comes from something before the apiserver, and says nothing of the object.
             kube::Error::Api(status) if status.code == 404 && status.reason == "NotFound" => Self::Gone,
+            kube::Error::Service(source) if source.is::<Closed>() => Self::NotLeader,
             _ => Self::Kube(Box::new(without_answer(error))),
         }
     }
@@ -105,7 +107,7 @@ pub(super) fn params() -> PatchParams {
 
 impl Context {
     fn check_leadership(&self) -> Result<(), WriteError> {
-        if self.leadership.may_write(self.clock.now()) {
+        if self.leadership.may_write() {
             Ok(())
         } else {
             Err(WriteError::NotLeader)

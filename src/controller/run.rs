@@ -83,7 +83,7 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
         setup.config.watch_namespaces.iter().cloned().map(Some).collect()
     };
     let cluster_wide = !setup.config.is_namespaced();
-    let (triggers, queues) = channels(&namespaces, cluster_wide);
+    let (triggers, mut queues) = channels(&namespaces, cluster_wide);
     let watching = Watching {
         client: setup.client.clone(),
         readiness: Arc::clone(&setup.readiness),
@@ -132,7 +132,12 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
     tokio::select! {
         () = setup.shutdown.cancelled() => {}
         ended = supervise(&mut tasks, &setup.shutdown) => return ended,
-        () = context.stores.filled() => {
+        () = context.stores.filled() => {}
+    }
+    tokio::select! {
+        () = setup.shutdown.cancelled() => {}
+        ended = supervise(&mut tasks, &setup.shutdown) => return ended,
+        () = stand_by(&mut queues, &context) => {
             context.remember_held();
             start_controllers(&mut tasks, queues, &context, &setup.shutdown);
         }
@@ -154,10 +159,35 @@ async fn supervise(tasks: &mut JoinSet<&'static str>, shutdown: &CancellationTok
     Ok(())
 }
 
+/// Waits until this replica leads. Meanwhile the watches keep the stores up to date, so that it can begin at once, and
+/// what they ask for is dropped: then all objects are looked at anyway.
+async fn stand_by(queues: &mut Queues, ctx: &Context) {
+    if ctx.leadership.may_write() {
+        return;
+    }
+    tokio::select! {
+        () = ctx.leadership.won() => {}
+        () = queues.drain() => {}
+    }
+    ctx.wake_all();
+}
+
 struct Queues {
     subscriptions: Vec<Queue>,
     providers: Vec<Queue>,
     cluster_providers: Option<Queue>,
+}
+
+impl Queues {
+    /// Drops what comes, for ever.
+    async fn drain(&mut self) {
+        let all = self.subscriptions.iter_mut().chain(&mut self.providers);
+        let each = all.chain(&mut self.cluster_providers).map(|queue| async {
+            while queue.recv().await.is_some() {}
+            std::future::pending::<()>().await;
+        });
+        futures::future::join_all(each).await;
+    }
 }
 
 fn channels(namespaces: &Namespaces, cluster_wide: bool) -> (Triggers, Queues) {

@@ -3,11 +3,14 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
+use kube::runtime::reflector::Store;
+use kube::{Resource, ResourceExt};
 use operator_core::names::{AccountId, ObjectName};
 use operator_core::remote::Snapshot;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::controller::context::{Context, Party, ProviderKey};
+use crate::controller::subscription::reconcile::object_name;
 use crate::provider::account::Wake;
 
 /// Where requests to reconcile go. Unbounded, but every queue behind it keeps one entry an object.
@@ -162,6 +165,22 @@ impl Context {
         let lent = self.directory.lent();
         for key in lent {
             self.wake_dependents(&Target::Provider(key));
+        }
+    }
+
+    /// Wakes every object that is in the stores.
+    pub(super) fn wake_all(&self) {
+        for object in self.stores.subscriptions.iter().flat_map(Store::state) {
+            self.triggers
+                .wake(&Party::Subscription(object_name(object.meta())));
+        }
+        for object in self.stores.providers.iter().flat_map(Store::state) {
+            let key = ProviderKey::Namespaced(object_name(object.meta()));
+            self.triggers.wake(&Party::Provider(key));
+        }
+        for object in self.stores.cluster_providers.iter().flat_map(Store::state) {
+            let key = ProviderKey::Cluster(object.name_any());
+            self.triggers.wake(&Party::Provider(key));
         }
     }
 

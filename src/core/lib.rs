@@ -16,6 +16,7 @@ pub mod delivery;
 pub mod fan_out;
 pub mod guard;
 pub mod hash;
+pub mod leadership;
 pub mod marker;
 pub mod memory;
 #[cfg(test)]

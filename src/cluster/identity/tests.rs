@@ -186,3 +186,11 @@ async fn where_kube_system_must_not_be_read_the_error_names_the_flag() {
         Err(ClusterIdError::NoUid)
     ));
 }
+
+/// As the operator does it while it leads.
+async fn hash_key(client: Client, namespace: &str) -> Result<HashKey, HashKeyError> {
+    match find_hash_key(client.clone(), namespace).await? {
+        Some(key) => Ok(key),
+        None => create_hash_key(client, namespace).await,
+    }
+}

@@ -200,6 +200,7 @@ impl Context {
             let reached = Connection {
                 ca_bundle,
                 observer: Some(self.metrics.observer(type_)),
+                gate: Some(Arc::new(self.leadership.clone())),
                 ..Connection::new(endpoint, egress)
             };
             let adapter = adapters::adapter(spec, reached, credential.clone(), &self.hash_key)?;

@@ -162,7 +162,7 @@ impl Pass<'_> {
     }
 
     pub(in crate::controller) fn check_leadership(&self) -> Result<(), ReconcileError> {
-        if self.ctx.leadership.may_write(self.ctx.clock.now()) {
+        if self.ctx.leadership.may_write() {
             Ok(())
         } else {
             Err(ReconcileError::Write(WriteError::NotLeader))

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::listing::{Listing, read_list};
 use super::{Answer, Call, Client, Fault, HEADERS_MAX, Observation, Operation, classify};
+use crate::gate::{Closed, pass};
 use crate::provider::error::{ProviderError, Refusal};
 
 /// The most of a refusal's body that is looked at, in bytes.
@@ -43,6 +44,7 @@ impl Client {
         read: impl FnOnce(&Answer) -> Result<T, Fault> + Send,
     ) -> Result<T, ProviderError> {
         let (operation, begun, mut status) = (call.operation, Instant::now(), None);
+        let changes = !call.method.is_safe();
         let exchange = async {
             let response = self.head(&mut call, &mut status).await?;
             let code = response.status().as_u16();
@@ -53,7 +55,19 @@ impl Client {
         let late = Err(ProviderError::DeadlineExceeded {
             after: self.limits.call,
         });
-        let result = timeout(self.limits.call, exchange).await.unwrap_or(late);
+        let limited = async { timeout(self.limits.call, exchange).await.unwrap_or(late) };
+        let result = match self.gate.as_deref().filter(|_| changes) {
+            None => limited.await,
+            Some(gate) => match pass(gate, limited).await {
+                Ok(result) => result,
+                Err(Closed { begun: true }) => Err(ProviderError::DeadlineExceeded {
+                    after: begun.elapsed(),
+                }),
+                Err(Closed { begun: false }) => Err(ProviderError::NotSendable {
+                    why: "this replica does not lead",
+                }),
+            },
+        };
         self.observe(operation, begun, status, result.as_ref().err());
         result
     }

@@ -46,6 +46,7 @@ pub use proxy::{Proxy, ProxyError};
 use connect::Connector;
 
 use super::error::ProviderError;
+use crate::gate::Gate;
 
 /// The most that the headers of an answer may take, in bytes.
 const HEADERS_MAX: u32 = 32 << 10;
@@ -117,10 +118,12 @@ pub struct Connection {
     pub limits: Limits,
     /// Who is told of each call.
     pub observer: Option<Arc<dyn Observer>>,
+    /// What requests that change something have to pass.
+    pub gate: Option<Arc<dyn Gate>>,
 }
 
 impl Connection {
-    /// A connection with the system's roots, the usual limits and no observer.
+    /// A connection with the system's roots, the usual limits, no observer and no gate.
     pub fn new(endpoint: Endpoint, egress: Egress) -> Self {
         Self {
             endpoint,
@@ -128,6 +131,7 @@ impl Connection {
             ca_bundle: None,
             limits: Limits::default(),
             observer: None,
+            gate: None,
         }
     }
 
@@ -206,6 +210,7 @@ pub(crate) struct Client {
     header: (HeaderName, HeaderValue),
     limits: Limits,
     observer: Option<Arc<dyn Observer>>,
+    gate: Option<Arc<dyn Gate>>,
 }
 
 impl fmt::Debug for Client {
@@ -230,6 +235,7 @@ impl Client {
             ca_bundle,
             limits,
             observer,
+            gate,
         } = connection;
         let text = Zeroizing::new(format!("{prefix}{}", credential.expose_secret()));
         // The check for visible ASCII is ours: a tab or a space at the end would pass as a header and fail as a key.
@@ -260,6 +266,7 @@ impl Client {
             header: (name, value),
             limits,
             observer,
+            gate,
         })
     }
 }

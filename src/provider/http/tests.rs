@@ -251,3 +251,39 @@ async fn proxies_and_certificates_of_the_environment_are_ignored() {
     );
     assert_eq!((target.requests().len(), proxy.requests().len()), (1, 0));
 }
+
+/// Never open.
+#[derive(Debug)]
+struct Shut;
+
+impl Gate for Shut {
+    fn left(&self) -> Option<Duration> {
+        None
+    }
+}
+
+#[tokio::test]
+async fn behind_a_closed_gate_only_reads_are_sent() {
+    let server = Server::start(Reply::of(200, b"{}")).await;
+    let connection = Connection {
+        gate: Some(Arc::new(Shut)),
+        ..Connection::local(server.endpoint())
+    };
+    let client = Client::new(connection, ::http::header::AUTHORIZATION, "", "key".into()).unwrap();
+    for (operation, method) in [
+        (Operation::Create, Method::POST),
+        (Operation::Update, Method::PATCH),
+        (Operation::Update, Method::PUT),
+        (Operation::Delete, Method::DELETE),
+        (Operation::Test, Method::POST),
+        (Operation::DeleteLogged, Method::DELETE),
+    ] {
+        let call = Call::new(operation, method, "/v1/webhooks".to_owned(), false);
+        let error = client.send(call, |_| Ok(())).await.unwrap_err();
+        assert!(!error.may_have_taken_effect(), "{error}");
+    }
+    assert_eq!(server.requests(), [""; 0]);
+    let read = Call::new(Operation::Get, Method::GET, "/v1/webhooks".to_owned(), false);
+    client.send(read, |_| Ok(())).await.unwrap();
+    assert_eq!(server.requests().len(), 1);
+}

@@ -25,8 +25,9 @@ pub struct Operator {
 impl Operator {
     /// Starts the operator's binary with a kubeconfig, without waiting for anything.
     ///
-    /// It listens on a port of the loopback interface that the system chooses, and logs JSON, unless
-    /// `args` or `env` say otherwise. Other `WEBHOOK_OPERATOR_` variables of the caller don't reach it.
+    /// It listens on a port of the loopback interface that the system chooses, logs JSON, and takes part
+    /// in no election, so that one that is started after a kill need not wait for the Lease of the one
+    /// before; unless `args` or `env` say otherwise. Other `WEBHOOK_OPERATOR_` variables of the caller don't reach it.
     ///
     /// # Errors
     /// [`ProcessError`] when there is no such program.
@@ -49,6 +50,7 @@ impl Operator {
             .env("KUBECONFIG", kubeconfig)
             .env("WEBHOOK_OPERATOR_LISTEN", "127.0.0.1:0")
             .env("WEBHOOK_OPERATOR_LOG_FORMAT", "json")
+            .env("WEBHOOK_OPERATOR_LEADER_ELECT", "false")
             .envs(env.iter().copied());
         let log = scratch.path().join("operator.log");
         let process = ChildProcess::start("the operator", &mut command, &log, None)?;

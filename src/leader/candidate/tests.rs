@@ -1,0 +1,125 @@
+use std::sync::Mutex;
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::gate::Gate;
+
+/// An apiserver that keeps one Lease, or fails.
+#[derive(Default)]
+struct Apiserver {
+    lease: Option<Value>,
+    version: u64,
+    fails: bool,
+    requests: Vec<Method>,
+}
+
+type Shared = Arc<Mutex<Apiserver>>;
+
+fn answer(apiserver: &Shared, method: Method, body: &Bytes) -> Response {
+    let mut apiserver = apiserver.lock().unwrap();
+    apiserver.requests.push(method.clone());
+    let refused = |code: StatusCode| {
+        let status = json!({"kind": "Status", "status": "Failure", "code": code.as_u16(), "message": "", "reason": ""});
+        let headers = [("content-type", "application/json"), ("retry-after", "86400")];
+        (code, headers, status.to_string()).into_response()
+    };
+    if apiserver.fails {
+        return refused(StatusCode::SERVICE_UNAVAILABLE);
+    }
+    if method != Method::GET {
+        let mut lease: Value = serde_json::from_slice(body).unwrap();
+        let version = lease["metadata"]["resourceVersion"].as_str().map(str::to_owned);
+        let current = apiserver.lease.as_ref().map(|_| apiserver.version.to_string());
+        if version != current {
+            return refused(StatusCode::CONFLICT);
+        }
+        apiserver.version += 1;
+        lease["metadata"]["resourceVersion"] = json!(apiserver.version.to_string());
+        apiserver.lease = Some(lease);
+    }
+    match &apiserver.lease {
+        None => refused(StatusCode::NOT_FOUND),
+        Some(lease) => ([("content-type", "application/json")], lease.to_string()).into_response(),
+    }
+}
+
+/// Two seconds, one, and a tenth.
+fn candidate(apiserver: &Shared, identity: &str, first: bool) -> (Candidacy, Leadership, Arc<Readiness>) {
+    let served = Arc::clone(apiserver);
+    let router = Router::new().fallback(move |method: Method, body: Bytes| {
+        std::future::ready(answer(&served, method, &body))
+    });
+    let millis = Duration::from_millis;
+    let standing = Standing {
+        client: Client::new(router, "operators"),
+        namespace: "operators",
+        name: "lease",
+        identity: identity.to_owned(),
+        terms: Terms::new(millis(2_000), millis(1_000), millis(100)).unwrap(),
+        first,
+    };
+    let (leadership, readiness) = (Leadership::none(), Arc::new(Readiness::new()));
+    let metrics = Arc::new(Metrics::new());
+    let candidacy = stand(standing, leadership.clone(), metrics, Arc::clone(&readiness));
+    (candidacy, leadership, readiness)
+}
+
+#[tokio::test]
+async fn an_apiserver_that_answers_503_ends_the_leader_before_anybody_else_could_begin() {
+    let apiserver = Shared::default();
+    let (mut leader, leadership, _) = candidate(&apiserver, "one", true);
+    leadership.won().await;
+    let (_other, other_leadership, _) = candidate(&apiserver, "two", false);
+    apiserver.lock().unwrap().fails = true;
+    let begun = Instant::now();
+    let left = leadership.left().unwrap();
+    assert!(left <= Duration::from_secs(1));
+    assert_eq!(leader.lost().await, LeadershipLost::Deadline);
+    assert!(begun.elapsed() <= left + Duration::from_millis(500), "{:?}", begun.elapsed());
+    assert!(!leadership.may_write());
+    assert!(!other_leadership.may_write());
+    // `Retry-After: 86400` is in every answer, and the next request came all the same.
+    apiserver.lock().unwrap().fails = false;
+    other_leadership.won().await;
+}
+
+#[tokio::test]
+async fn what_is_given_up_is_taken_at_once_and_what_is_only_left_is_not() {
+    let apiserver = Shared::default();
+    let (first, leadership, _) = candidate(&apiserver, "one", true);
+    leadership.won().await;
+    let (second, waiting, readiness) = candidate(&apiserver, "two", false);
+    while !readiness.is_ready() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(!waiting.may_write());
+    let begun = Instant::now();
+    first.release().await;
+    assert!(!leadership.may_write());
+    waiting.won().await;
+    assert!(begun.elapsed() < Duration::from_millis(900), "{:?}", begun.elapsed());
+    second.abandon();
+    let (_third, waiting, _) = candidate(&apiserver, "three", false);
+    let begun = Instant::now();
+    waiting.won().await;
+    assert!(begun.elapsed() >= Duration::from_secs(2), "{:?}", begun.elapsed());
+    let transitions = apiserver.lock().unwrap().lease.as_ref().unwrap()["spec"]["leaseTransitions"].clone();
+    assert_eq!(transitions, 3);
+}
+
+#[tokio::test]
+async fn a_lease_that_cannot_be_read_is_said_at_the_probe() {
+    let apiserver = Shared::default();
+    apiserver.lock().unwrap().fails = true;
+    let (_candidacy, _, readiness) = candidate(&apiserver, "one", true);
+    while !readiness.report().1.contains("cannot read it") {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(!readiness.is_ready());
+}

@@ -1,0 +1,91 @@
+//! The leader ends, or stops for a while.
+
+use std::time::{Duration, Instant};
+
+use crate::stage::{DURATION, Replica, Stage};
+use crate::support::SOON;
+
+/// Which of two leads, and the other one.
+fn told_apart(mut one: Replica, mut other: Replica) -> (Replica, Replica) {
+    let deadline = Instant::now() + SOON;
+    loop {
+        match (one.leads(), other.leads()) {
+            (true, false) => return (one, other),
+            (false, true) => return (other, one),
+            (true, true) => panic!("both lead"),
+            (false, false) => assert!(Instant::now() < deadline, "nobody leads"),
+        }
+    }
+}
+
+#[test]
+fn after_a_kill_the_other_works_within_the_duration_and_two_seconds() {
+    let stage = Stage::start();
+    let mut leader = stage.replica("a");
+    leader.comes_to_lead();
+    let mut standby = stage.replica("b");
+    standby.stands_by();
+    let mut names = stage.subscribe("before", 1);
+    stage.all_in_place(&names);
+    let transitions = stage.transitions();
+    let killed = Instant::now();
+    leader.operator.kill9();
+    names.extend(stage.subscribe("after", 1));
+    stage.world.eventually("its create", || stage.creates() == 2);
+    let took = killed.elapsed();
+    assert!(took <= Duration::from_secs(DURATION + 2), "{took:?}");
+    stage.all_in_place(&names);
+    assert_eq!(stage.transitions(), transitions + 1);
+    assert!(standby.leads());
+}
+
+#[test]
+fn two_that_start_at_once_agree_and_an_update_in_the_middle_of_the_work_hands_over_at_once() {
+    let stage = Stage::start();
+    let (a, b) = (stage.replica("a"), stage.replica("b"));
+    let (mut old, mut new) = told_apart(a, b);
+    new.stands_by();
+    assert_eq!(stage.transitions(), 1);
+    let names = stage.subscribe("crm", 30);
+    stage.world.eventually("some work", || stage.creates() >= 5);
+    let status = old.operator.sigterm_and_wait(SOON).unwrap();
+    assert!(status.success(), "{}", old.operator.log_text());
+    let ended = Instant::now();
+    new.comes_to_lead();
+    let took = ended.elapsed();
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    stage.all_in_place(&names);
+    assert_eq!(stage.transitions(), 2);
+}
+
+#[test]
+fn a_leader_that_was_stopped_in_the_middle_of_its_work_writes_nothing_when_it_goes_on() {
+    let stage = Stage::start();
+    let mut stopped = stage.replica("a");
+    stopped.comes_to_lead();
+    let mut other = stage.replica("b");
+    other.stands_by();
+    let names = stage.subscribe("crm", 30);
+    stage.world.eventually("some work", || stage.creates() >= 5);
+    stopped.signal("-STOP");
+    let done = stage.creates();
+    other.within(SOON, "the other to lead", Replica::leads);
+    stage
+        .world
+        .eventually("the other to work", || stage.creates() > done);
+    let mut audit = stage.world.audit();
+    // The other is in the middle of it, too: every write of the first one would show as a create too many.
+    stopped.signal("-CONT");
+    assert_eq!(stopped.ends(), 1, "{}", stopped.operator.log_text());
+    assert!(stopped.operator.log_text().contains("leadership was lost"));
+    stage.all_in_place(&names);
+    let events = audit.read().unwrap();
+    let late: Vec<_> = events
+        .iter()
+        .filter(|event| event.is_write() && event.user == stopped.user)
+        .map(|event| format!("{} {} {}: {}", event.verb, event.resource, event.name, event.code))
+        .collect();
+    assert_eq!(late, [""; 0]);
+    let by_other = events.iter().filter(|event| event.is_write() && event.user == other.user);
+    assert!(by_other.count() > 0, "the log would show it");
+}
