@@ -43,7 +43,9 @@ pub async fn pass<F: Future>(gate: &dyn Gate, request: F) -> Result<F::Output, C
                 return Poll::Pending;
             }
             let far = Duration::from_secs(3600);
-            alarm.as_mut().reset(Instant::now() + left.min(far) + Duration::from_millis(1));
+            alarm
+                .as_mut()
+                .reset(Instant::now() + left.min(far) + Duration::from_millis(1));
             if alarm.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }

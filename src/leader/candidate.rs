@@ -26,9 +26,7 @@ const RELEASE: Duration = Duration::from_secs(3);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LeadershipLost {
     /// The apiserver accepted no renewal in time.
-    #[error(
-        "leadership was lost: the Lease could not be renewed within the time of --lease-renew-deadline"
-    )]
+    #[error("leadership was lost: the Lease could not be renewed within the time of --lease-renew-deadline")]
     Deadline,
     /// The Lease names another holder.
     #[error("leadership was lost: the Lease names another holder")]
@@ -156,10 +154,7 @@ impl Candidate {
             Decision::StepDown(Loss::Deadline) => return Err(LeadershipLost::Deadline),
             Decision::StepDown(Loss::Taken) => return Err(LeadershipLost::Taken),
             Decision::Look | Decision::Wait(_) => self.read().await,
-            Decision::Create => {
-                self.write(None, Election::vacancy(self.stamp()))
-                    .await
-            }
+            Decision::Create => self.write(None, Election::vacancy(self.stamp())).await,
             Decision::Acquire | Decision::Renew => {
                 self.election.attempt();
                 let claim = self.election.claim(self.stamp());

@@ -95,7 +95,9 @@ mod tests {
         let write = || async {
             let patch = Patch::Merge(serde_json::json!({}));
             [
-                api.create(&PostParams::default(), &ConfigMap::default()).await.err(),
+                api.create(&PostParams::default(), &ConfigMap::default())
+                    .await
+                    .err(),
                 api.replace("a", &PostParams::default(), &ConfigMap::default())
                     .await
                     .err(),

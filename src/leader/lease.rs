@@ -29,7 +29,8 @@ impl Held {
         let annotations = self.object.metadata.annotations.as_ref();
         let holder = text("holderIdentity");
         Record {
-            released: annotations.is_some_and(|all| all.contains_key(ANNOTATION_RELEASED)) && holder.is_empty(),
+            released: annotations.is_some_and(|all| all.contains_key(ANNOTATION_RELEASED))
+                && holder.is_empty(),
             holder: Some(holder).filter(|holder| !holder.is_empty()),
             stamp: text("renewTime"),
             duration: spec["leaseDurationSeconds"].as_u64().map(Duration::from_secs),
@@ -151,7 +152,8 @@ mod tests {
 
     #[test]
     fn nonsense_in_one_field_does_not_hide_the_others() {
-        let junk = held(json!({"holderIdentity": "a", "leaseDurationSeconds": "x", "renewTime": 7, "more": []}));
+        let junk =
+            held(json!({"holderIdentity": "a", "leaseDurationSeconds": "x", "renewTime": 7, "more": []}));
         let record = junk.record();
         assert_eq!((record.holder.as_deref(), record.duration), (Some("a"), None));
         assert_eq!(held(json!({"holderIdentity": ""})).record().holder, None);

@@ -86,6 +86,8 @@ fn a_leader_that_was_stopped_in_the_middle_of_its_work_writes_nothing_when_it_go
         .map(|event| format!("{} {} {}: {}", event.verb, event.resource, event.name, event.code))
         .collect();
     assert_eq!(late, [""; 0]);
-    let by_other = events.iter().filter(|event| event.is_write() && event.user == other.user);
+    let by_other = events
+        .iter()
+        .filter(|event| event.is_write() && event.user == other.user);
     assert!(by_other.count() > 0, "the log would show it");
 }

@@ -46,7 +46,11 @@ fn a_lease_with_a_made_up_holder_ends_the_leader_and_is_taken_within_twice_the_d
     assert_eq!(leader.ends(), 1);
     assert!(leader.operator.log_text().contains("names another holder"));
     standby.comes_to_lead();
-    assert!(edited.elapsed() <= Duration::from_secs(2 * 7), "{:?}", edited.elapsed());
+    assert!(
+        edited.elapsed() <= Duration::from_secs(2 * 7),
+        "{:?}",
+        edited.elapsed()
+    );
     assert!(edited.elapsed() >= Duration::from_secs(DURATION), "too early");
     let names = stage.subscribe("crm", 1);
     stage.all_in_place(&names);

@@ -62,7 +62,10 @@ impl Stage {
                    "roleRef": role("Role", &format!("{name}-lease")), "subjects": subjects}),
         ];
         let list = json!({"apiVersion": "v1", "kind": "List", "items": objects}).to_string();
-        self.world.cluster().kubectl(&["apply", "-f", "-"], &list).unwrap();
+        self.world
+            .cluster()
+            .kubectl(&["apply", "-f", "-"], &list)
+            .unwrap();
     }
 
     fn account(&self, place: &str) -> String {
@@ -140,7 +143,12 @@ impl Stage {
         for name in names {
             self.world.ready(name);
         }
-        let mut urls: Vec<String> = self.world.remote().into_iter().map(|one| one.content.url).collect();
+        let mut urls: Vec<String> = self
+            .world
+            .remote()
+            .into_iter()
+            .map(|one| one.content.url)
+            .collect();
         urls.sort();
         let mut expected: Vec<String> = names
             .iter()
@@ -235,6 +243,12 @@ impl Replica {
 
     pub fn signal(&self, signal: &str) {
         let id = self.operator.id().to_string();
-        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args([signal, &id])
+                .status()
+                .unwrap()
+                .success()
+        );
     }
 }

@@ -157,7 +157,11 @@ fn who_has_seen_a_holder_waits_for_its_end_whatever_happens_to_the_record() {
 fn a_write_whose_answer_was_lost_is_repeated_and_a_forged_one_is_waited_for() {
     let mut me = replica();
     me.observe(Some(record("me", "1")), at(0));
-    assert_eq!(me.decide(at(0)), Decision::Wait(at(15_000)), "we never wrote that");
+    assert_eq!(
+        me.decide(at(0)),
+        Decision::Wait(at(15_000)),
+        "we never wrote that"
+    );
     me.attempt();
     assert_eq!(me.decide(at(0)), Decision::Acquire);
 }
@@ -384,7 +388,8 @@ impl World {
         flight.result = Some(result.map(Option::unzip));
         if !flight.lost {
             let due = self.real + flight.answer;
-            self.queue.push(std::cmp::Reverse((due, Happening::Answered(number))));
+            self.queue
+                .push(std::cmp::Reverse((due, Happening::Answered(number))));
         }
     }
 

@@ -52,9 +52,8 @@ fn answer(apiserver: &Shared, method: Method, body: &Bytes) -> Response {
 /// Two seconds, one, and a tenth.
 fn candidate(apiserver: &Shared, identity: &str, first: bool) -> (Candidacy, Leadership, Arc<Readiness>) {
     let served = Arc::clone(apiserver);
-    let router = Router::new().fallback(move |method: Method, body: Bytes| {
-        std::future::ready(answer(&served, method, &body))
-    });
+    let router = Router::new()
+        .fallback(move |method: Method, body: Bytes| std::future::ready(answer(&served, method, &body)));
     let millis = Duration::from_millis;
     let standing = Standing {
         client: Client::new(router, "operators"),
@@ -81,7 +80,11 @@ async fn an_apiserver_that_answers_503_ends_the_leader_before_anybody_else_could
     let left = leadership.left().unwrap();
     assert!(left <= Duration::from_secs(1));
     assert_eq!(leader.lost().await, LeadershipLost::Deadline);
-    assert!(begun.elapsed() <= left + Duration::from_millis(500), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() <= left + Duration::from_millis(500),
+        "{:?}",
+        begun.elapsed()
+    );
     assert!(!leadership.may_write());
     assert!(!other_leadership.may_write());
     // `Retry-After: 86400` is in every answer, and the next request came all the same.
@@ -103,7 +106,11 @@ async fn what_is_given_up_is_taken_at_once_and_what_is_only_left_is_not() {
     first.release().await;
     assert!(!leadership.may_write());
     waiting.won().await;
-    assert!(begun.elapsed() < Duration::from_millis(900), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_millis(900),
+        "{:?}",
+        begun.elapsed()
+    );
     second.abandon();
     let (_third, waiting, _) = candidate(&apiserver, "three", false);
     let begun = Instant::now();
