@@ -25,7 +25,12 @@ fn answer(apiserver: &Shared, method: Method, body: &Bytes) -> Response {
     let mut apiserver = apiserver.lock().unwrap();
     apiserver.requests.push(method.clone());
     let refused = |code: StatusCode| {
-        let status = json!({"kind": "Status", "status": "Failure", "code": code.as_u16(), "message": "", "reason": ""});
+        let reason = if code == StatusCode::NOT_FOUND {
+            "NotFound"
+        } else {
+            ""
+        };
+        let status = json!({"kind": "Status", "status": "Failure", "code": code.as_u16(), "message": "", "reason": reason});
         let headers = [("content-type", "application/json"), ("retry-after", "86400")];
         (code, headers, status.to_string()).into_response()
     };
