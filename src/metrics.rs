@@ -49,6 +49,7 @@ pub struct Metrics {
     delivery_polls: Family<ByPoll, Counter>,
     events_dropped: Counter,
     leader: Gauge,
+    lease_failures: Counter,
 }
 
 impl Default for Metrics {
@@ -78,6 +79,7 @@ impl Metrics {
             delivery_polls: Family::default(),
             events_dropped: Counter::default(),
             leader: Gauge::default(),
+            lease_failures: Counter::default(),
         };
         metrics.register_requests();
         metrics.register_remote();
@@ -158,6 +160,11 @@ impl Metrics {
             "leader",
             "1 while this replica may write, else 0",
             self.leader.clone(),
+        );
+        r.register(
+            "lease_failures",
+            "Requests for the Lease of the leader election that did not work",
+            self.lease_failures.clone(),
         );
         r.register(
             "build",
@@ -257,6 +264,11 @@ impl Metrics {
     /// Whether this replica may write.
     pub fn set_leader(&self, leads: bool) {
         self.leader.set(i64::from(leads));
+    }
+
+    /// A request for the Lease did not work.
+    pub fn lease_failed(&self) {
+        self.lease_failures.inc();
     }
 
     /// All metrics as `OpenMetrics` text, see [`CONTENT_TYPE`].

@@ -8,6 +8,7 @@ use operator_core::leadership::{Decision, Election, Loss, Record, Terms};
 use operator_core::retry::spread;
 use operator_core::time::Moment;
 use tokio::task::JoinHandle;
+use tokio::time::error::Elapsed;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -111,6 +112,31 @@ pub fn stand(
     Candidacy { task, end }
 }
 
+/// Why a request for the Lease did not work.
+struct Failure {
+    /// RBAC does not allow it.
+    forbidden: bool,
+    why: String,
+}
+
+impl From<kube::Error> for Failure {
+    fn from(error: kube::Error) -> Self {
+        Self {
+            forbidden: matches!(&error, kube::Error::Api(status) if status.code == 403),
+            why: error.to_string(),
+        }
+    }
+}
+
+impl From<Elapsed> for Failure {
+    fn from(_: Elapsed) -> Self {
+        Self {
+            forbidden: false,
+            why: "no answer in time".to_owned(),
+        }
+    }
+}
+
 struct Candidate {
     place: Place,
     election: Election,
@@ -197,25 +223,25 @@ impl Candidate {
     }
 
     async fn read(&mut self) -> bool {
-        let read = timeout(self.patience(), self.place.read()).await;
-        match read {
-            Ok(Ok(held)) => {
-                let record = held.as_ref().map(Held::record);
-                self.election.observe(record, self.leadership.now());
-                self.held = held;
-                self.worked();
-                true
-            }
-            Ok(Err(error)) => self.failed("read", &error.to_string()),
-            Err(_) => self.failed("read", "no answer in time"),
+        match self.look().await {
+            Ok(()) => self.worked(),
+            Err(failure) => self.failed("read", &failure),
         }
+    }
+
+    async fn look(&mut self) -> Result<(), Failure> {
+        let held = timeout(self.patience(), self.place.read()).await??;
+        let record = held.as_ref().map(Held::record);
+        self.election.observe(record, self.leadership.now());
+        self.held = held;
+        Ok(())
     }
 
     /// Writes over `held`. One who was faster is looked at.
     async fn write(&mut self, held: Option<Held>, record: Record) -> bool {
         let sent = self.leadership.now();
         let written = timeout(self.patience(), self.place.write(held.as_ref(), &record)).await;
-        match written {
+        let failure = match written {
             Ok(Ok(held)) => {
                 let (record, now) = (held.record(), self.leadership.now());
                 if record.holder.is_some() {
@@ -224,35 +250,54 @@ impl Candidate {
                     self.election.observe(Some(record), now);
                 }
                 self.held = Some(held);
-                self.worked();
-                true
+                return self.worked();
             }
-            Ok(Err(kube::Error::Api(status))) if matches!(status.code, 404 | 409) => self.read().await,
-            Ok(Err(error)) => self.failed("write", &error.to_string()),
-            Err(_) => self.failed("write", "no answer in time"),
+            Ok(Err(kube::Error::Api(status))) if matches!(status.code, 404 | 409) => {
+                return self.read().await;
+            }
+            Ok(Err(error)) => Failure::from(error),
+            Err(late) => Failure::from(late),
+        };
+        if failure.forbidden {
+            // Somebody who may write it may have done so; what is said is that we must not.
+            let _ = self.look().await;
         }
+        self.failed("write", &failure)
     }
 
     fn stamp(&self) -> String {
         stamp(self.election.record().map(|record| record.stamp.as_str()))
     }
 
-    fn worked(&mut self) {
+    fn worked(&mut self) -> bool {
         if self.failures > 0 {
             tracing::info!(failures = self.failures, "the Lease can be used again");
         }
         self.failures = 0;
         self.readiness.open(LEASE_GATE);
+        true
     }
 
-    fn failed(&mut self, what: &'static str, why: &str) -> bool {
+    /// Who cannot know who leads is not ready, and neither is who must not lead.
+    fn failed(&mut self, what: &'static str, failure: &Failure) -> bool {
         self.failures = self.failures.saturating_add(1);
-        if self.failures == 1 {
-            tracing::warn!(what, why, "the Lease cannot be used");
+        self.metrics.lease_failed();
+        let (why, failures) = (failure.why.as_str(), self.failures);
+        if failures.is_power_of_two() {
+            if failure.forbidden {
+                tracing::error!(
+                    what,
+                    why,
+                    failures,
+                    "the Lease must not be used: the Role of the operator lacks a verb"
+                );
+            } else {
+                tracing::warn!(what, why, failures, "the Lease cannot be used");
+            }
         }
-        if self.election.record().is_none() {
-            let why = format!("cannot {what} it: {why}");
-            self.readiness.close(LEASE_GATE, why);
+        if failure.forbidden || self.election.record().is_none() {
+            self.readiness
+                .close(LEASE_GATE, format!("cannot {what} it: {why}"));
         }
         false
     }

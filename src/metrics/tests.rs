@@ -36,6 +36,7 @@ fn everything_that_is_told_shows_under_its_documented_name() {
     metrics.deliveries_polled(DIXA, PollOutcome::Failing);
     metrics.event_dropped();
     metrics.set_leader(true);
+    metrics.lease_failed();
     for series in [
         r#"provider_requests_total{provider="Dixa",operation="create",outcome="success"}"#,
         r#"provider_requests_total{provider="Dixa",operation="create",outcome="Throttled"}"#,
@@ -51,6 +52,7 @@ fn everything_that_is_told_shows_under_its_documented_name() {
         r#"delivery_polls_total{provider="Dixa",outcome="failing"}"#,
         "events_dropped_total",
         "leader",
+        "lease_failures_total",
     ] {
         let series = format!("webhook_operator_{series}");
         assert_eq!(

@@ -91,6 +91,7 @@ fn counted() -> Metrics {
     metrics.deliveries_polled(dixa, PollOutcome::Healthy);
     metrics.event_dropped();
     metrics.set_leader(true);
+    metrics.lease_failed();
     metrics
 }
 

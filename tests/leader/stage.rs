@@ -68,6 +68,22 @@ impl Stage {
             .unwrap();
     }
 
+    /// Takes the right to the Lease from the replica `place`, or gives it back.
+    pub fn allow_lease(&self, place: &str, allowed: bool) {
+        if allowed {
+            return self.install(place);
+        }
+        let binding = format!("{}-lease", self.account(place));
+        let delete = [
+            "--namespace",
+            OPERATOR_NAMESPACE,
+            "delete",
+            "rolebinding",
+            &binding,
+        ];
+        self.world.cluster().kubectl(&delete, "").unwrap();
+    }
+
     fn account(&self, place: &str) -> String {
         format!("{}-{place}", self.world.namespace)
     }

@@ -15,15 +15,16 @@ use crate::gate::Gate;
 struct Apiserver {
     lease: Option<Value>,
     version: u64,
-    fails: bool,
-    requests: Vec<Method>,
+    /// What every request is refused with.
+    fails: Option<StatusCode>,
+    /// Whether creates are forbidden.
+    create_forbidden: bool,
 }
 
 type Shared = Arc<Mutex<Apiserver>>;
 
 fn answer(apiserver: &Shared, method: Method, body: &Bytes) -> Response {
     let mut apiserver = apiserver.lock().unwrap();
-    apiserver.requests.push(method.clone());
     let refused = |code: StatusCode| {
         let reason = if code == StatusCode::NOT_FOUND {
             "NotFound"
@@ -34,8 +35,11 @@ fn answer(apiserver: &Shared, method: Method, body: &Bytes) -> Response {
         let headers = [("content-type", "application/json"), ("retry-after", "86400")];
         (code, headers, status.to_string()).into_response()
     };
-    if apiserver.fails {
-        return refused(StatusCode::SERVICE_UNAVAILABLE);
+    if let Some(code) = apiserver.fails {
+        return refused(code);
+    }
+    if method == Method::POST && apiserver.create_forbidden {
+        return refused(StatusCode::FORBIDDEN);
     }
     if method != Method::GET {
         let mut lease: Value = serde_json::from_slice(body).unwrap();
@@ -56,6 +60,15 @@ fn answer(apiserver: &Shared, method: Method, body: &Bytes) -> Response {
 
 /// Two seconds, one, and a tenth.
 fn candidate(apiserver: &Shared, identity: &str, first: bool) -> (Candidacy, Leadership, Arc<Readiness>) {
+    let (candidacy, leadership, readiness, _) = counted(apiserver, identity, first);
+    (candidacy, leadership, readiness)
+}
+
+fn counted(
+    apiserver: &Shared,
+    identity: &str,
+    first: bool,
+) -> (Candidacy, Leadership, Arc<Readiness>, Arc<Metrics>) {
     let served = Arc::clone(apiserver);
     let router = Router::new()
         .fallback(move |method: Method, body: Bytes| std::future::ready(answer(&served, method, &body)));
@@ -70,17 +83,23 @@ fn candidate(apiserver: &Shared, identity: &str, first: bool) -> (Candidacy, Lea
     };
     let (leadership, readiness) = (Leadership::none(), Arc::new(Readiness::new()));
     let metrics = Arc::new(Metrics::new());
-    let candidacy = stand(standing, leadership.clone(), metrics, Arc::clone(&readiness));
-    (candidacy, leadership, readiness)
+    let candidacy = stand(
+        standing,
+        leadership.clone(),
+        Arc::clone(&metrics),
+        Arc::clone(&readiness),
+    );
+    (candidacy, leadership, readiness, metrics)
 }
 
 #[tokio::test]
-async fn an_apiserver_that_answers_503_ends_the_leader_before_anybody_else_could_begin() {
+async fn an_apiserver_that_says_to_come_back_tomorrow_is_asked_again_and_ends_the_leader_before_anybody_else_could_begin()
+ {
     let apiserver = Shared::default();
     let (mut leader, leadership, _) = candidate(&apiserver, "one", true);
     leadership.won().await;
     let (_other, other_leadership, _) = candidate(&apiserver, "two", false);
-    apiserver.lock().unwrap().fails = true;
+    apiserver.lock().unwrap().fails = Some(StatusCode::TOO_MANY_REQUESTS);
     let begun = Instant::now();
     let left = leadership.left().unwrap();
     assert!(left <= Duration::from_secs(1));
@@ -93,7 +112,7 @@ async fn an_apiserver_that_answers_503_ends_the_leader_before_anybody_else_could
     assert!(!leadership.may_write());
     assert!(!other_leadership.may_write());
     // `Retry-After: 86400` is in every answer, and the next request came all the same.
-    apiserver.lock().unwrap().fails = false;
+    apiserver.lock().unwrap().fails = None;
     other_leadership.won().await;
 }
 
@@ -128,10 +147,71 @@ async fn what_is_given_up_is_taken_at_once_and_what_is_only_left_is_not() {
 #[tokio::test]
 async fn a_lease_that_cannot_be_read_is_said_at_the_probe() {
     let apiserver = Shared::default();
-    apiserver.lock().unwrap().fails = true;
+    apiserver.lock().unwrap().fails = Some(StatusCode::SERVICE_UNAVAILABLE);
     let (_candidacy, _, readiness) = candidate(&apiserver, "one", true);
-    while !readiness.report().1.contains("cannot read it") {
+    reported(&readiness, "cannot read it").await;
+    assert!(!readiness.is_ready());
+}
+
+/// Waits until the report of the probes has `text`.
+async fn reported(readiness: &Readiness, text: &str) {
+    while !readiness.report().1.contains(text) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert!(!readiness.is_ready());
+}
+
+#[tokio::test]
+async fn who_must_not_use_the_lease_says_so_and_leads_as_soon_as_it_may() {
+    let apiserver = Shared::default();
+    apiserver.lock().unwrap().fails = Some(StatusCode::FORBIDDEN);
+    let (_candidacy, leadership, readiness, metrics) = counted(&apiserver, "one", true);
+    reported(&readiness, "cannot read it").await;
+    apiserver.lock().unwrap().fails = None;
+    apiserver.lock().unwrap().create_forbidden = true;
+    reported(&readiness, "cannot write it").await;
+    assert!(!readiness.is_ready() && !leadership.may_write());
+    let text = metrics.render().unwrap();
+    assert!(
+        !text.contains("webhook_operator_lease_failures_total 0\n"),
+        "{text}"
+    );
+    apiserver.lock().unwrap().create_forbidden = false;
+    leadership.won().await;
+    assert!(readiness.is_ready());
+}
+
+#[tokio::test]
+async fn who_must_not_create_the_lease_uses_one_that_somebody_else_created() {
+    let apiserver = Shared::default();
+    apiserver.lock().unwrap().create_forbidden = true;
+    let (_candidacy, leadership, readiness) = candidate(&apiserver, "one", false);
+    reported(&readiness, "cannot write it").await;
+    {
+        let mut apiserver = apiserver.lock().unwrap();
+        apiserver.version += 1;
+        let metadata = json!({"name": "lease", "namespace": "operators", "resourceVersion": apiserver.version.to_string()});
+        apiserver.lease = Some(json!({"metadata": metadata, "spec": {}}));
+    }
+    leadership.won().await;
+    assert!(readiness.is_ready());
+}
+
+#[tokio::test]
+async fn renewals_come_in_time_beside_ten_thousand_busy_tasks() {
+    let apiserver = Shared::default();
+    let (_candidacy, leadership, _) = candidate(&apiserver, "one", true);
+    leadership.won().await;
+    for _ in 0..10_000 {
+        tokio::spawn(async {
+            loop {
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+    let renewals = || apiserver.lock().unwrap().version;
+    let before = renewals();
+    while renewals() < before + 10 {
+        assert!(leadership.may_write(), "after {} renewals", renewals() - before);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
