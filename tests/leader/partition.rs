@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::relay::Relay;
 use crate::stage::{DURATION, Stage};
-use crate::support::PROVIDER;
+use crate::support::SUBSCRIPTION;
 
 #[test]
 fn a_leader_that_loses_the_apiserver_ends_before_another_one_begins() {
@@ -48,7 +48,7 @@ fn a_leader_that_loses_the_provider_stays_the_leader() {
     names.extend(stage.subscribe("after", 1));
     stage
         .world
-        .becomes(PROVIDER, "dixa", "Ready", "False", "ProviderUnreachable");
+        .becomes(SUBSCRIPTION, "after-0", "Synced", "False", "ProviderUnreachable");
     let enough = renewed(&lease) + SignedDuration::from_secs(i64::try_from(DURATION).unwrap() + 1);
     stage
         .world
