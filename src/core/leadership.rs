@@ -198,7 +198,12 @@ impl Election {
 
     /// That write, sent at `sent`, was accepted, which is known at `now`.
     pub fn accepted(&mut self, record: Record, sent: Moment, now: Moment) {
-        let until = sent.after(self.terms.renew_deadline);
+        let from = if crate::planted!(LeaseCountsFromTheAnswer) {
+            now
+        } else {
+            sent
+        };
+        let until = from.after(self.terms.renew_deadline);
         // Who has not led yet does not begin with a time that is over: nothing was lost.
         if self.held.is_some() || now < until {
             self.held = self.held.max(Some(until));
@@ -208,6 +213,9 @@ impl Election {
 
     /// Until when this replica may write; the start of time if it never led.
     pub fn until(&self) -> Moment {
+        if self.held.is_some() && crate::planted!(LeadershipNeverEnds) {
+            return Moment::from_millis(u64::MAX);
+        }
         self.held.unwrap_or_default()
     }
 
@@ -219,7 +227,9 @@ impl Election {
         let holder = record.as_ref().and_then(|record| record.holder.as_ref());
         if let Some(until) = self.held {
             return match holder {
-                _ if now >= until => Decision::StepDown(Loss::Deadline),
+                _ if now >= until && !crate::planted!(LeadershipNeverEnds) => {
+                    Decision::StepDown(Loss::Deadline)
+                }
                 Some(other) if *other != self.me => Decision::StepDown(Loss::Taken),
                 // Deleted or emptied by somebody. Others that saw us wait for our time to end; it has not.
                 Some(_) | None => Decision::Renew,
@@ -229,13 +239,15 @@ impl Election {
             None if self.rival.is_some() => return Decision::Create,
             None => true,
             Some(record) if record.holder.is_none() => {
-                record.released || record.stamp.is_empty() && self.rival.is_none()
+                record.released
+                    || record.stamp.is_empty() && self.rival.is_none()
+                    || crate::planted!(EmptiedLeaseIsFree)
             }
             // Our own write, whose answer was lost. It could be made only after everybody else had stopped.
             Some(record) => !self.is_rival(record),
         };
         let end = since.after(self.patience(record.as_ref()));
-        if free || now >= end {
+        if free || now >= end || crate::planted!(TakeOverAtOnce) {
             Decision::Acquire
         } else {
             Decision::Wait(end)

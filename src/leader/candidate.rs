@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Leadership;
 use super::lease::{Held, Place, stamp};
+use crate::cluster::without_answer;
 use crate::metrics::Metrics;
 use crate::server::Readiness;
 
@@ -123,7 +124,7 @@ impl From<kube::Error> for Failure {
     fn from(error: kube::Error) -> Self {
         Self {
             forbidden: matches!(&error, kube::Error::Api(status) if status.code == 403),
-            why: error.to_string(),
+            why: without_answer(error).to_string(),
         }
     }
 }
@@ -324,7 +325,7 @@ impl Candidate {
         let led = self.leadership.may_write();
         self.leadership.hold(Moment::default());
         self.metrics.set_leader(false);
-        if !led {
+        if !led || operator_core::planted!(LeaseNotReleased) {
             return;
         }
         let record = Record {

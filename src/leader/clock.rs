@@ -5,7 +5,7 @@ use std::time::Duration;
 use operator_core::time::Moment;
 
 /// A clock that never goes back and that counts the time in which this process was stopped. On Linux it counts the
-/// time in which the machine was suspended, too (`CLOCK_BOOTTIME`, clock_gettime(2)); tokio's timers do not, so they
+/// time in which the machine was suspended, too (`CLOCK_BOOTTIME`, `clock_gettime(2)`); tokio's timers do not, so they
 /// only wake whoever then asks this clock. The time in which a hypervisor kept the whole machine from running is on no
 /// clock of the guest.
 #[derive(Debug, Clone, Copy)]

@@ -122,7 +122,11 @@ impl Place {
         };
         let object = match held {
             Some(held) => {
-                let object = held.clone().with(record);
+                let mut object = held.clone().with(record);
+                if operator_core::planted!(LeaseVersionIgnored) {
+                    object.metadata.resource_version =
+                        self.api.get(&self.name).await?.metadata.resource_version;
+                }
                 self.api.replace(&self.name, &params, &object).await?
             }
             None => self.api.create(&params, &self.fresh(record)).await?,
@@ -144,7 +148,7 @@ impl Place {
 mod tests {
     use super::*;
 
-    fn held(spec: Value) -> Held {
+    fn held(spec: &Value) -> Held {
         let mut object = DynamicObject::new("lease", &ApiResource::erase::<Lease>(&()));
         object.data = json!({"spec": spec});
         Held { object }
@@ -153,10 +157,10 @@ mod tests {
     #[test]
     fn nonsense_in_one_field_does_not_hide_the_others() {
         let junk =
-            held(json!({"holderIdentity": "a", "leaseDurationSeconds": "x", "renewTime": 7, "more": []}));
+            held(&json!({"holderIdentity": "a", "leaseDurationSeconds": "x", "renewTime": 7, "more": []}));
         let record = junk.record();
         assert_eq!((record.holder.as_deref(), record.duration), (Some("a"), None));
-        assert_eq!(held(json!({"holderIdentity": ""})).record().holder, None);
+        assert_eq!(held(&json!({"holderIdentity": ""})).record().holder, None);
     }
 
     #[test]
@@ -167,7 +171,7 @@ mod tests {
             stamp: stamp.to_owned(),
             duration: Some(Duration::from_millis(2_500)),
         };
-        let first = held(Value::Null).with(&record("a", "1"));
+        let first = held(&Value::Null).with(&record("a", "1"));
         let renewed = Held { object: first }.with(&record("a", "2"));
         let expected = json!({"holderIdentity": "a", "leaseDurationSeconds": 3, "acquireTime": "1", "renewTime": "2",
                               "leaseTransitions": 1});
@@ -185,14 +189,14 @@ mod tests {
             stamp: "1".to_owned(),
             duration: None,
         };
-        let released = held(json!({"holderIdentity": "a"})).with(&record);
+        let released = held(&json!({"holderIdentity": "a"})).with(&record);
         let released = Held { object: released };
         assert_eq!(released.record(), record);
         (record.holder, record.released) = (Some("b".to_owned()), false);
         let taken = released.with(&record);
         assert_eq!(taken.metadata.annotations, Some(BTreeMap::new()));
         // Emptied by hand is not released.
-        let mut emptied = held(json!({"holderIdentity": "a"})).with(&record);
+        let mut emptied = held(&json!({"holderIdentity": "a"})).with(&record);
         emptied.data = json!({"spec": {}});
         assert!(!Held { object: emptied }.record().released);
     }

@@ -23,7 +23,7 @@ struct Apiserver {
 
 type Shared = Arc<Mutex<Apiserver>>;
 
-fn answer(apiserver: &Shared, method: Method, body: &Bytes) -> Response {
+fn answer(apiserver: &Shared, method: &Method, body: &Bytes) -> Response {
     let mut apiserver = apiserver.lock().unwrap();
     let refused = |code: StatusCode| {
         let reason = if code == StatusCode::NOT_FOUND {
@@ -71,7 +71,7 @@ fn counted(
 ) -> (Candidacy, Leadership, Arc<Readiness>, Arc<Metrics>) {
     let served = Arc::clone(apiserver);
     let router = Router::new()
-        .fallback(move |method: Method, body: Bytes| std::future::ready(answer(&served, method, &body)));
+        .fallback(move |method: Method, body: Bytes| std::future::ready(answer(&served, &method, &body)));
     let millis = Duration::from_millis;
     let standing = Standing {
         client: Client::new(router, "operators"),

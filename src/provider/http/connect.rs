@@ -19,7 +19,9 @@ use tokio::time::timeout;
 use tower::Service;
 
 use super::egress::{Egress, address};
+use super::gated::Gated;
 use super::proxy::Proxy;
+use crate::gate::Gate;
 
 /// How many addresses of one name a proxy is asked for.
 const PROXY_TRIES: usize = 4;
@@ -52,10 +54,17 @@ pub(super) enum ConnectError {
 pub(super) struct Connector {
     https: HttpsConnector<Guarded>,
     within: Duration,
+    gate: Option<Arc<dyn Gate>>,
 }
 
 impl Connector {
-    pub(super) fn new(egress: Egress, tls: ClientConfig, https_only: bool, within: Duration) -> Self {
+    pub(super) fn new(
+        egress: Egress,
+        tls: ClientConfig,
+        https_only: bool,
+        within: Duration,
+        gate: Option<Arc<dyn Gate>>,
+    ) -> Self {
         let builder = HttpsConnectorBuilder::new().with_tls_config(tls);
         let builder = if https_only {
             builder.https_only()
@@ -69,12 +78,13 @@ impl Connector {
         Self {
             https: builder.enable_all_versions().wrap_connector(guarded),
             within,
+            gate,
         }
     }
 }
 
 impl Service<Uri> for Connector {
-    type Response = MaybeHttpsStream<Plain>;
+    type Response = Gated<MaybeHttpsStream<Plain>>;
     type Error = BoxError;
     type Future = Connecting<Self::Response>;
 
@@ -84,10 +94,12 @@ impl Service<Uri> for Connector {
 
     fn call(&mut self, to: Uri) -> Self::Future {
         let connecting = timeout(self.within, self.https.call(to));
+        let gate = self.gate.clone();
         Box::pin(async move {
-            connecting
+            let stream = connecting
                 .await
-                .unwrap_or_else(|_| Err(ConnectError::Late.into()))
+                .unwrap_or_else(|_| Err(ConnectError::Late.into()));
+            stream.map(|stream| Gated::new(stream, gate))
         })
     }
 }

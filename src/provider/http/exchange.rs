@@ -44,7 +44,6 @@ impl Client {
         read: impl FnOnce(&Answer) -> Result<T, Fault> + Send,
     ) -> Result<T, ProviderError> {
         let (operation, begun, mut status) = (call.operation, Instant::now(), None);
-        let changes = !call.method.is_safe();
         let exchange = async {
             let response = self.head(&mut call, &mut status).await?;
             let code = response.status().as_u16();
@@ -56,7 +55,7 @@ impl Client {
             after: self.limits.call,
         });
         let limited = async { timeout(self.limits.call, exchange).await.unwrap_or(late) };
-        let result = match self.gate.as_deref().filter(|_| changes) {
+        let result = match self.gate.as_deref() {
             None => limited.await,
             Some(gate) => match pass(gate, limited).await {
                 Ok(result) => result,

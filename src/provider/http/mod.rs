@@ -15,6 +15,7 @@ mod endpoint;
 mod exchange;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(in crate::provider) mod fuzzing;
+mod gated;
 pub(crate) mod listing;
 mod network;
 mod observe;
@@ -118,7 +119,7 @@ pub struct Connection {
     pub limits: Limits,
     /// Who is told of each call.
     pub observer: Option<Arc<dyn Observer>>,
-    /// What requests that change something have to pass.
+    /// What all requests have to pass.
     pub gate: Option<Arc<dyn Gate>>,
 }
 
@@ -247,7 +248,7 @@ impl Client {
         let mut value = HeaderValue::from_str(&text).map_err(|_| BuildError::Credential)?;
         value.set_sensitive(true);
         let tls = tls::client_config(ca_bundle.as_deref())?;
-        let connector = Connector::new(egress, tls, endpoint.is_https(), limits.connect);
+        let connector = Connector::new(egress, tls, endpoint.is_https(), limits.connect, gate.clone());
         let http = legacy::Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())

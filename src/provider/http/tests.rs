@@ -263,7 +263,7 @@ impl Gate for Shut {
 }
 
 #[tokio::test]
-async fn behind_a_closed_gate_only_reads_are_sent() {
+async fn behind_a_closed_gate_nothing_is_sent() {
     let server = Server::start(Reply::of(200, b"{}")).await;
     let connection = Connection {
         gate: Some(Arc::new(Shut)),
@@ -277,13 +277,11 @@ async fn behind_a_closed_gate_only_reads_are_sent() {
         (Operation::Delete, Method::DELETE),
         (Operation::Test, Method::POST),
         (Operation::DeleteLogged, Method::DELETE),
+        (Operation::Get, Method::GET),
     ] {
         let call = Call::new(operation, method, "/v1/webhooks".to_owned(), false);
         let error = client.send(call, |_| Ok(())).await.unwrap_err();
         assert!(!error.may_have_taken_effect(), "{error}");
     }
     assert_eq!(server.requests(), [""; 0]);
-    let read = Call::new(Operation::Get, Method::GET, "/v1/webhooks".to_owned(), false);
-    client.send(read, |_| Ok(())).await.unwrap();
-    assert_eq!(server.requests().len(), 1);
 }

@@ -125,6 +125,20 @@ bugs! {
     SuspendIgnored = "suspend-ignored",
     /// An object with deletion policy Orphan takes its remote subscription along.
     OrphanPolicyIgnored = "orphan-policy-ignored",
+    /// Writes pass although this replica does not lead.
+    GateIgnored = "gate-ignored",
+    /// Who has led once leads for ever.
+    LeadershipNeverEnds = "leadership-never-ends",
+    /// The right to write counts from the answer to a renewal, and not from its sending.
+    LeaseCountsFromTheAnswer = "lease-counts-from-the-answer",
+    /// The Lease is written over whatever somebody else has written meanwhile.
+    LeaseVersionIgnored = "lease-version-ignored",
+    /// A Lease that somebody holds is taken.
+    TakeOverAtOnce = "take-over-at-once",
+    /// A Lease that somebody emptied is taken while its holder goes on.
+    EmptiedLeaseIsFree = "emptied-lease-is-free",
+    /// A leader that is asked to end does not give the Lease up.
+    LeaseNotReleased = "lease-not-released",
 }
 
 /// The bug of that name.
