@@ -11,10 +11,10 @@ use test_harness::{Operator, binary, wait_for};
 use crate::relay::Relay;
 use crate::support::{OPERATOR_NAMESPACE, PROVIDER, SOON, Setup, World};
 
-/// The duration of the Lease, in seconds.
-pub const DURATION: u64 = 6;
+/// The duration of the Lease, in seconds: long enough for an apiserver on a machine with two busy cores.
+pub const DURATION: u64 = 9;
 /// How long a leader writes without a renewal, in seconds.
-pub const DEADLINE: u64 = 4;
+pub const DEADLINE: u64 = 7;
 const LEASE: &str = "leases.coordination.k8s.io";
 
 /// A namespace and a provider, and the right to elect a leader there.

@@ -206,6 +206,9 @@ enum Happening {
     Answered(usize),
 }
 
+/// What the apiserver answers: the Lease and its version, or that the write is refused.
+type Answer = Result<(Option<u64>, Option<Record>), ()>;
+
 /// A request on its way.
 struct Flight {
     who: usize,
@@ -215,7 +218,7 @@ struct Flight {
     write: Option<(Option<u64>, Record)>,
     answer: u64,
     lost: bool,
-    result: Option<Result<(Option<u64>, Option<Record>), ()>>,
+    result: Option<Answer>,
 }
 
 struct Replica {
