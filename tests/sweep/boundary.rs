@@ -63,6 +63,13 @@ pub enum What {
     HangThenKill,
 }
 
+impl What {
+    /// Whether the request is left to hang until the operator gives it up.
+    pub const fn hangs(&self) -> bool {
+        matches!(self, Self::Fault(Action::Hang))
+    }
+}
+
 /// A boundary with a fault.
 #[derive(Debug, Clone)]
 pub struct Plan {

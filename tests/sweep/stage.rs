@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use serde_json::json;
 use test_harness::proxy::{Pattern, Release};
@@ -15,6 +15,8 @@ use crate::support::{OPERATOR_USER, PROVIDER, SUBSCRIPTION, Setup, Side, World};
 
 /// Covers the deadline of a call to a provider (30 s), which a plan may use up, and what follows.
 const SETTLED: Duration = Duration::from_secs(120);
+/// Milliseconds after which the operator has given up a call to a provider, and has told so.
+const GIVEN_UP: u64 = 32_000;
 /// Between two looks: a dozen worlds look at once.
 const PAUSE: Duration = Duration::from_millis(100);
 /// How long the record is watched for a request that comes behind what a user can see, such as an Event.
@@ -133,6 +135,10 @@ impl<'a> Stage<'a> {
         let hang = plan.filter(|plan| plan.what == What::HangThenKill);
         let settled = self.settle(scenario, &name, mark, hang.zip(fault));
         let met = self.trail(scenario, &name, mark, hang.zip(fault), fault, settled)?;
+        if let Some(fault) = fault.filter(|_| plan.is_some_and(|plan| plan.what.hangs())) {
+            self.outlast(fault);
+            self.settle(scenario, &name, mark, None)?;
+        }
         self.world.switchboard().clear();
         self.world.switchboard().release_all(Release::Drop);
         if scenario == Scenario::Credential {
@@ -169,6 +175,24 @@ impl<'a> Stage<'a> {
         // It may have struck since, or in the very last request.
         self.settle(scenario, name, mark, hang)?;
         Ok(self.world.switchboard().fired(fault) > 0)
+    }
+
+    /// Waits until the operator has given up a request that hangs. Where that request was carried out, the rest may look
+    /// settled long before.
+    fn outlast(&self, fault: u64) {
+        let board = self.world.switchboard();
+        let now = || u64::try_from(UNIX_EPOCH.elapsed().unwrap_or_default().as_millis()).unwrap_or(u64::MAX);
+        for struck in board
+            .records()
+            .iter()
+            .filter(|record| record.plans.contains(&fault))
+        {
+            let over = || now() > struck.time_ms + GIVEN_UP;
+            let died = || board.processes().iter().any(|(seq, ..)| *seq > struck.seq);
+            while !over() && !died() {
+                thread::sleep(PAUSE);
+            }
+        }
     }
 
     /// Starts again what died, until everything is as it is to be.
