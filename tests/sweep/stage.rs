@@ -11,7 +11,7 @@ use crate::audit::{Book, remote, stored};
 use crate::boundary::{self, Boundary, Plan, What};
 use crate::history::{History, Row, check, check_quiet};
 use crate::scenario::{Case, Scenario};
-use crate::support::{OPERATOR_USER, PROVIDER, SUBSCRIPTION, Setup, Side, World};
+use crate::support::{OPERATOR_USER, PROVIDER, SUBSCRIPTION, Setup, Side, World, condition};
 
 /// Covers the deadline of a call to a provider (30 s), which a plan may use up, and what follows.
 const SETTLED: Duration = Duration::from_secs(120);
@@ -328,13 +328,16 @@ impl<'a> Stage<'a> {
         Ok(wrong)
     }
 
-    /// Waits until the status of the provider says how many there are, which it does a comparison or two later.
+    /// Waits until the status of the provider says how many there are, and that no pause holds any more, which it does a
+    /// comparison or two later.
     fn counted(&mut self) -> Result<(), String> {
         let begun = Instant::now();
         loop {
             let rows = self.side.rows(&self.world).len();
-            let told = self.world.object(PROVIDER, self.side.name())["status"]["subscriptions"].take();
-            if told["remote"] == rows && told["unmanaged"] == self.bystanders.len() {
+            let mut provider = self.world.object(PROVIDER, self.side.name());
+            let paused = condition(&provider, "Throttled")["status"] == "True";
+            let told = provider["status"]["subscriptions"].take();
+            if told["remote"] == rows && told["unmanaged"] == self.bystanders.len() && !paused {
                 return Ok(());
             }
             if begun.elapsed() > SETTLED {
