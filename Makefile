@@ -26,8 +26,13 @@ build: ## Build the operator for release: target/release/webhook-operator
 	cargo build --release --bin webhook-operator
 
 .PHONY: crds
-crds: ## Generate crds/, one file a kind
+crds: ## Generate crds/, one file a kind, and what contains them
 	cargo run --quiet -- crd --output-dir crds
+	@tools/dist
+
+.PHONY: dist
+dist: ## Generate dist/, deploy/kustomize/ and the chart's README from the chart and crds/
+	@tools/dist
 
 .PHONY: docs
 docs: ## Generate docs/reference/, the pages that are rendered from the code
@@ -105,6 +110,14 @@ fuzz: ## Fuzz every parser for FUZZ_SECONDS each (60); needs the nightly toolcha
 		$(STEP) "fuzz $$target" "$$fuzz" run --sanitizer none "$$target" "fuzz/work/$$target" "fuzz/corpus/$$target" -- \
 			-max_total_time=$(FUZZ_SECONDS) -timeout=10 -max_len=8192 -print_final_stats=1; \
 	done
+
+.PHONY: test-packaging
+test-packaging: binaries ## The chart, manifests and alerts, with Helm and their checkers, on a control plane
+	@$(STEP) "checkers of packaging" tools/check-packaging
+	@export WEBHOOK_OPERATOR_CONTROLPLANE=$$(tools/tool-path controlplane); \
+	export WEBHOOK_OPERATOR_HELM=$$(tools/tool-path helm); \
+	export WEBHOOK_OPERATOR_BINARIES="$(abspath $(TARGET)/debug)"; \
+	$(STEP) "packaging tests" "$(TARGET)/debug/cluster" run -- tools/run-tests packaging
 
 .PHONY: demo-build
 demo-build: # KUBEBUILDER_ASSETS spares the control plane's build

@@ -18,7 +18,7 @@ use crate::provider::http::{Rules, System};
 use crate::server::{Readiness, Server, ServerError};
 
 /// How long turns that have begun may take to end after SIGTERM; a pod is killed after 30 s.
-const DRAIN: Duration = Duration::from_secs(20);
+pub const DRAIN: Duration = Duration::from_secs(20);
 
 /// The gate of [`Readiness`] that opens when the operator knows who it is; the controllers then close theirs.
 const IDENTITY_GATE: &str = "hash key and cluster id";
@@ -300,39 +300,4 @@ async fn cancel_on_signal(mut signals: Signals, shutdown: CancellationToken) {
     };
     tracing::info!(signal = name, "asked to stop");
     shutdown.cancel();
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MANIFEST: &str = include_str!("../deploy/operator.yaml");
-
-    fn value_of(key: &str) -> &'static str {
-        let mut values = MANIFEST
-            .lines()
-            .filter_map(|line| line.trim().strip_prefix(key)?.strip_prefix(": "));
-        let value = values.next().unwrap();
-        assert_eq!(values.next(), None, "{key} is there twice");
-        value
-    }
-
-    #[test]
-    fn the_manifest_runs_this_version_and_lets_the_drain_end() {
-        let version = concat!(":", env!("CARGO_PKG_VERSION"));
-        assert!(value_of("image").ends_with(version), "{}", value_of("image"));
-        let grace = Duration::from_secs(value_of("terminationGracePeriodSeconds").parse().unwrap());
-        assert!(grace >= DRAIN + Duration::from_secs(5), "{grace:?}");
-    }
-
-    #[test]
-    fn the_manifest_grants_nothing_by_wildcard_and_no_deletion() {
-        for line in MANIFEST
-            .lines()
-            .filter(|line| !line.trim_start().starts_with('#'))
-        {
-            assert!(!line.contains('*'), "{line}");
-            assert!(!line.contains("delete"), "{line}");
-        }
-    }
 }

@@ -112,12 +112,16 @@ async fn served(client: &Client) -> Result<Vec<APIResource>, kube::Error> {
 }
 
 /// Whether the definition of `WebhookSubscription` is being deleted, or is gone, so that deletions of objects may be
-/// nobody's wish. Asks for the definition itself and, where that is forbidden, discovery: the apiserver stops
-/// offering `create` for a kind whose definition is being deleted.
+/// nobody's wish. Asks for the definition itself; a `namespaced` install has no right to, and asks discovery at once,
+/// as any other does where it is refused: the apiserver stops offering `create` for a kind whose definition is being
+/// deleted.
 ///
 /// # Errors
 /// [`CrdLookupError`]: it is unknown, and nothing irreversible should be done.
-pub async fn crd_terminating(client: &Client) -> Result<bool, CrdLookupError> {
+pub async fn crd_terminating(client: &Client, namespaced: bool) -> Result<bool, CrdLookupError> {
+    if namespaced {
+        return no_longer_created(client).await;
+    }
     let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
     match definitions
         .get_metadata(&format!("{SUBSCRIPTIONS}.{GROUP}"))
@@ -125,18 +129,21 @@ pub async fn crd_terminating(client: &Client) -> Result<bool, CrdLookupError> {
     {
         Ok(definition) => Ok(definition.metadata.deletion_timestamp.is_some()),
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(true),
-        Err(kube::Error::Api(status)) if status.code == 403 => {
-            let served = served(client).await.map_err(|source| CrdLookupError::Discovery {
-                source: Box::new(source),
-            })?;
-            Ok(!served
-                .iter()
-                .any(|kind| kind.name == SUBSCRIPTIONS && kind.verbs.iter().any(|verb| verb == "create")))
-        }
+        Err(kube::Error::Api(status)) if status.code == 403 => no_longer_created(client).await,
         Err(source) => Err(CrdLookupError::Definition {
             source: Box::new(source),
         }),
     }
+}
+
+/// Whether discovery has stopped to offer the creation of subscriptions.
+async fn no_longer_created(client: &Client) -> Result<bool, CrdLookupError> {
+    let served = served(client).await.map_err(|source| CrdLookupError::Discovery {
+        source: Box::new(source),
+    })?;
+    let creates =
+        |kind: &APIResource| kind.name == SUBSCRIPTIONS && kind.verbs.iter().any(|verb| verb == "create");
+    Ok(!served.iter().any(creates))
 }
 
 #[cfg(test)]

@@ -13,8 +13,10 @@ const ROOTS: &[&str] = &[
     "src/",
     "tests/",
     "docs/",
+    "charts/",
     "crds/",
     "deploy/",
+    "dist/",
     "examples/",
     "tools/",
 ];

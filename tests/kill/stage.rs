@@ -12,7 +12,10 @@ use webhook_operator::crd;
 use crate::crash::Point;
 
 const KIND: &str = "webhooksubscriptions.webhook-operator.io";
-const MANIFEST: &str = include_str!("../../deploy/operator.yaml");
+const MANIFEST: &str = concat!(
+    include_str!("../../deploy/kustomize/namespace/namespace.yaml"),
+    include_str!("../../deploy/kustomize/base/operator.yaml")
+);
 const OPERATOR: &str = "webhook-operator";
 
 pub struct Stage {

@@ -1,4 +1,4 @@
-//! What a cluster's admin installs: the definitions and the operator's rights, as `deploy/operator.yaml` has them.
+//! What a cluster's admin installs: the definitions and the operator's rights, as `deploy/kustomize` has them.
 
 use std::fs;
 use std::path::Path;
@@ -12,8 +12,12 @@ use super::{CLUSTER_PROVIDER, PROVIDER, SOON, SUBSCRIPTION};
 /// Applies both to the cluster; what is there already stays as it is. Several may do it at once.
 pub fn install(cluster: &Cluster) {
     let definitions: Vec<Value> = serde_saphyr::from_multiple(&crd::yaml_stream().unwrap()).unwrap();
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/operator.yaml");
-    let manifest: Vec<Value> = serde_saphyr::from_multiple(&fs::read_to_string(manifest).unwrap()).unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/kustomize");
+    let files = ["namespace/namespace.yaml", "base/operator.yaml"];
+    let manifest = files
+        .map(|file| fs::read_to_string(folder.join(file)).unwrap())
+        .concat();
+    let manifest: Vec<Value> = serde_saphyr::from_multiple(&manifest).unwrap();
     // Tests run the operator as a process of their own instead.
     let rights = manifest.iter().filter(|object| object["kind"] != "Deployment");
     for object in definitions.iter().chain(rights) {

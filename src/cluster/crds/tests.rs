@@ -53,18 +53,22 @@ const TERMINATING: &[&str] = &["delete", "deletecollection", "get", "list", "wat
 async fn a_definition_with_a_deletion_time_is_terminating() {
     let name = "webhooksubscriptions.webhook-operator.io";
     let live = apiserver([(DEFINITION, definition(&json!({"name": name})))]);
-    assert!(!crd_terminating(&live).await.unwrap());
+    assert!(!crd_terminating(&live, false).await.unwrap());
     let dying = definition(&json!({"name": name, "deletionTimestamp": "2026-01-01T00:00:00Z"}));
-    assert!(crd_terminating(&apiserver([(DEFINITION, dying)])).await.unwrap());
+    assert!(
+        crd_terminating(&apiserver([(DEFINITION, dying)]), false)
+            .await
+            .unwrap()
+    );
     let gone = apiserver([(DEFINITION, status(StatusCode::NOT_FOUND))]);
-    assert!(crd_terminating(&gone).await.unwrap());
+    assert!(crd_terminating(&gone, false).await.unwrap());
 }
 
 #[tokio::test]
 async fn where_the_definition_must_not_be_read_discovery_answers() {
     let by_discovery = async |reply: Reply| {
         let client = apiserver([(DEFINITION, status(StatusCode::FORBIDDEN)), (DISCOVERY, reply)]);
-        crd_terminating(&client).await.unwrap()
+        crd_terminating(&client, false).await.unwrap()
     };
     assert!(
         !by_discovery(serving(&[
@@ -86,10 +90,20 @@ async fn where_the_definition_must_not_be_read_discovery_answers() {
 }
 
 #[tokio::test]
+async fn an_install_in_listed_namespaces_never_asks_for_the_definition() {
+    for (verbs, terminating) in [(ALL, false), (TERMINATING, true)] {
+        // Whatever it said would be believed.
+        let unasked = (DEFINITION, status(StatusCode::INTERNAL_SERVER_ERROR));
+        let client = apiserver([unasked, (DISCOVERY, serving(&[("webhooksubscriptions", verbs)]))]);
+        assert_eq!(crd_terminating(&client, true).await.unwrap(), terminating);
+    }
+}
+
+#[tokio::test]
 async fn an_apiserver_that_fails_leaves_the_question_open() {
     let failing = apiserver([(DEFINITION, status(StatusCode::INTERNAL_SERVER_ERROR))]);
     assert!(matches!(
-        crd_terminating(&failing).await,
+        crd_terminating(&failing, false).await,
         Err(CrdLookupError::Definition { .. })
     ));
     let replies = [
@@ -97,7 +111,7 @@ async fn an_apiserver_that_fails_leaves_the_question_open() {
         (DISCOVERY, status(StatusCode::SERVICE_UNAVAILABLE)),
     ];
     assert!(matches!(
-        crd_terminating(&apiserver(replies)).await,
+        crd_terminating(&apiserver(replies), false).await,
         Err(CrdLookupError::Discovery { .. })
     ));
 }

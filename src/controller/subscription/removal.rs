@@ -297,7 +297,7 @@ impl Context {
         if let Some((_, going)) = known.filter(|(at, _)| now.since(*at) < CRD_CHECKED_FOR) {
             return going;
         }
-        let going = match crate::cluster::crd_terminating(&self.client).await {
+        let going = match crate::cluster::crd_terminating(&self.client, self.config.is_namespaced()).await {
             Ok(going) => going,
             Err(error) => {
                 tracing::warn!(

@@ -9,8 +9,8 @@ use serde_json::Value;
 
 /// What the apiserver logs. Our own kinds and Events with their bodies, because tests look at what was
 /// written; Secrets never with theirs; every other write by its metadata, so that writes can be
-/// counted; reads of our kinds and of Secrets by their metadata. Not: the reads by which the control
-/// plane keeps itself informed.
+/// counted; reads of our kinds and of Secrets by their metadata, and what else a `ServiceAccount` reads that an
+/// operator might. Not: the reads by which the control plane keeps itself informed.
 pub(crate) const POLICY: &str = r#"apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived, ResponseStarted]
@@ -28,6 +28,15 @@ rules:
   verbs: [create, update, patch, delete, deletecollection]
 - level: Metadata
   resources: [{group: webhook-operator.io}]
+- level: None
+  userGroups: ["system:serviceaccounts:kube-system"]
+- level: Metadata
+  userGroups: ["system:serviceaccounts"]
+  resources:
+  - {group: "", resources: [configmaps, namespaces]}
+  - {group: apiextensions.k8s.io, resources: [customresourcedefinitions]}
+  - {group: coordination.k8s.io}
+  - {group: events.k8s.io}
 - level: None
 "#;
 

@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 pub const KIND: &str = "webhooksubscriptions.webhook-operator.io";
 
 /// The rights that the operator has on a real cluster, and its Deployment, which nothing runs here.
-pub const OPERATOR: &str = include_str!("../../../../../deploy/operator.yaml");
+pub const OPERATOR: &str = concat!(
+    include_str!("../../../../../deploy/kustomize/namespace/namespace.yaml"),
+    include_str!("../../../../../deploy/kustomize/base/operator.yaml")
+);
 
 /// Several objects as one file.
 pub fn list(items: &[Value]) -> String {

@@ -204,14 +204,17 @@ fn install(world: &World) -> Result<(), PartsError> {
         "crds/",
     ])?;
     let folder = world.subfolder("operator")?;
-    let manifest = folder.join("operator.yaml");
-    let copied = fs::copy(world.root.join("deploy/operator.yaml"), &manifest);
-    copied.map_err(|source| PartsError::File {
-        path: manifest,
-        source,
-    })?;
+    for file in ["namespace/namespace.yaml", "base/operator.yaml"] {
+        let from = world.root.join("deploy/kustomize").join(file);
+        let manifest = folder.join(from.file_name().unwrap_or_default());
+        let copied = fs::copy(from, &manifest);
+        copied.map_err(|source| PartsError::File {
+            path: manifest,
+            source,
+        })?;
+    }
     world.write("operator/kustomization.yaml", WITHOUT_DEPLOYMENT)?;
-    say("  deploy/operator.yaml without its Deployment, since the operator runs here as a process:");
+    say("  deploy/kustomize without its Deployment, since the operator runs here as a process:");
     world.kubectl(&["apply", "-k", &world.short(&folder)])?;
     Ok(())
 }
@@ -220,6 +223,7 @@ const WITHOUT_DEPLOYMENT: &str = "\
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 resources:
+- namespace.yaml
 - operator.yaml
 patches:
 - target:
