@@ -64,6 +64,12 @@ binaries:
 unit: ## Tests that need no control plane
 	@$(STEP) "unit tests" tools/run-tests unit
 
+.PHONY: model
+model: ## The core in a small world: one fault and one edit more than `make unit` has time for, many random schedules
+	@WEBHOOK_OPERATOR_MODEL_DEEPER=$${WEBHOOK_OPERATOR_MODEL_DEEPER:-1} \
+	WEBHOOK_OPERATOR_MODEL_SCHEDULES=$${WEBHOOK_OPERATOR_MODEL_SCHEDULES:-100000} \
+	$(STEP) "exploration of the core" cargo test --quiet --package webhook-operator-core --lib explore -- --nocapture
+
 .PHONY: it
 it: binaries ## Integration tests, on a real control plane that they share
 	@export WEBHOOK_OPERATOR_CONTROLPLANE=$$(tools/tool-path controlplane); \

@@ -148,6 +148,22 @@ impl Context {
         }
     }
 
+    /// Asks whether `object` is the newest state there is.
+    pub(super) async fn confirm(&self, object: &WebhookSubscription) -> Result<(), WriteError> {
+        let metadata = &object.metadata;
+        let api = self.subscriptions(metadata.namespace.as_deref().unwrap_or_default());
+        let newest = api
+            .get_metadata(metadata.name.as_deref().unwrap_or_default())
+            .await;
+        let newest = newest.map_err(WriteError::of)?.metadata;
+        if (newest.uid, newest.resource_version) == (metadata.uid.clone(), metadata.resource_version.clone())
+        {
+            Ok(())
+        } else {
+            Err(WriteError::Conflict)
+        }
+    }
+
     /// Replaces the status.
     pub(super) async fn write_status(
         &self,

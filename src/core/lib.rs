@@ -13,6 +13,8 @@ pub mod address;
 pub mod budget;
 pub mod capabilities;
 pub mod delivery;
+#[cfg(test)]
+mod explore;
 pub mod fan_out;
 pub mod guard;
 pub mod hash;

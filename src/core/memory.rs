@@ -34,7 +34,7 @@ pub struct Wanted {
 }
 
 /// How a remote subscription came to be ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub enum Hold {
     /// Created by us.
     #[default]
@@ -46,7 +46,7 @@ pub enum Hold {
 }
 
 /// How certain it is that a create was not sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Certainty {
     /// This process opened the entry at that moment and has not sent the create.
     NotSent {
@@ -61,7 +61,7 @@ pub enum Certainty {
 }
 
 /// A write-ahead entry: a create that was about to happen.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Pending {
     /// Counts from one.
     pub attempt: u32,
@@ -72,7 +72,7 @@ pub struct Pending {
 }
 
 /// What a create was to send: enough to recognise the result, and to know later what was applied.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Target {
     /// Digests of URL, events and filters: by these the result is recognised where nothing marks it.
     pub content: Content,
@@ -107,7 +107,7 @@ impl Content {
 }
 
 /// A failure that holds back further attempts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Failure {
     /// What went wrong.
     pub reason: Reason,
@@ -137,7 +137,7 @@ pub struct Fault {
 }
 
 /// What is known of one remote subscription.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
 pub struct Entry {
     /// The provider's id.
     pub id: Option<ExternalId>,
@@ -182,7 +182,7 @@ pub struct Entry {
 }
 
 /// What is known of one object.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
 pub struct Memory {
     /// Our finalizer is on the object.
     pub finalizer: bool,
@@ -210,6 +210,8 @@ pub enum Note {
     Discarded(RemoteKey),
     /// It is about to be switched off although nobody asks for that in the wish: what was applied does not stand any more.
     Withdraw(RemoteKey),
+    /// A LIST shows this id as the result of the key's create, and a read says that it does not exist.
+    Phantom(RemoteKey, ExternalId),
     /// Another remote subscription takes the key's place: this one is on its way out.
     Retire(RemoteKey),
 }

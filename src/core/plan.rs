@@ -24,7 +24,7 @@ use crate::marker::{Marker, Owner};
 use crate::memory::{Certainty, Entry, Memory, Note, Wanted};
 use crate::names::{ExternalId, RemoteKey};
 use crate::reason::Reason;
-use crate::remote::Snapshot;
+use crate::remote::{Sighting, Snapshot};
 use crate::time::Moment;
 use crate::view::{FieldSet, Part};
 
@@ -180,8 +180,8 @@ pub enum Action {
     Store,
     /// Have a LIST that begins after this moment (any at all, where it is `None`).
     Look(Option<Moment>),
-    /// Read one id. A LIST that begins now will do where it shows our marker; before a marker is written, only
-    /// a read of the id itself does ([`crate::memory::Memory::read`]).
+    /// Read one id. A LIST that begins now will do for an id that we hold, where it shows our marker; before an id is
+    /// taken over or a marker written, only a read of the id itself does ([`crate::memory::Memory::read`]).
     Read(RemoteKey, ExternalId),
     /// Create.
     Create(RemoteKey),
@@ -379,6 +379,20 @@ fn discard(s: &Situation<'_>, key: &RemoteKey, entry: &Entry) -> Option<Step> {
         }
         _ => Some(Step::Act(Action::Delete(Some(key.clone()), id.clone()))),
     }
+}
+
+/// What a LIST shows as the result of an unfinished create may be what was deleted a moment before it: the create would
+/// count as finished, and be sent again once that is gone. So the id itself is read; `None` when that has shown it.
+fn unconfirmed(key: &RemoteKey, entry: &Entry, snapshot: &Snapshot, id: &ExternalId) -> Option<Step> {
+    let begun = snapshot.begun();
+    if entry.absent_at.is_some_and(|at| at >= begun) {
+        return Some(Step::Act(Action::Note(Note::Phantom(key.clone(), id.clone()))));
+    }
+    let seen = |seen: &Sighting| seen.remote.id == *id && seen.at >= begun;
+    if entry.seen.as_ref().is_some_and(seen) {
+        return None;
+    }
+    Some(Step::Act(Action::Read(key.clone(), id.clone())))
 }
 
 /// A create may have been sent and `snapshot` does not show its result: what to wait for, or `None` when it

@@ -8,7 +8,7 @@ use crate::time::Moment;
 use crate::view::{Field, Part, View};
 
 /// One remote subscription as it was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Remote {
     /// The provider's id.
     pub id: ExternalId,
@@ -21,7 +21,7 @@ pub struct Remote {
 }
 
 /// A remote subscription and when the read of it began.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Sighting {
     /// What was read.
     pub remote: Remote,

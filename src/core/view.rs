@@ -160,7 +160,7 @@ impl Part {
 }
 
 /// All fields of one remote subscription, observed or wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub struct View([Part; FIELDS]);
 
 impl View {
@@ -214,7 +214,7 @@ impl View {
 
 /// Per field, a short digest of what was last sent or shown: the only knowledge there is of fields that a provider
 /// hides, or shows in a form of its own. What is missing was sent empty, or never.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub struct Sent([Option<u64>; FIELDS]);
 
 impl Sent {

@@ -78,6 +78,7 @@ impl Source {
             || self.path == "src/provider/test_server.rs"
             || self.path.ends_with("/fuzzing.rs")
             || self.path.starts_with("src/core/model")
+            || self.path.starts_with("src/core/explore")
     }
 
     /// Lines that are neither blank nor comment, up to the tests at the end of the file; 0 for a file of tests.

@@ -179,13 +179,16 @@ impl Pass<'_> {
             return Ok(Some(Rest::Parked(Reason::ProviderNotReady)));
         };
         // Where others wait too, one LIST serves all of them; alone, a read of the one id is cheaper. A LIST will do
-        // only for what is marked as ours already: before a marker is written, the plan wants a read of the id itself.
+        // only for what we hold and is marked as ours: before an id is taken over or a marker written, the plan wants a
+        // read of the id itself.
         let marker = self.owner.marker(key);
-        let ours = link
+        let entry = self.record.memory.entries.get(key);
+        let held = entry.is_some_and(|entry| entry.id.as_ref() == Some(id));
+        let listed = link
             .account
             .snapshot()
             .is_some_and(|s| s.get(id).is_some_and(|r| r.marker == Some(marker)));
-        if ours && link.account.waiting() > 1 {
+        if held && listed && link.account.waiting() > 1 {
             let after = self.ctx.clock.now();
             let after = *self.record.awaited_list.get_or_insert(after);
             if let rest @ Some(_) = self.look(Some(after), intent) {

@@ -180,7 +180,7 @@ impl<'a> Pass<'a> {
         let mut record = ctx
             .records
             .take(&name)
-            .filter(|record| record.uid.as_ref() == Some(&uid));
+            .filter(|record| record.uid.as_ref() == Some(&uid) && record.speaks_for(&watched));
         let record = record.take().unwrap_or_else(|| ctx.first_sight(&watched, &uid));
         let owner = ctx.owner(&name, &uid);
         let mut pass = Self {

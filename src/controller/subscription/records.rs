@@ -63,6 +63,8 @@ pub(in crate::controller) enum Step {
 pub(in crate::controller) struct Record {
     pub(in crate::controller) uid: Option<ObjectUid>,
     pub(in crate::controller) memory: Memory,
+    /// What the memory was restored from, until a write of this process has shown that it was the newest state.
+    pub(in crate::controller) unproven: Option<Arc<WebhookSubscription>>,
     /// The account that the memory's reads come from.
     pub(in crate::controller) account: Option<AccountId>,
     pub(in crate::controller) resolved: Option<Resolved>,
@@ -107,8 +109,20 @@ impl Record {
         self.written.clone().unwrap_or_else(|| Arc::clone(watched))
     }
 
+    /// Whether the memory may be acted on with this state of the object.
+    ///
+    /// A watch can be behind when this process begins to lead, so that status was restored from before the last writes
+    /// of the leader before it. A write of our own proves that it was not: writes are refused on a stale copy, and
+    /// nobody else's can come after it. Until then a status that somebody else wrote takes the place of what was
+    /// restored.
+    pub(in crate::controller) fn speaks_for(&self, object: &WebhookSubscription) -> bool {
+        let restored = self.unproven.as_ref();
+        restored.is_none_or(|restored| restored.status == object.status)
+    }
+
     /// Our own write returned this.
     pub(in crate::controller) fn wrote(&mut self, object: Arc<WebhookSubscription>) {
+        self.unproven = None;
         self.written = Some(object);
     }
 }
@@ -181,7 +195,11 @@ impl Records {
 
 impl Context {
     /// The record of an object that this process has not seen before, from its status.
-    pub(in crate::controller) fn first_sight(&self, object: &WebhookSubscription, uid: &ObjectUid) -> Record {
+    pub(in crate::controller) fn first_sight(
+        &self,
+        object: &Arc<WebhookSubscription>,
+        uid: &ObjectUid,
+    ) -> Record {
         let now = self.clock.now();
         let status = object.status.as_ref();
         let ours = |identity: &api::Identity| {
@@ -193,6 +211,7 @@ impl Context {
         };
         let mut record = Record {
             uid: Some(uid.clone()),
+            unproven: Some(Arc::clone(object)),
             nothing_sent: status.is_none_or(|status| status.identity.is_none()),
             ..Record::default()
         };
@@ -235,5 +254,43 @@ impl Context {
             .accounts()
             .iter()
             .for_each(|account| account.leave(&party));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::v1alpha1::WebhookSubscriptionStatus;
+
+    fn object(version: &str, generation: Option<i64>) -> Arc<WebhookSubscription> {
+        let spec =
+            serde_json::json!({"providerRef": {"name": "p"}, "url": "https://example.com/", "events": ["E"]});
+        let mut object = WebhookSubscription::new("crm", serde_json::from_value(spec).unwrap());
+        object.metadata.resource_version = Some(version.to_owned());
+        object.status = Some(WebhookSubscriptionStatus {
+            observed_generation: generation,
+            ..WebhookSubscriptionStatus::default()
+        });
+        Arc::new(object)
+    }
+
+    #[test]
+    fn what_was_restored_gives_way_to_a_status_of_somebody_else_until_a_write_of_our_own() {
+        let (old, edited, newer) = (object("1", None), object("2", None), object("3", Some(1)));
+        let mut record = Record {
+            unproven: Some(Arc::clone(&old)),
+            ..Record::default()
+        };
+        assert!(record.speaks_for(&old));
+        assert!(
+            record.speaks_for(&edited),
+            "an edit of the spec tells nothing about it"
+        );
+        assert!(!record.speaks_for(&newer));
+        record.wrote(old);
+        assert!(
+            record.speaks_for(&newer),
+            "after a write of our own nobody else's counts"
+        );
     }
 }

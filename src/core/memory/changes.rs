@@ -361,6 +361,10 @@ impl Memory {
                     self.deleted(Some(key), &id);
                 }
             }
+            Note::Phantom(key, id) => {
+                self.gone.insert(id.clone());
+                self.entry(key).absent_at = None;
+            }
             Note::Retire(key) => {
                 let retired = self.entries.remove(key).filter(|entry| entry.id.is_some());
                 if let (Some(entry), Some(digest)) = (retired, wanted.iter().find(|wish| wish.key == *key)) {

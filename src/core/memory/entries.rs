@@ -8,7 +8,7 @@ use crate::names::RemoteKey;
 
 /// Entries by key, in the order of the keys. Each is boxed: a B-tree makes room for eleven values at once, and an entry
 /// is a kilobyte.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
 pub struct Entries(BTreeMap<RemoteKey, Box<Entry>>);
 
 impl Entries {

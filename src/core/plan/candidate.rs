@@ -23,13 +23,14 @@ impl Keep<'_> {
     pub(super) fn result_of_create(
         &self,
         wish: &Wanted,
+        entry: &Entry,
         pending: &Pending,
         snapshot: &Snapshot,
     ) -> Candidate {
         if self.s.capabilities.identity == Identity::Content {
             return made_by(self.s, pending, snapshot, &self.adoption.ids);
         }
-        self.marked(wish, None, snapshot, Ownership::Ours)
+        self.marked(wish, entry.seen.as_ref(), snapshot, Ownership::Ours)
             .map_or(Candidate::None, |remote| Candidate::Found {
                 id: remote.id.clone(),
                 stamp: false,
@@ -247,7 +248,7 @@ fn ambiguous(a: &Remote, b: &Remote) -> Candidate {
 }
 
 /// A read of the same id that is newer than the LIST, or what the LIST shows.
-fn newest<'s>(listed: &'s Remote, seen: Option<&'s Sighting>, snapshot: &Snapshot) -> &'s Remote {
+pub(super) fn newest<'s>(listed: &'s Remote, seen: Option<&'s Sighting>, snapshot: &Snapshot) -> &'s Remote {
     seen.filter(|seen| seen.remote.id == listed.id && seen.at >= snapshot.begun())
         .map_or(listed, |seen| &seen.remote)
 }

@@ -15,7 +15,7 @@ use super::sight::{Absence, sight};
 use super::standing::standing;
 use super::{
     Action, Adoption, AdoptionPolicy, Agenda, BREAKER, BREAKER_REST, Intent, KeyState, Replace, Settled,
-    Situation, Step, await_outcome, discard, held_back, is_stale, look_after, stalled, unproven,
+    Situation, Step, await_outcome, discard, held_back, is_stale, look_after, stalled, unconfirmed, unproven,
 };
 
 pub(super) struct Keep<'a> {
@@ -216,8 +216,11 @@ impl<'a> Keep<'a> {
         let Some(snapshot) = s.snapshot.filter(|snapshot| snapshot.begun() > since) else {
             return look_after(since);
         };
-        match self.result_of_create(wish, pending, snapshot) {
-            Candidate::Found { id, .. } => return self.adopt(wish, entry, &id, false),
+        match self.result_of_create(wish, entry, pending, snapshot) {
+            Candidate::Found { id, .. } => {
+                return unconfirmed(&wish.key, entry, snapshot, &id)
+                    .unwrap_or_else(|| self.adopt(wish, entry, &id, false));
+            }
             Candidate::Conflict(reason, message) => return stalled(reason, message),
             Candidate::None => {}
         }

@@ -8,12 +8,12 @@ use crate::reason::Reason;
 use crate::remote::Snapshot;
 use crate::time::Moment;
 
-use super::candidate::{Candidate, made_by};
+use super::candidate::{Candidate, made_by, newest};
 use super::sight::is_gone;
 use super::standing::is_ours;
 use super::{
     Action, Agenda, KeyState, Settled, Situation, Step, await_outcome, discard, held_back, is_stale,
-    look_after, stalled, unproven,
+    look_after, stalled, unconfirmed, unproven,
 };
 
 /// Lets the object go and leaves what it had at the provider.
@@ -98,7 +98,7 @@ pub(super) fn remove_key(s: &Situation<'_>, key: &RemoteKey, entry: &Entry) -> S
                     ..
                 },
             ),
-        ) => remove_unknown(s, key, pending, *since),
+        ) => remove_unknown(s, key, entry, pending, *since),
         (None, _) => remove_unstamped(s, key, entry),
     }
 }
@@ -154,46 +154,56 @@ fn remove_unstamped(s: &Situation<'_>, key: &RemoteKey, entry: &Entry) -> Step {
         return forget();
     };
     match s.snapshot.filter(|snapshot| snapshot.begun() > doubted) {
-        Some(snapshot) => reclaim(s, key, snapshot).unwrap_or_else(forget),
+        Some(snapshot) => reclaim(s, key, entry, snapshot).map_or_else(forget, |id| take(key, id)),
         None => look_after(doubted),
     }
 }
 
-/// Takes what carries the key's marker, so that it can be deleted under its id.
-fn reclaim(s: &Situation<'_>, key: &RemoteKey, snapshot: &Snapshot) -> Option<Step> {
-    let ours = snapshot.marked_for(s.owner.object()).find(|remote| {
+/// Takes an id, so that it can be deleted under it.
+fn take(key: &RemoteKey, id: ExternalId) -> Step {
+    Step::Act(Action::Adopt {
+        key: key.clone(),
+        id,
+        stamp: false,
+    })
+}
+
+/// What carries the key's marker.
+fn reclaim(s: &Situation<'_>, key: &RemoteKey, entry: &Entry, snapshot: &Snapshot) -> Option<ExternalId> {
+    let listed = snapshot.marked_for(s.owner.object());
+    let mut listed = listed.map(|remote| newest(remote, entry.seen.as_ref(), snapshot));
+    let ours = listed.find(|remote| {
         !s.memory.gone.contains(&remote.id)
             && s.memory.ids().all(|id| *id != remote.id)
             && remote
                 .marker
                 .is_some_and(|marker| s.owner.ownership(key, &marker) == Ownership::Ours)
     })?;
-    Some(Step::Act(Action::Adopt {
-        key: key.clone(),
-        id: ours.id.clone(),
-        stamp: false,
-    }))
+    Some(ours.id.clone())
 }
 
 /// A create that may have been sent, for something that is no longer wanted: it is looked for as long as it
 /// would be if it were.
-fn remove_unknown(s: &Situation<'_>, key: &RemoteKey, pending: &Pending, since: Moment) -> Step {
+fn remove_unknown(
+    s: &Situation<'_>,
+    key: &RemoteKey,
+    entry: &Entry,
+    pending: &Pending,
+    since: Moment,
+) -> Step {
     let Some(snapshot) = s.snapshot.filter(|snapshot| snapshot.begun() > since) else {
         return look_after(since);
     };
     let found = match s.capabilities.identity {
-        Identity::Marker => reclaim(s, key, snapshot),
+        Identity::Marker => reclaim(s, key, entry, snapshot),
         Identity::Content => match made_by(s, pending, snapshot, &[]) {
             Candidate::None => None,
-            Candidate::Found { id, .. } => Some(Step::Act(Action::Adopt {
-                key: key.clone(),
-                id,
-                stamp: false,
-            })),
-            Candidate::Conflict(reason, message) => Some(stalled(reason, message)),
+            Candidate::Found { id, .. } => Some(id),
+            Candidate::Conflict(reason, message) => return stalled(reason, message),
         },
     };
-    found
+    let taken = found.map(|id| unconfirmed(key, entry, snapshot, &id).unwrap_or_else(|| take(key, id)));
+    taken
         .or_else(|| await_outcome(s, snapshot, since))
         .unwrap_or_else(|| Step::Act(Action::Note(Note::Forget(key.clone(), Forgotten::NeverCreated))))
 }

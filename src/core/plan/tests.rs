@@ -209,6 +209,19 @@ impl Case {
         panic!("there is no end to notes: {:?}", self.action());
     }
 
+    /// What follows once the id, which a LIST shows as the result of an unfinished create, is read and is there.
+    fn once_read(mut self, name: &str) -> Action {
+        assert_eq!(self.action(), read(name));
+        let listed = self
+            .snapshot
+            .as_ref()
+            .and_then(|snapshot| snapshot.get(&id(name)));
+        let listed = listed.cloned();
+        assert!(listed.is_some());
+        self.memory.read(&key("k"), listed, self.now);
+        self.action()
+    }
+
     fn settled(&self) -> Settled {
         match self.action() {
             Action::Settle(settled) => settled,

@@ -74,6 +74,16 @@ impl Pass<'_> {
         Ok(None)
     }
 
+    /// Before this process changes something at the provider for an object that it has not written to: a watch may be
+    /// so far behind that the object is another one by now, or another leader has done what is about to be done.
+    async fn prove(&mut self) -> Result<(), ReconcileError> {
+        if self.record.unproven.is_some() {
+            self.ctx.confirm(&self.object).await?;
+            self.record.unproven = None;
+        }
+        Ok(())
+    }
+
     /// A Secret may have changed between the decision and the read of its value: then the decision is stale.
     fn wish_changed(&mut self, wish: &Wanted, settings: &Settings) -> bool {
         let changed = settings
@@ -129,6 +139,7 @@ impl Pass<'_> {
         let Some(settings) = self.settings(key).await? else {
             return Ok(Some(Rest::Parked(Reason::ProviderNotReady)));
         };
+        self.prove().await?;
         let permit = match self.turn(Priority::Create) {
             Ok(permit) => permit,
             Err(rest) => return Ok(Some(rest)),
@@ -183,6 +194,7 @@ impl Pass<'_> {
         if self.wish_changed(wish, &settings) {
             return Ok(Some(Rest::Parked(Reason::Progressing)));
         }
+        self.prove().await?;
         let permit = match self.turn(if repair { Priority::Drift } else { Priority::Edit }) {
             Ok(permit) => permit,
             Err(rest) => return Ok(Some(rest)),
@@ -228,6 +240,7 @@ impl Pass<'_> {
         let Some(link) = self.link.clone() else {
             return Ok(Some(Rest::Parked(Reason::ProviderNotReady)));
         };
+        self.prove().await?;
         let permit = match self.turn(Priority::Edit) {
             Ok(permit) => permit,
             Err(rest) => return Ok(Some(rest)),
@@ -296,6 +309,7 @@ impl Pass<'_> {
         if let Some(rest) = self.brake(&link).await? {
             return Ok(Some(rest));
         }
+        self.prove().await?;
         let permit = match self.turn(Priority::Delete) {
             Ok(permit) => permit,
             Err(rest) => return Ok(Some(rest)),

@@ -115,7 +115,7 @@ fn a_lost_create_is_found_by_what_was_sent_and_not_by_what_is_wanted_now() {
     let edited = |case: &mut Case| case.wanted = vec![edited("k")];
     let case = || case().entry(unknown(990)).bend(edited);
     assert_eq!(
-        case().listed(at(991), [unmarked("r1")]).action(),
+        case().listed(at(991), [unmarked("r1")]).once_read("r1"),
         adopt("r1", false)
     );
     let new = with(unmarked("r1"), Field::Url, is("new url"));
@@ -134,7 +134,7 @@ fn of_two_that_a_lost_create_may_have_made_a_person_names_one() {
     };
     assert_eq!(two().stall(), Reason::AmbiguousMatch);
     assert_eq!(
-        two().policy(AdoptionPolicy::ById, &["r2"]).action(),
+        two().policy(AdoptionPolicy::ById, &["r2"]).once_read("r2"),
         adopt("r2", false)
     );
     let removal = two().bend(|case| case.removal = Some((false, false)));
@@ -145,7 +145,7 @@ fn of_two_that_a_lost_create_may_have_made_a_person_names_one() {
 fn a_lost_create_is_found_for_a_removal_too() {
     let case = case().bend(|case| case.removal = Some((false, false)));
     let case = case.entry(unknown(990)).listed(at(991), [unmarked("r1")]);
-    assert_eq!(case.action(), adopt("r1", false));
+    assert_eq!(case.once_read("r1"), adopt("r1", false));
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn what_another_object_asked_for_first_is_not_made() {
         forget(Forgotten::NeverCreated)
     );
     let sent = claimed().entry(unknown(990)).listed(at(991), [unmarked("r1")]);
-    assert_eq!(sent.action(), adopt("r1", false));
+    assert_eq!(sent.once_read("r1"), adopt("r1", false));
     // What is there is left as it is.
     let moved = with(unmarked("r1"), Field::Url, is("elsewhere"));
     let there = claimed().entry(proven()).listed(at(NOW), [moved]);

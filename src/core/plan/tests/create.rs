@@ -108,7 +108,26 @@ fn an_unknown_create_that_is_found_is_adopted_under_every_policy() {
     ] {
         let case = Case::new().entry(unknown(990)).policy(policy, &[]);
         let ours = case.ours("r1");
-        assert_eq!(case.listed(at(991), [ours]).action(), adopt("r1", false));
+        assert_eq!(case.listed(at(991), [ours]).once_read("r1"), adopt("r1", false));
+    }
+}
+
+#[test]
+fn what_a_list_shows_of_an_unknown_create_and_a_read_denies_is_not_its_result() {
+    for removal in [None, Some((false, false))] {
+        let case = Case::new()
+            .bend(|case| case.removal = removal)
+            .entry(unknown(990));
+        let (dead, made) = (case.ours("r1"), case.ours("r2"));
+        let mut case = case.listed(at(991), [dead.clone()]);
+        assert_eq!(case.action(), read("r1"));
+        case.memory.read(&key("k"), None, at(992));
+        assert_eq!(case.action(), Action::Note(Note::Phantom(key("k"), id("r1"))));
+        // The create is as unknown as before.
+        case.memory.note(&Note::Phantom(key("k"), id("r1")), &[], at(992));
+        assert_eq!(case.state(), KeyState::Waiting(Reason::CreateOutcomeUnknown));
+        let case = case.listed(at(993), [dead, made]);
+        assert_eq!(case.once_read("r2"), adopt("r2", false));
     }
 }
 

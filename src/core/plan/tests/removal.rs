@@ -109,7 +109,7 @@ fn an_unknown_create_is_looked_for_found_and_taken_to_be_deleted() {
         let case = case.entry(unknown(990));
         assert_eq!(case.action(), Action::Look(Some(at(990))));
         let case = case.listed(at(991), [ours]);
-        assert_eq!(case.action(), adopt("r1", false));
+        assert_eq!(case.once_read("r1"), adopt("r1", false));
     }
 }
 

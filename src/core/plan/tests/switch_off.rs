@@ -82,7 +82,7 @@ fn nothing_is_made_and_nothing_is_deleted_and_what_may_have_been_made_is_looked_
     let case = withdrawn().entry(unknown(NOW - 5));
     assert_eq!(case.action(), Action::Look(Some(at(NOW - 5))));
     let ours = case.ours("r1");
-    assert_eq!(case.listed(at(NOW), [ours]).action(), adopt("r1", false));
+    assert_eq!(case.listed(at(NOW), [ours]).once_read("r1"), adopt("r1", false));
     let late = withdrawn().entry(unknown(NOW - 80)).listed(at(NOW), []);
     assert_eq!(late.action(), forget(Forgotten::NeverCreated));
 }
