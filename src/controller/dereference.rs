@@ -18,6 +18,16 @@ pub(super) enum DereferenceError {
     /// Somebody has to change something.
     #[error("{}", .0.message)]
     Invalid(Invalid),
+    /// The operator may not read this Secret. Rights can come back without anything to watch: it is tried again.
+    #[error(
+        "{field}: the apiserver does not let the operator read Secret {name} (403); give its ServiceAccount the right to get it"
+    )]
+    Forbidden {
+        /// The field that refers to it.
+        field: &'static str,
+        /// The Secret.
+        name: String,
+    },
     /// The apiserver did not answer as it should.
     #[error("cannot read a Secret")]
     Kube(#[source] Box<kube::Error>),
@@ -26,6 +36,16 @@ pub(super) enum DereferenceError {
 impl DereferenceError {
     pub(super) fn of(error: kube::Error) -> Self {
         Self::Kube(Box::new(without_answer(error)))
+    }
+
+    fn of_secret(error: kube::Error, reference: &SecretReference) -> Self {
+        match error {
+            kube::Error::Api(status) if status.code == 403 => Self::Forbidden {
+                field: reference.field,
+                name: reference.name.clone(),
+            },
+            other => Self::of(other),
+        }
     }
 }
 
@@ -90,7 +110,7 @@ impl Context {
             // Not in the watch: missing, without the label, or newer than the watch. Metadata tells which.
             let api = Api::<Secret>::namespaced(self.client.clone(), namespace);
             let found = api.get_metadata_opt(&reference.name).await;
-            let found = found.map_err(DereferenceError::of)?;
+            let found = found.map_err(|error| DereferenceError::of_secret(error, reference))?;
             found
                 .ok_or_else(|| DereferenceError::Invalid(not_found(reference)))?
                 .metadata
@@ -113,7 +133,8 @@ impl Context {
     ) -> Result<String, DereferenceError> {
         self.secret_version(namespace, reference).await?;
         let api = Api::<Secret>::namespaced(self.client.clone(), namespace);
-        let secret = api.get_opt(&reference.name).await.map_err(DereferenceError::of)?;
+        let secret = api.get_opt(&reference.name).await;
+        let secret = secret.map_err(|error| DereferenceError::of_secret(error, reference))?;
         let secret = secret.ok_or_else(|| DereferenceError::Invalid(not_found(reference)))?;
         // The label once more, on the very object that the values come from.
         released(secret.metadata.labels.as_ref(), namespace, reference).map_err(DereferenceError::Invalid)?;

@@ -55,6 +55,9 @@ reasons! {
     SecretNotFound,
     /// The Secret does not carry the label that releases it for this use; the message has the command.
     SecretNotReleased,
+    /// The apiserver does not let the operator read the Secret; it is tried again. Whoever administers the cluster has to
+    /// give the operator the right to get it.
+    SecretForbidden,
     /// The content of a Secret cannot be used; it is never shown.
     SecretInvalid,
     /// The ConfigMap of a CA bundle, or its key, is missing, or it holds no certificate.

@@ -139,3 +139,83 @@ fn the_age_of_lists_is_worked_out_when_it_is_asked_for() {
     metrics.account_forgotten(DIXA, 1);
     assert_eq!(value(&metrics, series), None);
 }
+
+/// What is told of one tenant: every call, with every outcome that there is.
+fn everything_of(metrics: &Arc<Metrics>, tenant: u64) {
+    let time = Duration::from_millis(2);
+    for provider in [ProviderType::Dixa, ProviderType::Babel, ProviderType::Bird] {
+        metrics.list_completed(provider, tenant);
+        let observer = metrics.observer(provider);
+        for operation in [
+            Operation::List,
+            Operation::Create,
+            Operation::Update,
+            Operation::Delete,
+        ] {
+            for error in [None, Some("Throttled"), Some("Unauthenticated")] {
+                observer.observed(&Observation {
+                    operation,
+                    status: None,
+                    error,
+                    elapsed: time,
+                });
+            }
+        }
+        metrics.drift_corrected(provider);
+        metrics.remote_created(provider);
+        metrics.remote_deleted(provider);
+        metrics.remote_vanished(provider);
+        for outcome in [PollOutcome::Healthy, PollOutcome::Failing, PollOutcome::Error] {
+            metrics.deliveries_polled(provider, outcome);
+        }
+    }
+    for kind in [Kind::Subscription, Kind::Provider, Kind::ClusterProvider] {
+        for outcome in [
+            ReconcileOutcome::Settled,
+            ReconcileOutcome::Retrying,
+            ReconcileOutcome::Panicked,
+        ] {
+            metrics.reconciled(kind, outcome, time);
+        }
+    }
+    metrics.orphaned();
+    metrics.event_dropped();
+}
+
+/// Every line without its value.
+fn series(metrics: &Metrics) -> Vec<String> {
+    let text = metrics.render().unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let mut all: Vec<String> = lines
+        .filter_map(|line| line.rsplit_once(' '))
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn ten_thousand_tenants_make_no_more_series_than_one() {
+    let metrics = Arc::new(Metrics::new());
+    everything_of(&metrics, 0);
+    let of_one = series(&metrics);
+    for tenant in 1..10_000 {
+        everything_of(&metrics, tenant);
+    }
+    assert_eq!(series(&metrics), of_one);
+    // No label is there that a tenant could fill.
+    for line in &of_one {
+        let labels = line.split_once('{').map_or("", |(_, labels)| labels);
+        for label in labels
+            .trim_end_matches('}')
+            .split(',')
+            .filter(|label| !label.is_empty())
+        {
+            let name = label.split('=').next().unwrap();
+            assert!(
+                ["provider", "operation", "outcome", "kind", "version", "le"].contains(&name),
+                "{line}"
+            );
+        }
+    }
+}

@@ -222,6 +222,11 @@ impl<'a> Pass<'a> {
                 self.withdraw(&invalid).await?;
                 phase_of(invalid)
             }
+            Err(ReconcileError::Dereference(error @ DereferenceError::Forbidden { .. })) => {
+                let phase = Phase::Blocked(Reason::SecretForbidden, error.to_string());
+                self.publish(&phase).await?;
+                return Err(error.into());
+            }
             Err(error) => return Err(error),
         };
         self.publish(&phase).await?;
