@@ -141,7 +141,7 @@ fn may_get(world: &mut World, names: &[&str]) {
     let mut rules = installed["rules"].as_array().unwrap().clone();
     for rule in &mut rules {
         if rule["resources"] == json!(["secrets"]) {
-            rule["verbs"] = json!(["list", "watch", "create", "patch"]);
+            rule["verbs"].as_array_mut().unwrap().retain(|verb| verb != "get");
         }
     }
     rules
@@ -168,7 +168,7 @@ fn may_get(world: &mut World, names: &[&str]) {
         world,
         "rolebindings",
         OPERATOR_NAMESPACE,
-        bind(role("Role", "webhook-operator")),
+        bind(role("Role", "webhook-operator-own")),
     );
     let kubeconfig = world
         .cluster()
