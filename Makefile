@@ -105,7 +105,7 @@ planted: ## Plant one bug after the other and see the tests notice it; BUGS="nam
 	@$(STEP) "nothing planted in the release" tools/nothing-planted "$(PLANTED)/debug/webhook-operator"
 
 # A nightly toolchain, because coverage is counted by unstable flags; no sanitizer, because there is no unsafe code.
-# What is found goes to fuzz/work, away from the corpora that are kept; a crash is in fuzz/artifacts.
+# What is found goes to fuzz/found, away from the corpora that are kept; a crash is in fuzz/artifacts.
 FUZZ_SECONDS ?= 60
 # The same flags for build and run, else everything is built again.
 FUZZ_BUILD := --sanitizer none --codegen-units 16
@@ -114,8 +114,8 @@ fuzz: ## Fuzz every parser for FUZZ_SECONDS each (60); needs the nightly toolcha
 	@fuzz=$$(tools/tool-path cargo-fuzz); export RUSTUP_TOOLCHAIN=nightly; \
 	$(STEP) "build of the fuzz targets" "$$fuzz" build $(FUZZ_BUILD); \
 	for target in $$("$$fuzz" list); do \
-		mkdir -p "fuzz/work/$$target"; \
-		$(STEP) "fuzz $$target" "$$fuzz" run $(FUZZ_BUILD) "$$target" "fuzz/work/$$target" "fuzz/corpus/$$target" -- \
+		mkdir -p "fuzz/found/$$target"; \
+		$(STEP) "fuzz $$target" "$$fuzz" run $(FUZZ_BUILD) "$$target" "fuzz/found/$$target" "fuzz/corpus/$$target" -- \
 			-max_total_time=$(FUZZ_SECONDS) -timeout=10 -max_len=8192 -print_final_stats=1; \
 	done
 
