@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use kube::api::{Patch, PatchParams};
+use kube::api::{ListParams, Patch, PatchParams};
 use serde_json::json;
 
 use crate::api::names::{FIELD_MANAGER, FINALIZER_REMOTE};
@@ -148,14 +148,15 @@ impl Context {
         }
     }
 
-    /// Asks whether `object` is the newest state there is.
+    /// Asks whether `object` is the newest state there is. By a list of one name, which the apiserver answers as
+    /// consistently as a read of it: so the operator needs no further right.
     pub(super) async fn confirm(&self, object: &WebhookSubscription) -> Result<(), WriteError> {
         let metadata = &object.metadata;
         let api = self.subscriptions(metadata.namespace.as_deref().unwrap_or_default());
-        let newest = api
-            .get_metadata(metadata.name.as_deref().unwrap_or_default())
-            .await;
-        let newest = newest.map_err(WriteError::of)?.metadata;
+        let name = metadata.name.as_deref().unwrap_or_default();
+        let only = ListParams::default().fields(&format!("metadata.name={name}"));
+        let listed = api.list_metadata(&only).await.map_err(WriteError::of)?;
+        let newest = listed.items.into_iter().next().ok_or(WriteError::Gone)?.metadata;
         if (newest.uid, newest.resource_version) == (metadata.uid.clone(), metadata.resource_version.clone())
         {
             Ok(())
