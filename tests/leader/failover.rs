@@ -50,7 +50,7 @@ fn kill_after_kill_the_other_works_after_the_duration_and_within_two_seconds_of_
 
 #[test]
 fn two_that_start_at_once_agree_and_an_update_in_the_middle_of_the_work_hands_over_at_once() {
-    let stage = Stage::start();
+    let stage = Stage::start_slow();
     let (a, b) = (stage.replica("a"), stage.replica("b"));
     let (mut old, mut new) = told_apart(a, b);
     new.stands_by();
@@ -69,7 +69,7 @@ fn two_that_start_at_once_agree_and_an_update_in_the_middle_of_the_work_hands_ov
 
 #[test]
 fn a_leader_that_was_stopped_in_the_middle_of_its_work_writes_nothing_when_it_goes_on() {
-    let stage = Stage::start();
+    let stage = Stage::start_slow();
     let mut stopped = stage.replica("a");
     stopped.comes_to_lead();
     let mut other = stage.replica("b");

@@ -49,7 +49,7 @@ fn a_conflict_on_the_write_ahead_entry_stops_the_create_until_the_entry_is_store
         .collect();
     assert_eq!(creates.len(), 1);
     assert!(
-        entry.answered.unwrap().seq < creates[0].seq,
+        entry.applied.unwrap().seq < creates[0].seq,
         "the create went before its entry"
     );
 }

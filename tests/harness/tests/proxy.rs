@@ -13,7 +13,7 @@ use test_harness::proxy::{
     Action, At, EventPattern, FaultProxy, Link, Pattern, Plan, ProcessEvent, Release, Swap, Switchboard,
     WatchAction, WatchPlan,
 };
-use test_harness::{Cluster, ControlPlane, HttpClient, Reply, Simulator, binary};
+use test_harness::{Cluster, ControlPlane, HttpClient, Reply, Simulator, binary, wait_for};
 
 const SOON: Duration = Duration::from_secs(30);
 const BODY: &str = include_str!("../../simulator/fixtures/dixa/create-request.json");
@@ -68,7 +68,14 @@ fn requests_pass_with_their_answers_and_are_recorded_in_order() {
     let provider = Provider::start();
     assert_eq!(provider.create().unwrap().status, 401);
     assert_eq!(provider.client.get("/elsewhere").unwrap().status, 404);
-    let records = provider.switchboard.records();
+    // The client may have its answer a moment before the proxy knows that it is flushed.
+    let board = &provider.switchboard;
+    let records = wait_for(SOON, "the answers to be recorded", || {
+        let records = board.records();
+        let answered = records.iter().all(|record| record.answered.is_some());
+        answered.then_some(records)
+    })
+    .unwrap();
     let labels: Vec<_> = records.iter().map(|record| record.call.label()).collect();
     assert_eq!(labels, ["dixa create", "none unknown"]);
     for record in records {
