@@ -46,9 +46,40 @@ pub enum Command {
         #[arg(long, value_name = "DIR")]
         output_dir: Option<PathBuf>,
     },
+    /// Look at what the operator needs: kinds, rights, providers that can be reached, a leader.
+    ///
+    /// Run it with the flags, in the environment and as the ServiceAccount of `run`; `helm test` does. It prints a
+    /// line for each thing with what to do about it. It writes nothing, reads no Secret, and sends providers no
+    /// request, only a TLS handshake.
+    #[command(after_help = DOCTOR_AFTER_HELP)]
+    Doctor(Box<DoctorArgs>),
     /// Print the version.
     Version,
 }
+
+/// The flags of `doctor`: those of `run`, which tell what is needed, and how to print.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct DoctorArgs {
+    /// As text, a line a check, or as JSON.
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub output: OutputFormat,
+
+    /// How the operator runs.
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// How findings are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// A line a check.
+    Text,
+    /// An object with `ok` and `checks`.
+    Json,
+}
+
+const DOCTOR_AFTER_HELP: &str = "\
+Exit status: 0 when nothing failed, 1 when nothing could be looked at, 2 on wrong usage, 3 when a check failed.";
 
 /// The flags of `run`. Each has a twin in the environment, WEBHOOK_OPERATOR_<FLAG>; the flag wins.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]

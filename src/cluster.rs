@@ -3,9 +3,12 @@
 mod client;
 mod crds;
 mod identity;
+mod read_only;
 
-pub use client::{ClientError, WATCH_TIMEOUT, apiserver, connect, connect_for_lease, without_answer};
-pub use crds::{CRDS_GATE, CrdLookupError, crd_terminating, wait_for_crds};
+pub use client::{
+    ClientError, WATCH_TIMEOUT, apiserver, connect, connect_for_lease, connect_to_look, without_answer,
+};
+pub use crds::{CRDS_GATE, CrdLookupError, brief, crd_terminating, served, wait_for_crds};
 pub use identity::{
     ClusterIdError, HASH_KEY_SECRET, HashKeyError, cluster_id, create_hash_key, fill_random, find_hash_key,
 };

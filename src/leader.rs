@@ -22,6 +22,7 @@ use tokio::sync::watch;
 
 pub use candidate::{Candidacy, LeadershipLost, Standing, stand};
 pub use fence::Fence;
+pub use lease::read as read_lease;
 
 use crate::gate::Gate;
 use clock::Clock;

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`cli`], [`config`] | raw arguments and environment, and the checked configuration they become |
 //! | [`run`] | order of start and stop: telemetry, server, client, kinds, hash key, controllers, drain |
+//! | [`doctor`] | looks at what the operator needs, and changes nothing |
 //! | [`duration`] | durations as people write them |
 //! | [`telemetry`], [`server`], [`metrics`] | what people and machines outside see: logs, probes, numbers |
 //! | [`cluster`], [`leader`] | which cluster this is, whether it is prepared, and who may write |
@@ -21,6 +22,7 @@ pub mod cluster;
 pub mod config;
 pub mod controller;
 pub mod crd;
+pub mod doctor;
 pub mod duration;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]

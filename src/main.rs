@@ -6,9 +6,9 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use webhook_operator::cli::{Cli, Command, RunArgs};
+use webhook_operator::cli::{Cli, Command, DoctorArgs, OutputFormat, RunArgs};
 use webhook_operator::config::{Config, ConfigError, Environment};
-use webhook_operator::{crd, run, telemetry};
+use webhook_operator::{crd, doctor, run, telemetry};
 use zeroizing_alloc::ZeroAlloc;
 
 /// What is freed is wiped: credentials and answers pass through buffers of libraries that wipe nothing themselves.
@@ -18,6 +18,11 @@ static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(args) => operate(&args),
+        Command::Doctor(args) => match examine(&args) {
+            Ok(true) => Ok(()),
+            Ok(false) => return ExitCode::from(3),
+            Err(error) => Err(error),
+        },
         Command::Crd {
             output_dir: Some(dir),
         } => crd::write_files(&dir).map(drop).map_err(Box::from),
@@ -46,6 +51,23 @@ fn operate(args: &RunArgs) -> Result<(), Box<dyn Error>> {
     // A turn that hangs past the drain must not keep the process.
     runtime.shutdown_background();
     Ok(result?)
+}
+
+/// Prints what was found; whether nothing failed.
+fn examine(args: &DoctorArgs) -> Result<bool, Box<dyn Error>> {
+    let config = Config::new(&args.run, Environment::read()?)?;
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let report = runtime.block_on(doctor::examine(&config))?;
+    // A look-up of a name that hangs must not keep the process.
+    runtime.shutdown_background();
+    match args.output {
+        OutputFormat::Text => print(&report.text())?,
+        OutputFormat::Json => print(&report.json()?)?,
+    }
+    Ok(report.ok)
 }
 
 /// API keys pass through this process: neither a core file nor another process of the same user may read them.

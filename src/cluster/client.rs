@@ -13,6 +13,7 @@ use operator_core::address::Apiserver;
 use serde::ser::Error as _;
 use tower::{Layer, Service};
 
+use crate::cluster::read_only::ReadOnly;
 use crate::leader::{Fence, Leadership};
 use crate::server::Readiness;
 
@@ -74,6 +75,19 @@ pub async fn connect_for_lease(patience: Duration) -> Result<Client, ClientError
     config.read_timeout = Some(patience);
     config.write_timeout = Some(patience);
     Ok(ClientBuilder::try_from(config).map_err(unbuildable)?.build())
+}
+
+/// A third one, for whoever only wants to know how things are: what would change something does not leave it.
+///
+/// # Errors
+/// [`ClientError`].
+pub async fn connect_to_look(patience: Duration) -> Result<Client, ClientError> {
+    let mut config = tuned(load().await?);
+    config.connect_timeout = Some(patience);
+    config.read_timeout = Some(patience);
+    config.write_timeout = Some(patience);
+    let builder = ClientBuilder::try_from(config).map_err(unbuildable)?;
+    Ok(builder.with_layer(&ReadOnly).build())
 }
 
 fn unbuildable(source: kube::Error) -> ClientError {

@@ -91,8 +91,8 @@ async fn missing(client: &Client, needed: &[&str]) -> Option<String> {
     }
 }
 
-/// One line about an error of the apiserver.
-fn brief(error: &kube::Error) -> String {
+/// One line about an error of the apiserver, with nothing of an answer in it but the apiserver's own message.
+pub fn brief(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => format!("{} {}", status.code, status.message),
         other => other.to_string(),
@@ -100,7 +100,10 @@ fn brief(error: &kube::Error) -> String {
 }
 
 /// What discovery says is served of our group and version; nothing where the group is unknown.
-async fn served(client: &Client) -> Result<Vec<APIResource>, kube::Error> {
+///
+/// # Errors
+/// What the apiserver says.
+pub async fn served(client: &Client) -> Result<Vec<APIResource>, kube::Error> {
     match client
         .list_api_group_resources(&format!("{GROUP}/{VERSION}"))
         .await

@@ -18,4 +18,6 @@ mod subscription;
 mod triggers;
 mod watches;
 
+pub(crate) use provider::adapters::endpoint;
+pub(crate) use provider::credentials::ca_bundle;
 pub use run::{RunError, Setup, run};

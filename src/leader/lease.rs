@@ -144,6 +144,15 @@ impl Place {
     }
 }
 
+/// What a Lease says; `None`: there is none. For somebody who only looks.
+///
+/// # Errors
+/// What the apiserver says.
+pub async fn read(client: Client, namespace: &str, name: &str) -> Result<Option<Record>, kube::Error> {
+    let held = Place::new(client, namespace, name).read().await?;
+    Ok(held.map(|held| held.record()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,8 @@
 //! asks for every right it has.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -33,6 +34,17 @@ pub fn simulator() -> Simulator {
     Simulator::start(&program, &["--switch", "dixa.rateLimit=off"]).unwrap()
 }
 
+/// What `webhook-operator doctor` says.
+#[derive(Debug)]
+pub struct Diagnosis {
+    /// Its exit status.
+    pub status: i32,
+    /// Its standard output.
+    pub printed: String,
+    /// Its standard error.
+    pub complaint: String,
+}
+
 /// One release with its operator, in one cluster.
 pub struct Install<'a> {
     cluster: &'a Cluster,
@@ -61,7 +73,9 @@ impl<'a> Install<'a> {
         team: &str,
         lends: bool,
     ) -> Self {
-        let list = json!({"apiVersion": "v1", "kind": "List", "items": objects}).to_string();
+        // The pod of `helm test` is no part of a release.
+        let parts: Vec<&Value> = objects.iter().filter(|object| object["kind"] != "Pod").collect();
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": parts}).to_string();
         let apply = ["apply", "--server-side", "-f", "-"];
         cluster.kubectl(&apply, &list).unwrap();
         let pod = &of_kind(objects, "Deployment")[0]["spec"]["template"]["spec"];
@@ -112,6 +126,53 @@ impl<'a> Install<'a> {
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .collect();
         self.operator = Some(Operator::start(&program, &arguments, &environment, &self.kubeconfig).unwrap());
+    }
+
+    /// An account and a subscription that is ready, with the operator at work.
+    ///
+    /// # Errors
+    /// The first request that the apiserver refused.
+    pub fn settle(&mut self) -> Result<(), Asked> {
+        let team = self.team.clone();
+        for object in self.account() {
+            self.apply(&team, &object);
+        }
+        self.provide("WebhookProvider", "dixa", &json!({}));
+        self.subscribe("crm", &json!({"name": "dixa"}), &json!({}));
+        self.start();
+        self.until("the first object to be ready", |it| it.ready("crm"))
+    }
+
+    /// Applies a provider object; `change` goes over its spec, and what it sets to null is left out.
+    pub fn provide(&self, kind: &str, name: &str, change: &Value) {
+        let mut provider = self.provider(kind, name);
+        let spec = provider["spec"].as_object_mut().unwrap();
+        spec.extend(change.as_object().unwrap().clone());
+        spec.retain(|_, value| !value.is_null());
+        self.apply(&self.team, &provider);
+    }
+
+    /// Another cluster, or another way to it.
+    pub fn use_kubeconfig(&mut self, kubeconfig: &Path) {
+        kubeconfig.clone_into(&mut self.kubeconfig);
+    }
+
+    /// `webhook-operator doctor` with the flags, the environment and the account of the operator.
+    pub fn doctor(&self, more: &[&str]) -> Diagnosis {
+        let program = binary("webhook-operator", "webhook-operator").unwrap();
+        let output = Command::new(program)
+            .arg("doctor")
+            .args(&self.arguments[1..])
+            .args(more)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .env("KUBECONFIG", &self.kubeconfig)
+            .output()
+            .unwrap();
+        Diagnosis {
+            status: output.status.code().unwrap(),
+            printed: String::from_utf8(output.stdout).unwrap(),
+            complaint: String::from_utf8(output.stderr).unwrap(),
+        }
     }
 
     /// Asks it to end; whatever it does then.

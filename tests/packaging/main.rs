@@ -8,6 +8,7 @@
 )]
 
 mod chart;
+mod doctor;
 mod lifecycle;
 mod manifests;
 mod monitoring;

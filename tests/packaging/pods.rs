@@ -5,15 +5,19 @@ use test_harness::ControlPlane;
 
 use crate::chart::{Helm, of_kind, scenarios};
 
-/// The pod of a rendered Deployment, in this namespace.
-fn pod(objects: &[Value], namespace: &str) -> Value {
-    let mut spec = of_kind(objects, "Deployment")[0]["spec"]["template"]["spec"].clone();
-    // These would have to exist.
-    spec["serviceAccountName"] = "default".into();
-    for member in ["runtimeClassName", "priorityClassName"] {
-        spec.as_object_mut().unwrap().remove(member);
-    }
-    json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "operator", "namespace": namespace}, "spec": spec})
+/// The pod of a rendered Deployment and that of `helm test`, in this namespace.
+fn pods(objects: &[Value], namespace: &str) -> [Value; 2] {
+    let operator = &of_kind(objects, "Deployment")[0]["spec"]["template"]["spec"];
+    let doctor = &of_kind(objects, "Pod")[0]["spec"];
+    [("operator", operator), ("doctor", doctor)].map(|(name, spec)| {
+        let mut spec = spec.clone();
+        // These would have to exist.
+        spec["serviceAccountName"] = "default".into();
+        for member in ["runtimeClassName", "priorityClassName"] {
+            spec.as_object_mut().unwrap().remove(member);
+        }
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": namespace}, "spec": spec})
+    })
 }
 
 #[test]
@@ -32,14 +36,16 @@ fn a_namespace_that_enforces_restricted_takes_the_pod_of_every_scenario() {
     let helm = Helm::offline();
     for (name, file) in scenarios() {
         let objects = helm.render(&["-f", file.to_str().unwrap()]);
-        cluster
-            .kubectl(&create, &pod(&objects, &namespace).to_string())
-            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        for pod in pods(&objects, &namespace) {
+            cluster
+                .kubectl(&create, &pod.to_string())
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
     }
     // And would refuse one that asks for more.
     let weak = helm.render(&["--set", "securityContext.allowPrivilegeEscalation=true"]);
-    let refused = cluster
-        .kubectl(&create, &pod(&weak, &namespace).to_string())
-        .unwrap_err();
-    assert!(refused.to_string().contains("restricted"), "{refused}");
+    for pod in pods(&weak, &namespace) {
+        let refused = cluster.kubectl(&create, &pod.to_string()).unwrap_err();
+        assert!(refused.to_string().contains("restricted"), "{refused}");
+    }
 }

@@ -15,12 +15,21 @@ use crate::lifecycle::{Asked, Install, SUBSCRIPTION, simulator};
 const AT_ONCE: usize = 4;
 
 /// Values besides the defaults: the provider is on this machine, and nobody wants to wait.
-const SET: &str = "operator.allowInsecureHttp=true,operator.settleTime=2s";
+pub const SET: &str = "operator.allowInsecureHttp=true,operator.settleTime=2s";
 
-fn definitions(cluster: &Cluster) {
+pub fn definitions(cluster: &Cluster) {
     let crds = in_checkout("dist/crds.yaml");
     cluster
-        .kubectl(&["apply", "--server-side", "-f", crds.to_str().unwrap()], "")
+        .kubectl(
+            &[
+                "apply",
+                "--server-side",
+                "--force-conflicts",
+                "-f",
+                crds.to_str().unwrap(),
+            ],
+            "",
+        )
         .unwrap();
     wait_for(std::time::Duration::from_secs(40), "the kinds", || {
         cluster.list_json(SUBSCRIPTION, "")
@@ -29,7 +38,7 @@ fn definitions(cluster: &Cluster) {
 }
 
 /// Roles of the operator, not those of people.
-fn is_operators(role: &Value) -> bool {
+pub fn is_operators(role: &Value) -> bool {
     let kind = role["kind"].as_str().unwrap();
     let name = role["metadata"]["name"].as_str().unwrap();
     kind.ends_with("Role")
@@ -40,14 +49,14 @@ fn is_operators(role: &Value) -> bool {
 
 /// A rule: where it stands, and what it grants.
 #[derive(Debug, Clone)]
-struct Rule {
-    object: usize,
-    index: usize,
-    grants: BTreeSet<(String, String)>,
+pub struct Rule {
+    pub object: usize,
+    pub index: usize,
+    pub grants: BTreeSet<(String, String)>,
 }
 
 /// All rules of the operator's roles.
-fn rules(objects: &[Value]) -> Vec<Rule> {
+pub fn rules(objects: &[Value]) -> Vec<Rule> {
     let mut all = Vec::new();
     for (object, role) in objects.iter().enumerate().filter(|(_, role)| is_operators(role)) {
         for (index, rule) in role["rules"].as_array().unwrap().iter().enumerate() {
@@ -71,7 +80,7 @@ fn rules(objects: &[Value]) -> Vec<Rule> {
     all
 }
 
-fn without(objects: &[Value], rule: &Rule) -> Vec<Value> {
+pub fn without(objects: &[Value], rule: &Rule) -> Vec<Value> {
     let mut objects = objects.to_vec();
     objects[rule.object]["rules"]
         .as_array_mut()
@@ -103,19 +112,19 @@ fn unused(objects: &[Value], asked: &BTreeSet<Asked>) -> Vec<(String, String, St
 }
 
 /// A release in two namespaces of its own.
-struct Place {
-    home: String,
-    team: String,
+pub struct Place {
+    pub home: String,
+    pub team: String,
 }
 
-fn place(cluster: &Cluster) -> Place {
+pub fn place(cluster: &Cluster) -> Place {
     Place {
         home: cluster.namespace("home").unwrap(),
         team: cluster.namespace("team").unwrap(),
     }
 }
 
-fn namespaced(helm: &Helm, place: &Place) -> Vec<Value> {
+pub fn namespaced(helm: &Helm, place: &Place) -> Vec<Value> {
     let set = format!(
         "watch.namespaces={{{}}},operator.clusterId={},{SET}",
         place.team, place.team

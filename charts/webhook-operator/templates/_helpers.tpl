@@ -24,6 +24,11 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 
 {{- define "webhook-operator.labels" -}}
 {{ include "webhook-operator.selectorLabels" . }}
+{{ include "webhook-operator.furtherLabels" . }}
+{{- end }}
+
+{{- /* Those that no selector asks for. */}}
+{{- define "webhook-operator.furtherLabels" -}}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
@@ -115,4 +120,59 @@ subjects:
 
 {{- define "webhook-operator.leaseName" -}}
 {{- default (include "webhook-operator.fullname" .) .Values.leaderElection.leaseName }}
+{{- end }}
+
+{{- /* The flags of the operator, for `run` and for whoever looks at the same with them. */}}
+{{- define "webhook-operator.arguments" -}}
+- {{ printf "--listen=%s:%d" .Values.listen.address (int .Values.listen.port) | quote }}
+{{- if .Values.leaderElection.enabled }}
+- {{ printf "--lease-name=%s" (include "webhook-operator.leaseName" .) | quote }}
+{{- else }}
+- "--leader-elect=false"
+{{- end }}
+{{- with .Values.watch.namespaces }}
+- {{ printf "--watch-namespace=%s" (join "," .) | quote }}
+{{- end }}
+{{- with include "webhook-operator.flags" .Values.operator | trim }}
+{{ . }}
+{{- end }}
+{{- with include "webhook-operator.flags" .Values.extraArgs | trim }}
+{{ . }}
+{{- end }}
+{{- end }}
+
+{{- /* The environment of the container, `env` and `envFrom`. */}}
+{{- define "webhook-operator.environment" -}}
+env:
+- name: POD_NAME
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.name
+- name: POD_NAMESPACE
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.namespace
+{{- if or .Values.proxy.url .Values.proxy.secretRef.name }}
+- name: WEBHOOK_OPERATOR_PROVIDER_PROXY
+  valueFrom:
+    secretKeyRef:
+      name: {{ .Values.proxy.secretRef.name | default (printf "%s-proxy" (include "webhook-operator.fullname" .)) }}
+      key: {{ if .Values.proxy.secretRef.name }}{{ .Values.proxy.secretRef.key }}{{ else }}url{{ end }}
+{{- end }}
+{{- with .Values.logLevel }}
+- name: RUST_LOG
+  value: {{ . | quote }}
+{{- end }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- with .Values.extraEnvFrom }}
+envFrom:
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- /* The name of the pod of `helm test`, as in app.kubernetes.io/name: no selector but the network policy's takes it. */}}
+{{- define "webhook-operator.doctorName" -}}
+{{- printf "%s-doctor" (include "webhook-operator.name" . | trunc 56 | trimSuffix "-") }}
 {{- end }}

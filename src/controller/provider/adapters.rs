@@ -28,10 +28,7 @@ fn invalid(message: impl Into<String>) -> Problem {
 ///
 /// # Errors
 /// [`Problem`], which names the field.
-pub(in crate::controller) fn endpoint(
-    spec: &WebhookProviderSpec,
-    egress: &Egress,
-) -> Result<Endpoint, Problem> {
+pub(crate) fn endpoint(spec: &WebhookProviderSpec, egress: &Egress) -> Result<Endpoint, Problem> {
     let public = match spec.type_ {
         ProviderType::Dixa => Some(dixa::DEFAULT_ENDPOINT),
         ProviderType::Bird => Some(bird::DEFAULT_ENDPOINT),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::Api;
+use kube::{Api, Client};
 use operator_core::address::Scope;
 use operator_core::guard::GuardLimits;
 use operator_core::hash::Fingerprint;
@@ -115,7 +115,8 @@ impl Context {
             Err(DereferenceError::Invalid(invalid)) => return Ok(Err(invalid.into())),
             Err(error) => return Err(error),
         };
-        let ca_bundle = match self.ca_bundle(spec, namespace).await? {
+        let ca_bundle = ca_bundle(&self.client, spec, namespace).await;
+        let ca_bundle = match ca_bundle.map_err(DereferenceError::of)? {
             Ok(ca_bundle) => ca_bundle,
             Err(problem) => return Ok(Err(problem)),
         };
@@ -150,27 +151,6 @@ impl Context {
                 );
                 DereferenceError::Invalid(Invalid::new(Reason::SecretNotFound, message))
             })
-    }
-
-    async fn ca_bundle(
-        &self,
-        spec: &WebhookProviderSpec,
-        namespace: &str,
-    ) -> Result<Result<Option<Vec<u8>>, Problem>, DereferenceError> {
-        let Some(reference) = &spec.ca_bundle_ref else {
-            return Ok(Ok(None));
-        };
-        if let Err(invalid) = object_name("spec.caBundleRef", &reference.name) {
-            return Ok(Err(invalid.into()));
-        }
-        let api = Api::<ConfigMap>::namespaced(self.client.clone(), namespace);
-        let found = api.get_opt(&reference.name).await.map_err(DereferenceError::of)?;
-        let key = reference.key.as_deref().unwrap_or(CA_KEY);
-        let bundle = found.and_then(|found| found.data?.remove(key));
-        Ok(bundle.map(|bundle| Some(bundle.into_bytes())).ok_or_else(|| {
-            let message = format!("spec.caBundleRef: ConfigMap {} with key {key} does not exist; create it, or correct the reference", reference.name);
-            problem(Reason::CABundleInvalid, message)
-        }))
     }
 
     fn account(
@@ -229,6 +209,31 @@ impl Context {
             guard: guard(spec),
         })
     }
+}
+
+/// The authorities that a provider object wants trusted; `None` where it names none, and the system's are.
+///
+/// # Errors
+/// The outer error: the apiserver. The inner one: somebody has to change something.
+pub(crate) async fn ca_bundle(
+    client: &Client,
+    spec: &WebhookProviderSpec,
+    namespace: &str,
+) -> Result<Result<Option<Vec<u8>>, Problem>, kube::Error> {
+    let Some(reference) = &spec.ca_bundle_ref else {
+        return Ok(Ok(None));
+    };
+    if let Err(invalid) = object_name("spec.caBundleRef", &reference.name) {
+        return Ok(Err(invalid.into()));
+    }
+    let api = Api::<ConfigMap>::namespaced(client.clone(), namespace);
+    let found = api.get_opt(&reference.name).await?;
+    let key = reference.key.as_deref().unwrap_or(CA_KEY);
+    let bundle = found.and_then(|found| found.data?.remove(key));
+    Ok(bundle.map(|bundle| Some(bundle.into_bytes())).ok_or_else(|| {
+        let message = format!("spec.caBundleRef: ConfigMap {} with key {key} does not exist; create it, or correct the reference", reference.name);
+        problem(Reason::CABundleInvalid, message)
+    }))
 }
 
 fn guard(spec: &WebhookProviderSpec) -> GuardLimits {

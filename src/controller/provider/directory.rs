@@ -22,9 +22,10 @@ pub(in crate::controller) const COUNT_EVERY: Duration = Duration::from_secs(5);
 
 /// Why a provider cannot be used for new work.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::controller) struct Problem {
+pub(crate) struct Problem {
     pub(in crate::controller) reason: Reason,
-    pub(in crate::controller) message: String,
+    /// What is wrong and what to do, with the field in front.
+    pub(crate) message: String,
 }
 
 /// What the newest LIST says about the provider's known ids.

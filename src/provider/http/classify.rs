@@ -15,11 +15,16 @@ use crate::provider::error::{ProviderError, Refusal};
 
 /// The error of a request that has no answer. Nothing of `error` itself is kept: the text of some shows the request.
 pub(super) fn of_transport(error: &legacy::Error) -> ProviderError {
+    if find::<ConnectError>(error).is_none() && !error.is_connect() {
+        return interrupted(error);
+    }
+    of_connection(error)
+}
+
+/// The error of a connection that was not made.
+pub(super) fn of_connection(error: &(dyn StdError + 'static)) -> ProviderError {
     if let Some(failed) = find::<ConnectError>(error) {
         return of_connect(failed);
-    }
-    if !error.is_connect() {
-        return interrupted(error);
     }
     if let Some(tls) = find::<rustls::Error>(error) {
         return ProviderError::TlsInvalid { why: tls_fault(tls) };

@@ -20,6 +20,7 @@ pub(crate) mod listing;
 mod network;
 mod observe;
 mod proxy;
+mod reach;
 mod tls;
 
 use std::fmt;
@@ -43,6 +44,7 @@ pub use endpoint::{Endpoint, EndpointError};
 pub use network::{Network, Opening, System};
 pub use observe::{Observation, Observer, Operation};
 pub use proxy::{Proxy, ProxyError};
+pub use reach::{ReachError, reach};
 
 use connect::Connector;
 
