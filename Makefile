@@ -113,11 +113,12 @@ FUZZ_BUILD := --sanitizer none --codegen-units 16
 fuzz: ## Fuzz every parser for FUZZ_SECONDS each (60); needs the nightly toolchain
 	@fuzz=$$(tools/tool-path cargo-fuzz); export RUSTUP_TOOLCHAIN=nightly; \
 	$(STEP) "build of the fuzz targets" "$$fuzz" build $(FUZZ_BUILD); \
-	for target in $$("$$fuzz" list); do \
+	failed=; for target in $$("$$fuzz" list); do \
 		mkdir -p "fuzz/found/$$target"; \
 		$(STEP) "fuzz $$target" "$$fuzz" run $(FUZZ_BUILD) "$$target" "fuzz/found/$$target" "fuzz/corpus/$$target" -- \
-			-max_total_time=$(FUZZ_SECONDS) -timeout=10 -max_len=8192 -print_final_stats=1; \
-	done
+			-max_total_time=$(FUZZ_SECONDS) -timeout=10 -max_len=8192 -verbosity=0 -print_final_stats=1 || \
+			failed="$$failed $$target"; \
+	done; [ -z "$$failed" ] || { echo "fuzz: found something:$$failed" >&2; exit 1; }
 
 .PHONY: test-packaging
 test-packaging: binaries ## The chart, manifests and alerts, with Helm and their checkers, on a control plane

@@ -55,7 +55,8 @@ fn answer(data: &[u8], items: &str, read: Read) {
         read(operation, status, body),
         "read twice, it says two things"
     );
-    let value = serde_json::from_slice::<Value>(body);
+    // As the adapters do, which do not look at what they skip: a name that nobody asks for may be no UTF-8.
+    let value = serde_json::from_str::<Value>(&String::from_utf8_lossy(body));
     match outcome {
         Ok(Outcome::List(count, _)) => {
             assert_eq!(status, 200);

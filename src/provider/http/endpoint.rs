@@ -39,7 +39,11 @@ impl Endpoint {
         }
         let url = Url::parse(text).map_err(|_| EndpointError::Syntax)?;
         // The parser forgives a missing `//` and drops empty user information and an empty query: look at the text.
-        let (_, rest) = text.split_once("://").ok_or(EndpointError::Syntax)?;
+        let (scheme, rest) = text.split_once("://").ok_or(EndpointError::Syntax)?;
+        if !scheme.eq_ignore_ascii_case(url.scheme()) {
+            // `https:host?x://y`: what it takes for the scheme is not what stands before the first `://`.
+            return Err(EndpointError::Syntax);
+        }
         if rest.trim_end_matches('/').contains(['/', '\\', '?', '#', '@']) || url.path() != "/" {
             return Err(EndpointError::Extra);
         }
@@ -120,6 +124,7 @@ mod tests {
             ("https://good@bad", EndpointError::Extra),
             ("https://@bad", EndpointError::Extra),
             ("https:good@bad", EndpointError::Syntax),
+            ("https:good?http://bad", EndpointError::Syntax),
             ("https://h/v1", EndpointError::Extra),
             ("https://h\\v1", EndpointError::Extra),
             ("https://h/?", EndpointError::Extra),
