@@ -104,6 +104,15 @@ planted: ## Plant one bug after the other and see the tests notice it; BUGS="nam
 	$(STEP) "planted bugs" "$(PLANTED)/debug/cluster" run -- "$(PLANTED)/debug/planted-bugs" $(BUGS)
 	@$(STEP) "nothing planted in the release" tools/nothing-planted "$(PLANTED)/debug/webhook-operator"
 
+# Beside the bugs that somebody thought of, those that nobody did. FILES are patterns of files of the core; with them the
+# planted bugs are left out.
+FILES :=
+
+.PHONY: mutants
+mutants: ## Change the core in one small way after the other, see the tests notice; then `planted`. FILES="src/core/plan/*.rs …" for some
+	@$(STEP) "mutants of the core" tools/mutants all $(FILES)
+	@[ -n "$(strip $(FILES))" ] || $(MAKE) planted
+
 # A nightly toolchain, because coverage is counted by unstable flags; no sanitizer, because there is no unsafe code.
 # What is found goes to fuzz/found, away from the corpora that are kept; a crash is in fuzz/artifacts.
 FUZZ_SECONDS ?= 60

@@ -316,6 +316,40 @@ mod tests {
     }
 
     #[test]
+    fn a_long_name_is_cut_no_shorter_than_it_must_be() {
+        let name = owner("c", "u").remote_name(&RemoteKey::single(), &"ü".repeat(300));
+        assert_eq!(name.chars().count(), NAME_MAX);
+    }
+
+    /// By this, what was made for the object and then lost is deleted with it.
+    #[test]
+    fn what_was_written_for_this_very_object_is_told_from_all_others() {
+        let key = RemoteKey::parse("any").unwrap();
+        let me = owner("c1", "u1");
+        assert!(me.wrote(&me.marker(&key)));
+        let object = ObjectName {
+            namespace: "support".into(),
+            name: "erp".into(),
+        };
+        let neighbour = Owner {
+            object: Tag::object(&object),
+            ..me.clone()
+        };
+        for other in [owner("c2", "u1"), owner("c1", "u2"), neighbour] {
+            assert!(!me.wrote(&other.marker(&key)), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_tag_is_shown_as_it_is_written() {
+        let marker = owner("c", "u").marker(&RemoteKey::single());
+        let written = marker.to_string();
+        for tag in [marker.cluster, marker.object, marker.uid, marker.key] {
+            assert!(written.contains(&format!("{tag:?}")) && tag.to_string().len() == TAG);
+        }
+    }
+
+    #[test]
     fn a_marker_counts_only_at_the_end_and_whole() {
         let marker = owner("c", "u").marker(&RemoteKey::single()).to_string();
         assert!(Marker::parse(&format!("x {marker}")).is_some());

@@ -63,6 +63,8 @@ fn scramble(seed: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -107,10 +109,51 @@ mod tests {
         );
     }
 
+    /// The shortest and the longest that any of many seeds gives.
+    fn reach(delay: impl Fn(u64) -> Duration) -> (Duration, Duration) {
+        let delays = (0..20_000).map(delay);
+        delays.fold((Duration::MAX, Duration::ZERO), |(least, most), delay| {
+            (least.min(delay), most.max(delay))
+        })
+    }
+
     #[test]
-    fn backoff_grows_until_the_cap() {
-        assert!(backoff(1, 3) <= Duration::from_secs(1));
-        assert!(backoff(4, 3) >= Duration::from_secs(4));
-        assert!(backoff(40, 3) >= BACKOFF_MAX / 2);
+    fn backoff_doubles_from_a_second_to_the_cap_and_its_upper_half_is_used_whole() {
+        let millis = Duration::from_millis;
+        assert_eq!(reach(|seed| backoff(1, seed)), (millis(500), millis(1000)));
+        assert_eq!(reach(|seed| backoff(2, seed)), (millis(1000), millis(2000)));
+        let (least, most) = reach(|seed| backoff(4, seed));
+        assert!(least >= millis(4000) && least < millis(4100) && most > millis(7900) && most <= millis(8000));
+        for failures in [10, 40, u32::MAX] {
+            let (least, most) = reach(|seed| backoff(failures, seed));
+            assert!(
+                least >= BACKOFF_MAX / 2 && most > BACKOFF_MAX * 9 / 10,
+                "{failures}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_regular_delay_is_spread_over_a_tenth_to_either_side() {
+        let millis = Duration::from_millis;
+        assert_eq!(
+            reach(|seed| spread(millis(1000), seed)),
+            (millis(900), millis(1100))
+        );
+        assert_eq!(reach(|seed| spread(millis(9), seed)), (millis(9), millis(9)));
+    }
+
+    /// Seeds that are near each other come out far apart. The expected values are the first ones of `SplitMix64`
+    /// seeded with 0 and with 1234567, as they are published (Rosetta Code, "Pseudo-random numbers/Splitmix64").
+    #[test]
+    fn seeds_are_spread_as_the_reference_does() {
+        assert_eq!(scramble(0), 0xe220_a839_7b1d_cdaf);
+        assert_eq!(scramble(1_234_567), 6_457_827_717_110_365_317);
+    }
+
+    #[test]
+    fn one_seed_gives_another_delay_after_each_failure() {
+        let delays: BTreeSet<_> = (20..60).map(|failures| backoff(failures, 7)).collect();
+        assert!(delays.len() > 30, "{delays:?}");
     }
 }
