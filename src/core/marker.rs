@@ -321,6 +321,13 @@ mod tests {
         assert_eq!(name.chars().count(), NAME_MAX);
     }
 
+    #[test]
+    fn control_characters_of_a_name_are_left_out_and_nothing_else_is() {
+        let (key, owner) = (RemoteKey::single(), owner("c", "u"));
+        let expected = format!("all tickets, eu {}", owner.marker(&key));
+        assert_eq!(owner.remote_name(&key, " all\u{7} tickets,\n eu\t "), expected);
+    }
+
     /// By this, what was made for the object and then lost is deleted with it.
     #[test]
     fn what_was_written_for_this_very_object_is_told_from_all_others() {

@@ -33,7 +33,9 @@ pub fn backoff(failures: u32, seed: u64) -> Duration {
 
 /// A delay of `base`, moved by up to a tenth either way by `seed`: for regular work that should not bunch.
 pub fn spread(base: Duration, seed: u64) -> Duration {
-    let millis = u64::try_from(base.as_millis()).unwrap_or(u64::MAX / 2);
+    // Half of what fits, so that a tenth more does too.
+    let most = u64::MAX / 2;
+    let millis = u64::try_from(base.as_millis()).map_or(most, |millis| millis.min(most));
     let tenth = millis / 10;
     Duration::from_millis(millis - tenth + scramble(seed) % (2 * tenth + 1))
 }
@@ -141,6 +143,13 @@ mod tests {
             (millis(900), millis(1100))
         );
         assert_eq!(reach(|seed| spread(millis(9), seed)), (millis(9), millis(9)));
+        for base in [u64::MAX - 1, u64::MAX]
+            .map(millis)
+            .into_iter()
+            .chain([Duration::MAX])
+        {
+            assert!(spread(base, 3) > millis(u64::MAX / 4), "as good as never");
+        }
     }
 
     /// Seeds that are near each other come out far apart. The expected values are the first ones of `SplitMix64`
