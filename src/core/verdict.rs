@@ -6,6 +6,10 @@
 
 use std::time::Duration;
 
+mod failure;
+
+pub use failure::Failure;
+
 use crate::delivery::Overall;
 use crate::names::RemoteKey;
 use crate::plan::{KeyState, Settled};

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use kube::Resource;
 use operator_core::delivery::{Overall, overall};
-use operator_core::plan::{KeyState, Settled};
+use operator_core::plan::KeyState;
 use operator_core::reason::Reason;
-use operator_core::verdict::{self, Context as VerdictContext, Phase, Truth, Verdict};
+use operator_core::verdict::{self, Context as VerdictContext, Failure, Phase, Truth, Verdict};
 
 use crate::api::v1alpha1 as api;
 use crate::api::v1alpha1::WebhookSubscriptionStatus;
@@ -21,8 +21,11 @@ pub(in crate::controller) const FAILURE_THRESHOLD: u32 = 5;
 impl Pass<'_> {
     /// Publishes a phase. Nothing is written when nothing but time has changed.
     pub(in crate::controller) async fn publish(&mut self, phase: &Phase) -> Result<(), ReconcileError> {
-        let context = self.verdict_context(phase);
-        let verdict = verdict::verdict(phase, &context);
+        let (judged, context) = self.judged(phase);
+        let verdict = verdict::verdict(judged.as_ref().unwrap_or(phase), &context);
+        if let Some(failure) = &mut self.record.failure {
+            failure.note(phase, verdict.synced.as_ref());
+        }
         let mut status = self.status(phase, &verdict);
         let now = Timestamp::now();
         let generation = self.generation();
@@ -105,32 +108,29 @@ impl Pass<'_> {
         self.object.status.clone().unwrap_or_default()
     }
 
-    fn verdict_context(&mut self, phase: &Phase) -> VerdictContext {
+    /// What is to be judged in place of a phase, if that is something else, and what the judgement needs to know.
+    fn judged(&mut self, phase: &Phase) -> (Option<Phase>, VerdictContext) {
         let now = self.ctx.clock.now();
-        if is_failing(phase) {
-            let since = *self.record.failing_since.get_or_insert(now);
-            let due = since.after(GRACE);
-            if due > now {
-                self.wake_at(due);
-            }
-        } else {
-            self.record.failing_since = None;
+        let (judged, failure) = Failure::carry(self.record.failure.take(), phase, self.generation(), now);
+        let failing_for = failure.as_ref().map(|failure| failure.lasted(now));
+        if let Some(left) = failing_for.and_then(|lasted| GRACE.checked_sub(lasted))
+            && !left.is_zero()
+        {
+            self.wake_at(now.after(left));
         }
+        self.record.failure = failure;
         let synced = self
             .object
             .status
             .as_ref()
             .and_then(|status| status.last_synced_generation);
-        VerdictContext {
+        let context = VerdictContext {
             synced_before: synced == Some(self.generation()),
             ever_synced: synced.is_some(),
-            failing_for: self
-                .record
-                .failing_since
-                .map(|since| now.since(since))
-                .unwrap_or_default(),
+            failing_for: failing_for.unwrap_or_default(),
             grace: GRACE,
-        }
+        };
+        (judged, context)
     }
 
     fn status(&mut self, phase: &Phase, verdict: &Verdict) -> WebhookSubscriptionStatus {
@@ -379,20 +379,5 @@ impl Pass<'_> {
             action,
             note,
         });
-    }
-}
-
-/// Whether the phase counts towards the grace period.
-fn is_failing(phase: &Phase) -> bool {
-    let failing = |state: &KeyState| {
-        matches!(
-            state,
-            KeyState::Failing(..) | KeyState::Waiting(Reason::RemoteMissing | Reason::CreateOutcomeUnknown)
-        )
-    };
-    match phase {
-        Phase::Failed(..) | Phase::Blocked(..) => true,
-        Phase::Settled(Settled { keys, .. }) => keys.values().any(failing),
-        Phase::Rejected(..) | Phase::Parked(_) | Phase::Deleting(_) | Phase::DeletionBlocked(_) => false,
     }
 }

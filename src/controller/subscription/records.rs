@@ -11,6 +11,7 @@ use operator_core::hash::Fingerprint;
 use operator_core::memory::{Memory, Wanted};
 use operator_core::names::{AccountId, ClusterId, EventName, ExternalId, ObjectName, ObjectUid, RemoteKey};
 use operator_core::time::Moment;
+use operator_core::verdict::Failure;
 
 use super::status;
 use crate::api::v1alpha1 as api;
@@ -75,8 +76,8 @@ pub(in crate::controller) struct Record {
     pub(in crate::controller) key_lost: bool,
     /// What exists at the provider was switched off, as the owner of the account withdrew the permission for it.
     pub(in crate::controller) withdrawn: bool,
-    /// Since when it has been failing.
-    pub(in crate::controller) failing_since: Option<Moment>,
+    /// The failure that lasts from one attempt to the next.
+    pub(in crate::controller) failure: Option<Failure>,
     /// Reconciles in a row that ended in an apiserver error.
     pub(in crate::controller) apiserver_failures: u32,
     /// The signing key that was verified to be in the Secret of this resourceVersion.
@@ -222,17 +223,7 @@ impl Context {
             .and_then(|status| status.last_test.clone())
             .map(api::TestStatus::after_restart);
         record.deliveries.health = status::restore_health(status.and_then(|status| status.delivery.as_ref()));
-        // An outage that began before a restart does not begin anew with it.
-        let conditions = status
-            .map(|status| status.conditions.as_slice())
-            .unwrap_or_default();
-        let failing = conditions
-            .iter()
-            .find(|condition| condition.type_ == "Synced" && condition.status == "False");
-        record.failing_since = failing.map(|condition| {
-            let elapsed = jiff::Timestamp::now().duration_since(condition.last_transition_time.0);
-            now.before(elapsed.unsigned_abs())
-        });
+        record.failure = status.and_then(|status| status::restore_failure(&status.conditions, now));
         record
     }
 

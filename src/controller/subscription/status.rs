@@ -16,7 +16,7 @@ mod hashes;
 mod restore;
 
 use hashes::{create_seal, encode_digest, encode_kept, held_seal, seal};
-pub(in crate::controller) use restore::{is_of_another_key, restore, restore_health};
+pub(in crate::controller) use restore::{is_of_another_key, restore, restore_failure, restore_health};
 
 use crate::api::v1alpha1 as api;
 

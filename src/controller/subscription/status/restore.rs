@@ -1,15 +1,37 @@
 //! What a status tells a process that has not seen the object before.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use operator_core::delivery::{DeliveryResult, EventHealth, Health};
 use operator_core::hash::HashKey;
 use operator_core::memory::{Certainty, Content, Entry, Hold, Memory, Pending, Target};
 use operator_core::names::{EventName, ExternalId, RemoteKey};
+use operator_core::reason::Reason;
 use operator_core::settings::events_part;
 use operator_core::time::Moment;
+use operator_core::verdict::Failure;
 use operator_core::view::{Field, FieldSet, Part};
 
 use super::hashes::{create_seal, decode_digest, decode_kept, held_seal, seal};
 use crate::api::v1alpha1 as api;
+
+/// The failure that a status tells of: an outage that began before a restart does not begin anew with it. What a
+/// person has to act on, and an edit that is only reported, are none.
+pub(in crate::controller) fn restore_failure(conditions: &[Condition], now: Moment) -> Option<Failure> {
+    let find = |type_: &str| conditions.iter().find(|known| known.type_ == type_);
+    let synced = find("Synced").filter(|synced| synced.status == "False")?;
+    let reason = Reason::parse(&synced.reason)?;
+    if find("Stalled").is_some() || matches!(reason, Reason::DriftDetected | Reason::DriftRepeats) {
+        return None;
+    }
+    let elapsed = jiff::Timestamp::now().duration_since(synced.last_transition_time.0);
+    let accepted = find("Accepted").is_some_and(|accepted| accepted.status == "True");
+    Some(Failure {
+        since: now,
+        earlier: elapsed.unsigned_abs(),
+        generation: synced.observed_generation.unwrap_or_default(),
+        said: accepted.then(|| (reason, synced.message.clone())),
+    })
+}
 
 /// The memory that a status holds. Entries of another object, another cluster or an unknown account are not ours
 /// and are left out; `ours` tells which identity is.
