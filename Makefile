@@ -134,8 +134,17 @@ test-packaging: binaries ## The chart, manifests and alerts, with Helm and their
 	@$(STEP) "checkers of packaging" tools/check-packaging
 	@export WEBHOOK_OPERATOR_CONTROLPLANE=$$(tools/tool-path controlplane); \
 	export WEBHOOK_OPERATOR_HELM=$$(tools/tool-path helm); \
+	export WEBHOOK_OPERATOR_JUDGE=$$(tools/tool-path judge); \
+	export WEBHOOK_OPERATOR_GITOPS_CRDS=$$(tools/tool-path gitops-crds); \
 	export WEBHOOK_OPERATOR_BINARIES="$(abspath $(TARGET)/debug)"; \
 	$(STEP) "packaging tests" "$(TARGET)/debug/cluster" run -- tools/run-tests packaging
+
+.PHONY: testdata
+testdata: binaries ## Dump the test data of Argo CD's scripts from real objects
+	@export WEBHOOK_OPERATOR_CONTROLPLANE=$$(tools/tool-path controlplane) UPDATE_TESTDATA=1; \
+	export WEBHOOK_OPERATOR_BINARIES="$(abspath $(TARGET)/debug)"; \
+	"$(TARGET)/debug/cluster" run -- cargo test --quiet --test gitops -- phases && \
+	cargo test --quiet --test gitops -- customizations
 
 .PHONY: demo-build
 demo-build: # KUBEBUILDER_ASSETS spares the control plane's build

@@ -1,0 +1,237 @@
+//! Every phase in the life of a `WebhookSubscription`, on a real control plane.
+
+use provider_simulator::{DeliveryResult, FaultAction, FaultPlan, RequestFilter};
+use serde_json::{Value, json};
+
+use crate::phases::Phases;
+use crate::support::{PROVIDER, SUBSCRIPTION, Setup, World, condition};
+
+/// Lets every request of an operation (empty: all) fail until the faults are cleared.
+pub fn fail(world: &World, operation: &str) {
+    let requests = if operation.is_empty() {
+        RequestFilter::default()
+    } else {
+        RequestFilter::operation("dixa", operation)
+    };
+    let action = FaultAction::FailBefore {
+        status: 503,
+        body: None,
+        retry_after: None,
+    };
+    world.simulator.add_fault(FaultPlan::every(requests, action));
+}
+
+/// Asks the operator to look, without waiting for it.
+pub fn nudge(world: &World, kind: &str, name: &str, token: &str) {
+    let annotations = json!({"webhook-operator.io/reconcile-requested-at": token});
+    world.patch(kind, name, json!({"metadata": {"annotations": annotations}}));
+}
+
+/// Moves the time of a condition's last change back by so many minutes; the operator must not run.
+pub fn long_since(world: &World, kind: &str, name: &str, wanted: &str, minutes: i64) {
+    let mut object = world.object(kind, name);
+    let time = jiff::Timestamp::now() - jiff::SignedDuration::from_mins(minutes);
+    let conditions = object["status"]["conditions"].as_array_mut().unwrap();
+    for found in conditions.iter_mut().filter(|found| found["type"] == wanted) {
+        found["lastTransitionTime"] = format!("{time:.0}").into();
+    }
+    world.patch_status(kind, name, json!({"status": {"conditions": conditions}}));
+}
+
+fn reconciling(world: &World, name: &str) -> Value {
+    world.becomes(SUBSCRIPTION, name, "Reconciling", "True", "")
+}
+
+/// Waits for something to be missing, each thing in its turn.
+fn waiting(world: &World, phases: &mut Phases) {
+    world.subscribe("crm", json!({"providerRef": {"name": "absent"}}));
+    phases.note(
+        "no-provider",
+        "InProgress",
+        "Progressing",
+        reconciling(world, "crm"),
+    );
+    world.delete(SUBSCRIPTION, "crm");
+    world.gone(SUBSCRIPTION, "crm");
+    let login = |secret: &str| json!({"authorization": {"basic": {"secretRef": {"name": secret}}}});
+    world.subscribe("crm", login("absent"));
+    phases.note(
+        "no-secret",
+        "InProgress",
+        "Progressing",
+        reconciling(world, "crm"),
+    );
+    world.secret(
+        "crm-login",
+        "",
+        &[("username", "dixa"), ("password", "a-long-password")],
+    );
+    world.subscribe("crm", login("crm-login"));
+    world.refused("crm", "SecretNotReleased");
+    let object = world.subscription("crm");
+    phases.note("secret-not-released", "Failed", "Degraded", object);
+    world.subscribe(
+        "crm",
+        json!({"signing": {"generate": {"secretName": "crm-signing"}}}),
+    );
+    world.refused("crm", "UnsupportedByProvider");
+    phases.note("refused", "Failed", "Degraded", world.subscription("crm"));
+    world.delete(SUBSCRIPTION, "crm");
+    world.gone(SUBSCRIPTION, "crm");
+}
+
+/// What fails for a while at the provider.
+fn retrying(world: &mut World, phases: &mut Phases) {
+    fail(world, "create");
+    world.subscribe("crm", json!({}));
+    let object = world.becomes(SUBSCRIPTION, "crm", "Reconciling", "True", "ProgressingWithRetry");
+    phases.note("create-fails", "InProgress", "Progressing", object);
+    world.stop_operator();
+    long_since(world, SUBSCRIPTION, "crm", "Synced", 10);
+    world.start_operator();
+    let object = world.becomes(SUBSCRIPTION, "crm", "Ready", "False", "ProviderUnavailable");
+    phases.note("create-fails-for-long", "InProgress", "Degraded", object);
+    world.simulator.clear_faults();
+    phases.note("ready", "Current", "Healthy", world.ready("crm"));
+
+    fail(world, "patch");
+    world.subscribe("crm", json!({"enabled": false}));
+    let object = world.becomes(SUBSCRIPTION, "crm", "Reconciling", "True", "ProgressingWithRetry");
+    phases.note("change-fails", "InProgress", "Progressing", object);
+    world.simulator.clear_faults();
+    world.ready("crm");
+
+    fail(world, "");
+    nudge(world, SUBSCRIPTION, "crm", "outage");
+    let object = world.becomes(SUBSCRIPTION, "crm", "Synced", "False", "");
+    phases.note("outage", "Current", "Healthy", object);
+    world.stop_operator();
+    long_since(world, SUBSCRIPTION, "crm", "Synced", 10);
+    world.start_operator();
+    let object = world.becomes(SUBSCRIPTION, "crm", "Ready", "False", "");
+    phases.note("outage-for-long", "InProgress", "Degraded", object);
+    world.simulator.clear_faults();
+    world.ready("crm");
+}
+
+fn differing(world: &World, phases: &mut Phases) {
+    world.subscribe("crm", json!({"driftPolicy": "Report"}));
+    world.ready("crm");
+    let remote = world.only_remote().id;
+    let edit = json!({"url": "https://elsewhere.example/dixa"});
+    world.simulator.dixa().edit(remote, &edit).unwrap();
+    nudge(world, SUBSCRIPTION, "crm", "drift");
+    let object = world.becomes(SUBSCRIPTION, "crm", "Synced", "False", "");
+    phases.note("drift-reported", "Current", "Healthy", object);
+
+    world.subscribe(
+        "crm",
+        json!({"delivery": {"interval": "5s", "failureThreshold": 3}}),
+    );
+    world.ready("crm");
+    let result = DeliveryResult {
+        event: "ConversationClosed".into(),
+        success: false,
+        response_code: 502,
+        response_text: String::new(),
+        times: Some(3),
+        time_ms: None,
+    };
+    world.simulator.dixa().record_delivery(remote, &result).unwrap();
+    let object = world.becomes(SUBSCRIPTION, "crm", "DeliveryHealthy", "False", "");
+    phases.note("deliveries-failing", "Current", "Healthy", object);
+    world.subscribe("crm", json!({}));
+    world.ready("crm");
+}
+
+fn suspended(world: &mut World, phases: &mut Phases) {
+    let becomes = |world: &World, name: &str| world.becomes(SUBSCRIPTION, name, "Suspended", "True", "");
+    world.subscribe(
+        "later",
+        json!({"suspend": true, "url": "https://hooks.acme.example/later"}),
+    );
+    phases.note(
+        "suspended-from-the-start",
+        "InProgress",
+        "Suspended",
+        becomes(world, "later"),
+    );
+    world.delete(SUBSCRIPTION, "later");
+    world.gone(SUBSCRIPTION, "later");
+    world.subscribe("crm", json!({"suspend": true}));
+    phases.note("suspended", "Current", "Suspended", becomes(world, "crm"));
+    world.subscribe("crm", json!({"suspend": true, "enabled": false}));
+    phases.note(
+        "suspended-and-edited",
+        "Current",
+        "Suspended",
+        becomes(world, "crm"),
+    );
+    world.stop_operator();
+    world.subscribe("crm", json!({"enabled": false}));
+    let resumed = world.subscription("crm");
+    phases.note("resumed-not-yet-seen", "InProgress", "Progressing", resumed);
+    world.start_operator();
+    world.ready("crm");
+}
+
+fn leaving(world: &mut World, phases: &mut Phases) {
+    world.connect_with(json!({"guard": {"maxVanished": 0}}));
+    let remote = world.only_remote().id;
+    world.becomes(PROVIDER, "dixa", "Ready", "True", "");
+    world.simulator.dixa().delete(remote).unwrap();
+    nudge(world, SUBSCRIPTION, "crm", "vanished");
+    let object = world.becomes(SUBSCRIPTION, "crm", "Stalled", "True", "Guarded");
+    phases.note("guarded", "Failed", "Degraded", object);
+    let provider = world.object(PROVIDER, "dixa");
+    let annotations = json!({"webhook-operator.io/guard-release": provider["status"]["guard"]["token"]});
+    world.patch(
+        PROVIDER,
+        "dixa",
+        json!({"metadata": {"annotations": annotations}}),
+    );
+    world.ready("crm");
+
+    fail(world, "delete");
+    world.delete(SUBSCRIPTION, "crm");
+    let object = world.becomes(SUBSCRIPTION, "crm", "Ready", "False", "Deleting");
+    phases.note("deleting", "Terminating", "Progressing", object);
+    world.delete("secrets", "dixa-api");
+    // The key that worked last is kept in memory for deletions; a restart forgets it.
+    world.stop_operator();
+    world.simulator.clear_faults();
+    world.start_operator();
+    let object = world.becomes(SUBSCRIPTION, "crm", "Stalled", "True", "DeletionBlocked");
+    phases.note("deletion-blocked", "Terminating", "Progressing", object);
+    world.connect();
+    world.gone(SUBSCRIPTION, "crm");
+    assert_eq!(world.remote().len(), 0);
+}
+
+#[test]
+fn a_subscription_is_judged_rightly_in_every_phase_of_its_life() {
+    let mut phases = Phases::of("WebhookSubscription");
+    let mut world = Setup::new().without_operator().start();
+    world.subscribe("crm", json!({}));
+    let object = world.subscription("crm");
+    assert_eq!(object["status"], json!({"observedGeneration": -1}));
+    phases.note("created", "InProgress", "Progressing", object);
+    world.delete(SUBSCRIPTION, "crm");
+    world.connect();
+    world.start_operator();
+    waiting(&world, &mut phases);
+    retrying(&mut world, &mut phases);
+    differing(&world, &mut phases);
+
+    world.stop_operator();
+    world.subscribe("crm", json!({"enabled": false}));
+    let object = world.subscription("crm");
+    assert_eq!(condition(&object, "Ready")["status"], "True");
+    phases.note("edited", "InProgress", "Progressing", object);
+    world.start_operator();
+    world.ready("crm");
+
+    suspended(&mut world, &mut phases);
+    leaving(&mut world, &mut phases);
+    phases.hold();
+}
