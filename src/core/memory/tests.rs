@@ -348,3 +348,261 @@ fn a_removed_field_is_unverifiable_unless_the_provider_was_seen_to_show_it() {
     assert_eq!(removed(false), headers);
     assert_eq!(removed(true), FieldSet::EMPTY);
 }
+
+fn id(text: &str) -> ExternalId {
+    ExternalId::parse(text).unwrap()
+}
+
+/// An entry of which everything is known that an entry can know.
+fn full() -> Entry {
+    let fields = FieldSet::of(&[Field::Url]);
+    let mut entry = intended().entries[&key()].clone();
+    entry.saw(remote(), at(5));
+    Entry {
+        id: Some(id("r1")),
+        hold: Hold::Adopted,
+        proof: Some(Part::Is(digest("events"))),
+        stored: false,
+        applied: Some(digest("applied")),
+        sent: Some(Sent::all_of(&wish().view)),
+        rendering: Sent::all_of(&wish().view),
+        not_kept: fields,
+        unverifiable: FieldSet::of(&[Field::Headers]),
+        doubted: Some(at(1)),
+        missing_since: Some(at(2)),
+        absent_at: Some(at(3)),
+        discard: Some(id("r9")),
+        failure: Some(Failure {
+            reason: Reason::ProviderUnavailable,
+            message: "503".into(),
+            until: Some(at(99)),
+            digest: None,
+            count: 3,
+            since: at(4),
+        }),
+        repairs: (2, at(4)),
+        ..entry
+    }
+}
+
+/// Field by field: what is lost here is lost at every start of the operator.
+#[test]
+fn each_thing_that_status_tells_is_kept_over_a_restart() {
+    let full = full();
+    let mut memory = Memory {
+        finalizer: true,
+        ..Memory::default()
+    };
+    memory.entries.insert(key(), full.clone());
+    memory.gone.insert(id("r0"));
+    memory.replaced.insert(key(), digest("wish"));
+    let after = memory.after_restart(at(30));
+    let kept = Entry {
+        id: full.id,
+        hold: full.hold,
+        proof: full.proof,
+        stored: true,
+        applied: full.applied,
+        sent: full.sent,
+        rendering: full.rendering,
+        not_kept: full.not_kept,
+        unverifiable: full.unverifiable,
+        discard: full.discard,
+        pending: full.pending.map(|pending| Pending {
+            certainty: Certainty::Unknown { since: at(30) },
+            ..pending
+        }),
+        ..Entry::default()
+    };
+    let mut expected = Memory {
+        finalizer: true,
+        ..Memory::default()
+    };
+    expected.entries.insert(key(), kept);
+    assert_eq!(after, expected);
+}
+
+#[test]
+fn only_the_id_that_status_has_counts_as_stored_after_it_is_taken_over() {
+    for (stored, before, expected) in [(true, "r1", true), (true, "r0", false), (false, "r1", false)] {
+        let mut memory = Memory::default();
+        *memory.entry(&key()) = Entry {
+            id: Some(id(before)),
+            stored,
+            ..Entry::default()
+        };
+        memory.adopted(&key(), Hold::Adopted, false, remote(), at(1));
+        assert_eq!(memory.entries[&key()].stored, expected, "{before} {stored}");
+    }
+}
+
+#[test]
+fn what_is_only_looked_at_is_proven_to_be_nobodys() {
+    let proof = |hold| {
+        let mut memory = Memory::default();
+        memory.adopted(&key(), hold, false, remote(), at(1));
+        memory.entries[&key()].proof
+    };
+    assert_eq!(proof(Hold::Observed), None);
+    assert_eq!(proof(Hold::Adopted), Some(remote().view.get(Field::Events)));
+}
+
+#[test]
+fn a_row_of_repairs_ends_after_two_rests_and_no_earlier() {
+    let rest = 2 * crate::plan::BREAKER_REST.as_secs();
+    for (pause, expected) in [(rest - 1, 2), (rest, 1), (rest + 1, 1)] {
+        let mut memory = intended();
+        memory.created(&wish(), remote(), true, at(11), &NAMED);
+        let url = FieldSet::of(&[Field::Url]);
+        memory.updated(&wish(), url, remote(), true, at(100_000), &NAMED);
+        memory.updated(&wish(), url, remote(), true, at(100_000 + pause), &NAMED);
+        assert_eq!(memory.entries[&key()].repairs.0, expected, "{pause} s");
+    }
+}
+
+#[test]
+fn a_deletion_without_effect_is_read_after_at_once_and_then_later_each_time() {
+    let mut memory = Memory::default();
+    let mut last = 0;
+    for count in 1..5 {
+        memory.deletion_unconfirmed(Some(&key()), &remote().id, at(100), 7);
+        // That the id can be read ends other failures, and not this one.
+        memory.read(&key(), Some(remote()), at(100));
+        let entry = &memory.entries[&key()];
+        let failure = entry.failure.as_ref().unwrap();
+        assert_eq!(
+            (failure.reason, failure.count),
+            (Reason::DeletionUnconfirmed, count)
+        );
+        assert_eq!((&entry.id, entry.doubted), (&Some(remote().id), Some(at(100))));
+        let waits = failure.until.unwrap().since(at(100)).as_millis();
+        assert!(
+            if count == 1 {
+                waits == 0
+            } else {
+                waits >= 1000 && waits > last
+            },
+            "{waits}"
+        );
+        last = waits;
+    }
+}
+
+#[test]
+fn after_a_discard_only_the_refusal_of_the_wish_is_left() {
+    let after = |reason| {
+        let mut memory = Memory::default();
+        let full = full();
+        let failure = full.failure.clone().map(|failure| Failure { reason, ..failure });
+        *memory.entry(&key()) = Entry {
+            id: None,
+            failure,
+            ..full
+        };
+        memory.note(&Note::Discarded(key()), &[], at(9));
+        assert!(memory.gone.contains(&id("r9")) && memory.entries[&key()].discard.is_none());
+        memory.entries[&key()]
+            .failure
+            .clone()
+            .map(|failure| failure.until)
+    };
+    assert_eq!(after(Reason::MarkerNotPreserved), Some(None));
+    assert_eq!(after(Reason::ProviderUnavailable), None);
+}
+
+#[test]
+fn a_provider_that_does_not_switch_off_is_left_alone_for_a_rest() {
+    let failure = |off: &str| {
+        let mut shown = remote();
+        shown.view.set(Field::Enabled, Part::Is(digest("off")));
+        let mut memory = Memory::default();
+        memory.failed(&key(), None, fault(Disposition::Backoff, false), at(1), 1);
+        memory.switched_off(&key(), shown, Part::Is(digest(off)), at(2));
+        memory.entries[&key()].failure.clone()
+    };
+    assert_eq!(failure("off"), None);
+    let failed = failure("on").unwrap();
+    assert_eq!(
+        (failed.reason, failed.until),
+        (Reason::CannotClear, Some(at(2).after(REFUSED_REST)))
+    );
+}
+
+#[test]
+fn of_what_is_forgotten_everything_counts_as_gone_but_what_was_only_looked_at() {
+    let gone = |why| {
+        let mut memory = intended();
+        memory.created(&wish(), remote(), true, at(11), &NAMED);
+        memory.note(&Note::Forget(key(), why), &[], at(12));
+        assert!(memory.entries.is_empty());
+        memory.gone.contains(&remote().id)
+    };
+    assert!(!gone(Forgotten::Released));
+    for why in [
+        Forgotten::Vanished,
+        Forgotten::Deleted,
+        Forgotten::NotOurs,
+        Forgotten::NeverCreated,
+    ] {
+        assert!(gone(why), "{why:?}");
+    }
+}
+
+#[test]
+fn a_note_goes_by_the_wish_of_its_own_key() {
+    let other = Wanted {
+        key: RemoteKey::parse("other").unwrap(),
+        digest: digest("other"),
+        ..wish()
+    };
+    let wanted = [other, wish()];
+    let mut memory = intended();
+    memory.created(&wish(), remote(), true, at(11), &NAMED);
+    memory.note(&Note::Applied(key()), &wanted, at(12));
+    assert_eq!(memory.entries[&key()].applied, Some(wish().digest));
+    memory.note(&Note::Retire(key()), &wanted, at(13));
+    assert_eq!(memory.entries[&key().retired()].id, Some(remote().id));
+    assert_eq!(memory.replaced.get(&key()), Some(&wish().digest));
+}
+
+#[test]
+fn the_map_of_entries_is_a_map() {
+    let mut entries = Entries::default();
+    let keys = ["b", "a"].map(|text| RemoteKey::parse(text).unwrap());
+    let [b, a] = &keys;
+    entries.open(b).id = Some(id("rb"));
+    entries.insert(
+        a.clone(),
+        Entry {
+            id: Some(id("ra")),
+            ..Entry::default()
+        },
+    );
+    assert_eq!(
+        entries.open(b).id,
+        Some(id("rb")),
+        "what is there is not made anew"
+    );
+    assert!(entries.keys().eq([a, b]));
+    for entry in entries.values_mut() {
+        entry.stored = true;
+    }
+    assert!(entries.values().all(|entry| entry.stored));
+    let ids = |entries: &Entries| -> Vec<String> {
+        let all = entries
+            .iter()
+            .map(|(key, entry)| format!("{key:?} {:?}", entry.id));
+        all.collect()
+    };
+    let copy: Entries = entries.clone().into_iter().collect();
+    assert_eq!(ids(&copy), ids(&entries));
+    entries.get_mut(a).unwrap().id = None;
+    assert_eq!(
+        (&entries[a].id, entries.get(b).unwrap().id.clone()),
+        (&None, Some(id("rb")))
+    );
+    assert_eq!(entries.remove(b).unwrap().id, Some(id("rb")));
+    assert!(!entries.contains_key(b) && entries.contains_key(a) && entries.remove(b).is_none());
+    entries.remove(a);
+    assert!(entries.is_empty() && !copy.is_empty());
+}

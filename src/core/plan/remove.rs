@@ -45,34 +45,29 @@ pub(super) fn remove(s: &Situation<'_>) -> Action {
             return action;
         }
     }
-    let Some(snapshot) = s.snapshot else {
-        // Without any entry, only a look can tell that a status that was lost had none either.
-        if s.memory.entries.is_empty() {
-            return Action::Look(None);
-        }
+    // What is not in status may still be what an entry stands for.
+    if !s.memory.entries.is_empty() {
         return agenda.close(true);
+    }
+    // Without any entry, only a look can tell that a status that was lost had none either.
+    let Some(snapshot) = s.snapshot else {
+        return Action::Look(None);
     };
     let stray = snapshot.marked_for(s.owner.object()).find(|remote| {
-        remote.marker.is_some_and(|marker| s.owner.wrote(&marker))
-            && !s.memory.gone.contains(&remote.id)
-            && s.memory.ids().all(|id| *id != remote.id)
+        remote.marker.is_some_and(|marker| s.owner.wrote(&marker)) && !s.memory.gone.contains(&remote.id)
     });
-    let stray = stray.filter(|_| s.memory.entries.is_empty() && !crate::planted!(StrayStays));
-    if let Some(stray) = stray {
-        if s.restraint.guard_deletions {
-            let state = KeyState::Stalled(Reason::Guarded, "deletions are stopped by the guard".into());
-            agenda.settled.keys.insert(RemoteKey::single(), state);
-            return agenda.close(true);
-        }
-        if is_stale(s, snapshot) {
-            return Action::Look(Some(s.now));
-        }
-        return Action::Delete(None, stray.id.clone());
-    }
-    if s.memory.entries.is_empty() {
+    let Some(stray) = stray.filter(|_| !crate::planted!(StrayStays)) else {
         return Action::ReleaseFinalizer { orphaned: Vec::new() };
+    };
+    if s.restraint.guard_deletions {
+        let state = KeyState::Stalled(Reason::Guarded, "deletions are stopped by the guard".into());
+        agenda.settled.keys.insert(RemoteKey::single(), state);
+        return agenda.close(true);
     }
-    agenda.close(true)
+    if is_stale(s, snapshot) {
+        return Action::Look(Some(s.now));
+    }
+    Action::Delete(None, stray.id.clone())
 }
 
 /// One remote subscription that is to go, with its object or because the spec no longer asks for it.

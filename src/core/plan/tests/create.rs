@@ -132,6 +132,17 @@ fn what_a_list_shows_of_an_unknown_create_and_a_read_denies_is_not_its_result() 
 }
 
 #[test]
+fn a_read_of_another_id_or_from_before_the_list_confirms_no_unknown_create() {
+    let case = Case::new().entry(unknown(990));
+    let (made, other) = (case.ours("r1"), case.ours("r2"));
+    for seen in [saw(other, at(992)), saw(made.clone(), at(990))] {
+        let entry = Entry { seen, ..unknown(990) };
+        let case = Case::new().entry(entry).listed(at(991), [made.clone()]);
+        assert_eq!(case.action(), read("r1"));
+    }
+}
+
+#[test]
 fn an_unknown_create_that_is_not_found_waits_for_the_settle_time() {
     let case = Case::new().entry(unknown(990)).listed(at(991), []);
     let settled = case.settled();

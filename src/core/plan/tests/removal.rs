@@ -108,6 +108,8 @@ fn an_unknown_create_is_looked_for_found_and_taken_to_be_deleted() {
         let ours = case.ours("r1");
         let case = case.entry(unknown(990));
         assert_eq!(case.action(), Action::Look(Some(at(990))));
+        let case = case.listed(at(990), [ours.clone()]);
+        assert_eq!(case.action(), Action::Look(Some(at(990))));
         let case = case.listed(at(991), [ours]);
         assert_eq!(case.once_read("r1"), adopt("r1", false));
     }
@@ -133,6 +135,8 @@ fn a_stamp_whose_reply_was_lost_is_looked_for() {
             .failed(&key("k"), None, fault(Disposition::Backoff, true), at(990), 1);
         assert_eq!(case.action(), Action::Look(Some(at(990))));
         let ours = case.ours("r1");
+        let case = case.listed(at(990), [ours.clone()]);
+        assert_eq!(case.action(), Action::Look(Some(at(990))));
         let mut case = case.listed(at(991), [ours]);
         assert_eq!(case.action(), adopt("r1", false));
         case.snapshot = Some(Snapshot::new(at(991), []));
@@ -273,6 +277,24 @@ fn a_stray_with_our_marker_is_deleted_under_a_fresh_look() {
     let mut done = guarded.bend(|case| case.restraint.guard_deletions = false);
     done.memory.deleted(None, &id("r7"));
     assert_eq!(done.action(), RELEASE);
+}
+
+#[test]
+fn a_stray_is_left_alone_while_an_entry_may_stand_for_it() {
+    let case = Case::removing().entry(unknown(990));
+    let stray = shown("r7", &wish("old"), Some(&case.owner));
+    let case = case.listed(at(991), [stray]);
+    assert_eq!(case.state(), KeyState::Waiting(Reason::CreateOutcomeUnknown));
+}
+
+#[test]
+fn what_makes_room_is_not_taken_for_what_was_to_replace_it() {
+    let mut case = Case::removing().entry(unknown(990));
+    let retired = key("k").retired();
+    case.memory.entries.insert(retired.clone(), held());
+    let old = case.ours("r1");
+    let case = case.listed(at(991), [old]);
+    assert_eq!(case.action(), Action::Delete(Some(retired), id("r1")));
 }
 
 #[test]
