@@ -122,6 +122,229 @@ fn the_day_is_a_bound_of_its_own() {
     assert_eq!(budget.advance(at(day)).len(), 10);
 }
 
+/// Ample but for a pause of a second, in which `count` have come to wait for `priority`.
+fn waiting(count: u32, priority: Priority, limits: Limits) -> Budget<u32> {
+    let mut budget = Budget::new(limits, at(0));
+    budget.pause(&99, Duration::from_secs(1), at(0));
+    for who in 1..=count {
+        assert!(!budget.request(&who, priority, at(0)));
+    }
+    assert_eq!(budget.waiting(), count as usize);
+    budget
+}
+
+const AMPLE: Limits = Limits {
+    per_minute: 6000,
+    burst: 100,
+    per_day: AMPLE_DAY,
+};
+
+#[test]
+fn a_pause_ends_at_its_end_and_not_before() {
+    let mut budget = waiting(3, Priority::Drift, AMPLE);
+    assert!(budget.is_paused(at(999)) && !budget.is_paused(at(1000)));
+    assert_eq!(budget.next_wake(at(0)), Some(at(1000)));
+    assert_eq!(budget.advance(at(999)), []);
+    assert_eq!(budget.advance(at(1000)), [1, 2, 3]);
+    assert_eq!(budget.waiting(), 0);
+}
+
+#[test]
+fn the_longer_of_two_pauses_counts() {
+    let mut budget = waiting(1, Priority::Drift, AMPLE);
+    budget.pause(&99, Duration::from_secs(5), at(0));
+    budget.pause(&99, Duration::from_secs(2), at(0));
+    assert_eq!(budget.next_wake(at(0)), Some(at(5000)));
+}
+
+#[test]
+fn a_turn_is_kept_for_half_a_minute() {
+    let mut budget = budget(60, 1);
+    assert!(budget.request(&0, Priority::Create, at(0)));
+    assert!(!budget.request(&1, Priority::Create, at(0)));
+    assert_eq!(budget.advance(at(1000)), [1]);
+    assert!(!budget.request(&2, Priority::Create, at(2000)));
+    assert_eq!(budget.advance(at(30_999)), []);
+    assert_eq!(budget.advance(at(31_000)), [2]);
+}
+
+#[test]
+fn nobody_overtakes_who_waits_for_the_same_and_who_is_more_urgent_does() {
+    let queued = || {
+        let mut budget = budget(60, 1);
+        assert!(budget.request(&0, Priority::Create, at(0)));
+        assert!(!budget.request(&1, Priority::Create, at(0)));
+        budget
+    };
+    // The token is there, and has not been handed out yet.
+    assert!(!queued().request(&2, Priority::Create, at(1000)));
+    assert!(!queued().request(&2, Priority::Drift, at(1000)));
+    assert!(queued().request(&2, Priority::Edit, at(1000)));
+}
+
+#[test]
+fn who_asks_again_keeps_the_better_place() {
+    let mut budget = waiting(2, Priority::Drift, AMPLE);
+    assert!(!budget.request(&3, Priority::Create, at(0)));
+    assert!(!budget.request(&2, Priority::Edit, at(0)));
+    assert!(!budget.request(&2, Priority::Delivery, at(0)));
+    assert!(!budget.request(&1, Priority::Drift, at(0)));
+    assert_eq!(budget.waiting(), 3);
+    assert_eq!(budget.advance(at(1000)), [2, 3, 1]);
+}
+
+#[test]
+fn what_is_used_stays_used_when_limits_change() {
+    let limits = |per_minute, burst| Limits {
+        per_minute,
+        burst,
+        per_day: AMPLE_DAY,
+    };
+    let mut budget = budget(60, 2);
+    assert!(budget.request(&0, Priority::Edit, at(0)));
+    assert!(budget.request(&0, Priority::Delivery, at(0)));
+    budget.charge(at(0));
+    assert!(!budget.request(&1, Priority::Edit, at(0)));
+    budget.set_limits(limits(60, 9), at(0));
+    assert_eq!(budget.waiting(), 1);
+    assert_eq!(
+        budget.next_wake(at(0)),
+        Some(at(2000)),
+        "what is owed and one more"
+    );
+    budget.set_limits(limits(120, 9), at(0));
+    assert_eq!(budget.next_wake(at(0)), Some(at(1000)));
+    assert_eq!(budget.advance(at(1000)), [1]);
+    assert!(budget.request(&1, Priority::Edit, at(1000)));
+    assert!(
+        !budget.request(&2, Priority::Delivery, at(4000)),
+        "a tenth of 120: one in five seconds"
+    );
+    // A smaller burst takes effect at once.
+    let mut budget = Budget::new(AMPLE, at(0));
+    budget.set_limits(limits(60, 1), at(0));
+    assert!(budget.request(&1, Priority::Edit, at(0)) && !budget.request(&2, Priority::Edit, at(0)));
+}
+
+#[test]
+fn what_was_sent_on_top_is_owed_to_the_part_of_a_token() {
+    let mut budget = budget(60, 1);
+    assert!(budget.request(&0, Priority::Edit, at(0)));
+    budget.charge(at(500));
+    assert!(!budget.request(&1, Priority::Edit, at(500)));
+    assert_eq!(budget.next_wake(at(500)), Some(at(2000)));
+    budget.charge(at(600));
+    assert_eq!(budget.next_wake(at(600)), Some(at(3000)));
+}
+
+#[test]
+fn the_day_is_counted_in_quarters_of_an_hour_with_turns_and_further_requests() {
+    const DAY: u64 = 24 * 3600 * 1000;
+    let limits = Limits { per_day: 2, ..AMPLE };
+    let used_at = |first, second| {
+        let mut budget = Budget::new(limits, at(0));
+        assert!(budget.request(&0, Priority::Edit, at(first)));
+        assert!(budget.request(&0, Priority::Edit, at(second)));
+        assert!(!budget.request(&1, Priority::Edit, at(second)));
+        assert!(!budget.request(&2, Priority::Edit, at(second)));
+        assert_eq!(budget.next_wake(at(second)), Some(at(first + DAY)));
+        assert_eq!(budget.advance(at(first + DAY - 1)), []);
+        let back = budget.advance(at(first + DAY)).len();
+        (back, budget.advance(at(second + DAY)).len())
+    };
+    let quarter = 15 * 60 * 1000;
+    assert_eq!(used_at(0, quarter - 1), (2, 0));
+    assert_eq!(used_at(0, quarter), (1, 1));
+    assert_eq!(used_at(5000, 5 * quarter), (1, 1));
+    // Turns that are out count.
+    assert_eq!(waiting(3, Priority::Edit, limits).advance(at(1000)).len(), 2);
+    // And what was sent within a turn.
+    let mut budget = Budget::new(limits, at(0));
+    assert!(budget.request(&0, Priority::Edit, at(0)));
+    budget.charge(at(0));
+    assert!(!budget.request(&0, Priority::Edit, at(1)));
+}
+
+#[test]
+fn a_delivery_poll_waits_for_the_tenth_and_nothing_else_does() {
+    let mut budget = budget(600, 10);
+    assert!(budget.request(&0, Priority::Create, at(0)));
+    assert!(
+        budget.request(&1, Priority::Delivery, at(0)),
+        "a create uses nothing of the tenth"
+    );
+    assert!(!budget.request(&2, Priority::Delivery, at(0)));
+    assert_eq!(budget.next_wake(at(0)), Some(at(1000)));
+    assert!(
+        budget.request(&3, Priority::Create, at(0)),
+        "who waits for the tenth is in nobody's way"
+    );
+    assert_eq!(budget.advance(at(999)), []);
+    assert_eq!(budget.advance(at(1000)), [2]);
+    assert!(
+        !budget.request(&4, Priority::Delivery, at(1500)),
+        "the tenth is handed out"
+    );
+    assert_eq!(
+        budget.next_wake(at(1500)),
+        Some(at(31_000)),
+        "when that turn expires"
+    );
+    // Other turns that are out take nothing of the tenth.
+    let mut budget = waiting(1, Priority::Create, AMPLE);
+    assert_eq!(budget.advance(at(1000)), [1]);
+    assert!(budget.request(&2, Priority::Delivery, at(1000)));
+}
+
+/// The credential was refused, and two wait for its end: the first of them tries.
+fn tried() -> Budget<u32> {
+    let mut budget = Budget::new(AMPLE, at(0));
+    budget.refused(&0, Duration::from_secs(1), at(0));
+    for who in [1, 2] {
+        assert!(!budget.request(&who, Priority::Drift, at(0)));
+    }
+    assert_eq!(budget.advance(at(1000)), [1]);
+    assert_eq!(
+        budget.next_wake(at(1000)),
+        Some(at(31_000)),
+        "its answer or its end, not the clock"
+    );
+    budget
+}
+
+#[test]
+fn only_the_answer_to_the_one_that_tries_lets_others_go_on() {
+    let mut budget = tried();
+    assert!(budget.request(&1, Priority::Drift, at(1000)));
+    assert_eq!(budget.next_wake(at(1000)), None);
+    // Late answers to requests from before.
+    budget.pause(&7, Duration::ZERO, at(1001));
+    budget.succeeded(&7);
+    assert_eq!(budget.advance(at(1001)), []);
+    budget.succeeded(&1);
+    assert_eq!(budget.advance(at(1002)), [2]);
+}
+
+#[test]
+fn the_next_one_tries_when_the_first_fails_or_gives_up() {
+    let mut budget = tried();
+    budget.withdraw(&2);
+    assert!(!budget.request(&2, Priority::Drift, at(1000)));
+    assert_eq!(budget.advance(at(1000)), [], "the other's turn is not over");
+    budget.withdraw(&1);
+    assert_eq!(budget.advance(at(1000)), [2]);
+    let mut budget = tried();
+    assert!(budget.request(&1, Priority::Drift, at(1000)));
+    budget.failed(&1, at(1000), 3);
+    assert!(budget.is_paused(at(1001)));
+    assert_eq!(budget.advance(at(1001)), []);
+    assert_eq!(budget.advance(at(60_000)), [2]);
+    // Nobody waits: whoever comes tries, and is the only one.
+    let mut budget = Budget::new(AMPLE, at(0));
+    budget.refused(&0, Duration::from_secs(1), at(0));
+    assert!(budget.request(&1, Priority::Drift, at(1000)) && !budget.request(&2, Priority::Edit, at(1000)));
+}
+
 proptest! {
     #[test]
     fn never_more_than_burst_and_rate_and_never_idle_while_somebody_waits(

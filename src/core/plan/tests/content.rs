@@ -69,6 +69,11 @@ fn an_identical_one_is_never_made_a_second_time() {
         there().policy(AdoptionPolicy::IfMatches, &[]).action(),
         adopt("r9", false)
     );
+    // Of two, nobody but the user knows which one to take; who does not ask for one is told why nothing is made.
+    let two = || case().listed(at(NOW), [unmarked("r8"), unmarked("r9")]);
+    let matching = two().policy(AdoptionPolicy::IfMatches, &[]);
+    assert_eq!(matching.stall(), Reason::AmbiguousMatch);
+    assert_eq!(two().stall(), Reason::IdenticalExists);
     // One that differs in anything is another one.
     for field in [Field::Url, Field::Events, Field::Filters] {
         let other = with(unmarked("r9"), field, is("other"));
@@ -99,6 +104,15 @@ fn an_import_by_id_fits_by_its_events_and_is_written_to_by_nobody() {
     assert_eq!(case().listed(at(NOW), [fits()]).action(), adopt("r9", false));
     let other = with(fits(), Field::Events, is("other"));
     assert_eq!(case().listed(at(NOW), [other]).stall(), Reason::NothingToAdopt);
+    // Filters that drifted do not matter where nothing else has the event.
+    let drifted = with(fits(), Field::Filters, is("f"));
+    assert_eq!(
+        case()
+            .bend(|case| case.adoption.overwrite = true)
+            .listed(at(NOW), [drifted])
+            .action(),
+        adopt("r9", false)
+    );
     // Two keys of one event are told apart by their filters.
     let mut second = wish("l");
     second.view.set(Field::Filters, is("f"));
@@ -108,6 +122,24 @@ fn an_import_by_id_fits_by_its_events_and_is_written_to_by_nobody() {
         panic!("it is not taken over")
     };
     assert_eq!(taken, key("l"));
+}
+
+#[test]
+fn what_is_gone_or_held_already_is_identical_to_nothing() {
+    let there = || case().listed(at(NOW), [unmarked("r9")]);
+    let gone = there().bend(|case| case.memory.gone = [id("r9")].into());
+    let held_by_other = there().bend(|case| case.rivals.held = [id("r9")].into());
+    let held_by_key = there().bend(|case| {
+        let other = Entry {
+            id: Some(id("r9")),
+            ..proven()
+        };
+        case.memory.entries.insert(key("k").retired(), other);
+        case.replace = Replace::CreateFirst;
+    });
+    for case in [gone, held_by_other, held_by_key] {
+        assert_eq!(case.action(), Action::RecordIntent(vec![key("k")]), "{case:?}");
+    }
 }
 
 #[test]
