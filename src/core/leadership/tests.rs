@@ -176,6 +176,18 @@ fn a_lease_that_was_won_too_late_is_no_loss() {
     assert_eq!(me.decide(at(10_000)), Decision::Acquire);
 }
 
+#[test]
+fn it_tells_its_name_its_terms_and_the_record_as_it_was_last_read_or_written() {
+    let mut me = replica();
+    assert_eq!((me.me(), me.terms(), me.record()), ("me", &terms(), None));
+    me.observe(Some(record("other", "1")), at(1));
+    assert_eq!(me.record(), Some(&record("other", "1")));
+    me.accepted(me.claim("2".to_owned()), at(2), at(3));
+    assert_eq!(me.record(), Some(&record("me", "2")));
+    me.observe(None, at(4));
+    assert_eq!(me.record(), None);
+}
+
 /// What can happen in the small world below.
 #[derive(Debug, Clone)]
 enum Step {

@@ -4,6 +4,7 @@ mod adoption;
 mod content;
 mod create;
 mod held;
+mod moments;
 mod removal;
 mod rendered;
 mod swap;

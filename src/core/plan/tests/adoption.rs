@@ -295,3 +295,67 @@ fn who_only_observes_stamps_and_creates_nothing() {
         adopt("r1", false)
     );
 }
+
+#[test]
+fn an_id_that_another_key_is_marked_for_stands_in_no_keys_way() {
+    let mut case = Case::new().policy(AdoptionPolicy::ById, &["r9", "r8"]);
+    case.wanted = vec![wish("k"), wish("l")];
+    let of_l = shown("r9", &wish("l"), Some(&case.owner));
+    let case = case.listed(at(NOW), [of_l, unmarked("r8")]);
+    // Before it is marked it is read.
+    assert_eq!(case.action(), read("r8"));
+}
+
+#[test]
+fn who_is_stalled_is_told_which_one_it_is_about_and_what_to_do() {
+    let said = |case: &Case| match case.state() {
+        KeyState::Stalled(_, message) => message,
+        state => panic!("{state:?} instead of a stall"),
+    };
+    let listed = |remote: Remote| Case::new().listed(at(NOW), [remote]);
+    let other = shown("r9", &wish("k"), Some(&owner_of("c2", "u1")));
+    let nameless = |mut case: Case| {
+        case.capabilities = crate::capabilities::examples::NAMELESS;
+        case
+    };
+    let cases = [
+        (
+            listed(other.clone()),
+            &["r9", "--cluster-id", "--former-cluster-ids"][..],
+        ),
+        (
+            listed(other).policy(AdoptionPolicy::ById, &["r9"]),
+            &["r9", "--cluster-id"],
+        ),
+        (
+            Case::new()
+                .listed(at(NOW), [])
+                .policy(AdoptionPolicy::ById, &["r9"]),
+            &["spec.adoption.externalIDs"],
+        ),
+        (
+            Case::new().listed(at(NOW), []).bend(|case| case.observe = true),
+            &["mode Observe"],
+        ),
+        (
+            listed(unmarked("r1")).entry(held()),
+            &["r1", "[wh1:", "spec.adoption.externalIDs", "ByID"],
+        ),
+        (
+            nameless(listed(unmarked("r1")).entry(held())),
+            &["r1", "nothing proves", "ByID"],
+        ),
+        (
+            listed(unmarked("r1"))
+                .policy(AdoptionPolicy::IfMatches, &[])
+                .bend(|case| {
+                    case.snapshot = Some(Snapshot::new(at(NOW), [unmarked("r1"), unmarked("r2")]));
+                }),
+            &["r1", "r2", "spec.adoption.externalIDs"],
+        ),
+    ];
+    for (case, expected) in cases {
+        let message = said(&case);
+        assert!(expected.iter().all(|part| message.contains(part)), "{message}");
+    }
+}
