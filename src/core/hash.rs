@@ -21,7 +21,8 @@ impl Fingerprint {
 
     /// Reads what `Display` writes: 32 hexadecimal digits.
     pub fn parse(text: &str) -> Option<Self> {
-        if text.len() != 32 || !text.is_ascii() {
+        // A sign would be read as a part of a number.
+        if text.len() != 32 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
             return None;
         }
         let mut bytes = [0; 16];
@@ -134,6 +135,33 @@ mod tests {
         assert_eq!(Fingerprint::parse(&fingerprint.to_string()), Some(fingerprint));
         assert_eq!(Fingerprint::parse("zz"), None);
         assert_eq!(Fingerprint::parse(&"\u{e4}".repeat(16)), None);
+        let shown = fingerprint.to_string();
+        assert_eq!(format!("{fingerprint:?}"), shown);
+        for wrong in [
+            &shown[1..],
+            &format!("{shown}0"),
+            &"+f".repeat(16),
+            &"0g".repeat(16),
+        ] {
+            assert_eq!(Fingerprint::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    /// What stands in status and in names at providers has to be found again by every later version. The expected
+    /// values come from another implementation of SHA-256 and HMAC (Python's `hashlib`).
+    #[test]
+    fn what_was_written_down_once_is_written_the_same_for_ever() {
+        let key = HashKey::new([1; 32]);
+        let fingerprint = key.fingerprint("url", [&b"ab"[..], b"c"]);
+        assert_eq!(fingerprint.to_string(), "8b01f7d42a3ab31ef40491b4ef3e78f7");
+        assert_eq!(fingerprint.as_bytes()[..2], [0x8b, 0x01]);
+        assert_eq!(fingerprint.short(), 0x8b01_f7d4_2a3a_b31e);
+        assert_eq!(key.id(), 152_846_344);
+        let tag = |domain, parts: &[&str]| String::from_utf8(short_tag(domain, parts).to_vec()).unwrap();
+        assert_eq!(tag("object", &["support", "crm"]), "2ydfn2kt");
+        assert_eq!(tag("cluster", &["c1"]), "vyvjrtwj");
+        assert_eq!(tag("uid", &["u1"]), "jsb6nvt2");
+        assert_eq!(tag("key", &["default"]), "ffmk84rw");
     }
 
     #[test]

@@ -139,4 +139,26 @@ mod tests {
         assert_eq!(EventName::parse(&"x".repeat(129)), Err(NameError::TooLong(128)));
         assert_eq!(EventName::parse(&"x".repeat(128)).unwrap().as_str().len(), 128);
     }
+
+    #[test]
+    fn keys_that_are_made_up_are_keys_and_no_two_are_the_same() {
+        let single = RemoteKey::single();
+        assert_eq!(single.as_str(), "default");
+        assert_eq!(single.retired().as_str(), "default#retired");
+        let longest = RemoteKey::parse(&"x".repeat(RemoteKey::MAX)).unwrap();
+        let retired = longest.retired();
+        assert_eq!(RemoteKey::parse(retired.as_str()), Ok(retired.clone()));
+        assert_eq!(retired.as_str().len(), RemoteKey::MAX);
+        let [a, b] = ["a", "b"].map(|id| RemoteKey::stray(&ExternalId::parse(id).unwrap()));
+        assert!(a != b && a.as_str().starts_with("stray#") && RemoteKey::parse(a.as_str()).is_ok());
+    }
+
+    #[test]
+    fn an_object_is_written_with_its_namespace() {
+        let name = ObjectName {
+            namespace: "support".into(),
+            name: "crm".into(),
+        };
+        assert_eq!(name.to_string(), "support/crm");
+    }
 }

@@ -52,25 +52,28 @@ impl std::hash::Hash for Part {
 
 impl Snapshot {
     /// The snapshot of a LIST whose first request was sent at `begun`. An id that was listed twice (pages can
-    /// shift) counts once.
+    /// shift) counts once, as it was read last.
     pub fn new(begun: Moment, listed: impl IntoIterator<Item = Remote>) -> Self {
         let mut snapshot = Self {
             begun,
             ..Self::default()
         };
+        let mut order = Vec::new();
         for remote in listed {
             let id = remote.id.clone();
-            let (marker, url) = (remote.marker, remote.view.get(Field::Url));
-            if snapshot.remotes.insert(id.clone(), remote).is_some() {
-                continue;
+            if snapshot.remotes.insert(id.clone(), remote).is_none() {
+                order.push(id);
             }
-            if let Some(marker) = marker {
-                snapshot
-                    .by_object
-                    .entry(marker.object)
-                    .or_default()
-                    .push(id.clone());
+        }
+        // By what was read last: between two pages a name can have got its marker.
+        for id in order {
+            let Some(remote) = snapshot.remotes.get(&id) else {
+                continue;
+            };
+            if let Some(marker) = remote.marker {
+                snapshot.by_object.entry(marker.object).or_default().push(id);
             } else {
+                let url = remote.view.get(Field::Url);
                 snapshot.by_url.entry(url).or_default().push(id);
             }
         }
@@ -118,5 +121,94 @@ impl Snapshot {
     /// All of them, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &Remote> {
         self.remotes.values()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hash::HashKey;
+    use crate::marker::Owner;
+    use crate::names::{ClusterId, ObjectName, ObjectUid, RemoteKey};
+
+    fn owner(name: &str) -> Owner {
+        let object = ObjectName {
+            namespace: "support".into(),
+            name: name.into(),
+        };
+        let (cluster, uid) = (ClusterId::parse("c").unwrap(), ObjectUid::parse("u").unwrap());
+        Owner::new(&cluster, &[], &object, &uid)
+    }
+
+    fn url(text: &str) -> Part {
+        Part::Is(HashKey::new([0; 32]).fingerprint("url", [text.as_bytes()]))
+    }
+
+    fn remote(id: &str, owner: Option<&Owner>, to: Part) -> Remote {
+        let mut view = View::default();
+        view.set(Field::Url, to);
+        Remote {
+            id: ExternalId::parse(id).unwrap(),
+            marker: owner.map(|owner| owner.marker(&RemoteKey::single())),
+            view,
+            created: None,
+        }
+    }
+
+    fn ids<'a>(remotes: impl Iterator<Item = &'a Remote>) -> Vec<&'a str> {
+        let mut ids: Vec<_> = remotes.map(|remote| remote.id.as_str()).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    #[test]
+    fn a_list_is_searched_by_id_by_object_and_by_url() {
+        let (crm, erp) = (owner("crm"), owner("erp"));
+        let listed = [
+            remote("a", Some(&crm), url("x")),
+            remote("b", Some(&erp), url("x")),
+            remote("c", None, url("x")),
+            remote("d", None, url("y")),
+            remote("e", None, Part::Absent),
+            remote("f", None, Part::Unknown),
+        ];
+        let begun = Moment::from_millis(7);
+        let snapshot = Snapshot::new(begun, listed.clone());
+        assert_eq!(
+            (snapshot.begun(), snapshot.len(), snapshot.is_empty()),
+            (begun, 6, false)
+        );
+        assert_eq!(snapshot.get(&listed[3].id), Some(&listed[3]));
+        assert_eq!(ids(snapshot.marked_for(crm.object())), ["a"]);
+        assert_eq!(ids(snapshot.unmarked_with_url(url("x"))), ["c"]);
+        assert_eq!(ids(snapshot.unmarked_with_url(Part::Absent)), ["e"]);
+        assert_eq!(ids(snapshot.unmarked_with_url(Part::Unknown)), ["f"]);
+        assert_eq!(ids(snapshot.iter()), ["a", "b", "c", "d", "e", "f"]);
+        let none = Snapshot::new(begun, []);
+        assert!(none.is_empty() && none.get(&listed[0].id).is_none());
+        assert_eq!(none.marked_for(crm.object()).count(), 0);
+    }
+
+    #[test]
+    fn what_is_listed_twice_counts_once_and_as_it_was_read_last() {
+        let crm = owner("crm");
+        let (before, after) = (remote("a", None, url("x")), remote("a", Some(&crm), url("y")));
+        let stamped = Snapshot::new(Moment::default(), [before.clone(), after.clone()]);
+        assert_eq!((stamped.len(), stamped.get(&after.id)), (1, Some(&after)));
+        assert_eq!(ids(stamped.marked_for(crm.object())), ["a"]);
+        assert_eq!(stamped.unmarked_with_url(url("x")).count(), 0);
+        let stripped = Snapshot::new(Moment::default(), [after, before]);
+        assert_eq!(stripped.marked_for(crm.object()).count(), 0);
+        assert_eq!(ids(stripped.unmarked_with_url(url("x"))), ["a"]);
+    }
+
+    #[test]
+    fn parts_that_are_equal_are_found_by_their_hash() {
+        use std::hash::{BuildHasher, RandomState};
+        let state = RandomState::new();
+        assert_eq!(state.hash_one(url("x")), state.hash_one(url("x")));
+        let hashes = [url("x"), url("y"), Part::Absent, Part::Unknown].map(|part| state.hash_one(part));
+        let different: std::collections::HashSet<_> = hashes.into_iter().collect();
+        assert_eq!(different.len(), 4, "what differs does not end up in one place");
     }
 }

@@ -49,6 +49,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn moments_and_spans_add_up() {
+        let (moment, span) = (Moment::from_millis(5_000), Duration::from_millis(1_250));
+        assert_eq!(moment.after(span), Moment::from_millis(6_250));
+        assert_eq!(moment.before(span).as_millis(), 3_750);
+        assert_eq!(moment.after(span).since(moment), span);
+        assert_eq!(moment.before(Duration::MAX), Moment::default());
+    }
+
+    #[test]
     fn moments_saturate_instead_of_wrapping() {
         let end = Moment::from_millis(u64::MAX);
         assert_eq!(end.after(Duration::from_secs(1)), end);

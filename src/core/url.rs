@@ -147,6 +147,39 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_url_is_kept_as_it_was_written() {
+        let text = format!("HTTPS://h.example/{}", "x".repeat(2048 - 18)).replace("HTTPS", "https");
+        assert_eq!(text.len(), 2048);
+        let url = DeliveryUrl::parse(&text).unwrap();
+        assert_eq!(
+            (url.expose(), url.host(), url.is_https()),
+            (text.as_str(), "h.example", true)
+        );
+        assert!(!DeliveryUrl::parse("http://h.example:80x/").is_ok_and(|url| url.is_plain()));
+        assert!(!DeliveryUrl::parse("http://h.example/").unwrap().is_https());
+    }
+
+    #[test]
+    fn a_host_is_plain_where_it_is_written_as_it_is_read() {
+        for (text, plain) in [
+            ("https://h.example:8443/x", true),
+            ("https://H.Example/", true),
+            ("https://[2001:db8::1]/", true),
+            ("https://[2001:db8::1]:443/", true),
+            ("https://h%2eexample/", false),
+            ("https://010.0.2.1/", false),
+        ] {
+            assert_eq!(DeliveryUrl::parse(text).unwrap().is_plain(), plain, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_no_url_stands_for_itself() {
+        assert_eq!(canonical_url("no url"), "no url");
+        assert_eq!(canonical_url("HTTPS://H.example"), "https://h.example/");
+    }
+
+    #[test]
     fn urls_of_one_meaning_have_one_canonical_form() {
         assert_eq!(
             canonical_url("https://Hooks.Example.com:443"),

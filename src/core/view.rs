@@ -289,6 +289,71 @@ mod tests {
     }
 
     #[test]
+    fn sets_of_fields_are_sets() {
+        let set = |fields: &[Field]| FieldSet::of(fields);
+        let (a, b, c) = (Field::Name, Field::Events, Field::MaxRetries);
+        let (ab, bc) = (set(&[a, b]), set(&[b, c]));
+        assert_eq!(ab.union(bc), set(&[a, b, c]));
+        assert_eq!(ab.intersection(bc), set(&[b]));
+        assert_eq!(ab.without(bc), set(&[a]));
+        assert_eq!((ab.with(c), ab.with(b)), (set(&[c, b, a]), ab));
+        for field in Field::ALL {
+            assert_eq!(bc.contains(*field), [b, c].contains(field), "{field:?}");
+            assert!(FieldSet::EMPTY.with(*field).contains(*field) && !FieldSet::EMPTY.contains(*field));
+        }
+        assert!(FieldSet::EMPTY.is_empty() && !set(&[a]).is_empty() && !set(&[c]).is_empty());
+        assert!(bc.iter().eq([b, c]));
+        assert_eq!([c, b].into_iter().collect::<FieldSet>(), bc);
+        assert_eq!(
+            (bc.to_string(), format!("{bc:?}")),
+            ("events, maxRetryCount".into(), "{events, maxRetryCount}".into())
+        );
+    }
+
+    #[test]
+    fn a_view_tells_its_parts_and_its_digest_tells_them_apart() {
+        let key = HashKey::new([0; 32]);
+        let mut view = View::default();
+        view.set(Field::Url, is("a"));
+        view.set(Field::Filters, Part::Absent);
+        assert_eq!(view.get(Field::Url), is("a"));
+        assert_eq!(
+            view.fields_that_are(Part::Absent),
+            FieldSet::of(&[Field::Filters])
+        );
+        let only = view.only(FieldSet::of(&[Field::Url]));
+        assert_eq!(
+            (only.get(Field::Url), only.get(Field::Filters)),
+            (is("a"), Part::Unknown)
+        );
+        let mut moved = View::default();
+        moved.set(Field::Events, is("a"));
+        let digests: std::collections::HashSet<_> = [View::default(), view, only, moved]
+            .iter()
+            .map(|view| view.digest(&key))
+            .collect();
+        assert_eq!(digests.len(), 4);
+        assert_eq!(view.digest(&key), { view }.digest(&key));
+    }
+
+    #[test]
+    fn what_was_sent_is_known_by_a_short_digest_for_each_field() {
+        let mut wanted = View::default();
+        wanted.set(Field::Headers, is("a"));
+        wanted.set(Field::Filters, Part::Absent);
+        let mut sent = Sent::all_of(&wanted);
+        assert_eq!(
+            (sent.get(Field::Headers), sent.get(Field::Filters)),
+            (is("a").short(), None)
+        );
+        assert_eq!((Part::Unknown.short(), Part::Absent.short()), (None, Some(0)));
+        assert!(is("a").short() != is("b").short() && is("a").short() > Some(1));
+        assert!(!sent.is_empty() && Sent::default().is_empty());
+        sent.set(Field::Headers, None);
+        assert!(sent.is_empty());
+    }
+
+    #[test]
     fn every_field_round_trips_through_its_name() {
         for field in Field::ALL {
             assert_eq!(Field::parse(field.as_str()), Some(*field));

@@ -107,6 +107,7 @@ fn names_carry_the_marker_of_their_key_and_are_left_out_where_there_are_none() {
     for (key, settings) in fan_out(&whole(&["a", "b"], Filters::new()), "", &owner(), "human", &each).unwrap()
     {
         assert_eq!(settings.name, Some(owner().remote_name(&key, "human")));
+        assert_eq!(settings.events, whole(&[key.as_str()], Filters::new()).events);
     }
     let nameless = Capabilities {
         supports: FieldSet::of(Field::ALL).without(FieldSet::of(&[Field::Name])),
@@ -243,6 +244,35 @@ fn more_than_status_can_hold_is_refused() {
     );
     let message = refusal(&whole(&["e", "f"], filters), &pairs);
     assert!(message.contains("more than the 64"), "{message}");
+}
+
+#[test]
+fn as_many_are_asked_for_as_are_made_and_none_is_left_out() {
+    let pairs = able(FanOut::EachEventAndFilter, Filtering::Pairs);
+    let asked = |events: &[&str], values: usize| {
+        let values: Vec<String> = (0..values).map(|i| i.to_string()).collect();
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        let condition = condition("a", Operator::In, &values);
+        let whole = whole(events, filter(ONLY_SCOPE, Match::All, vec![condition]));
+        let demand = demand(&whole.events, "", &whole.filters, &pairs);
+        let made = fan_out(&whole, "", &owner(), "h", &pairs).ok();
+        (demand, made.map(|made| made.len()))
+    };
+    assert_eq!(asked(&["e"], 1), (Some(1), Some(1)));
+    assert_eq!(asked(&["e", "f", "g"], 2), (Some(6), Some(6)));
+    assert_eq!(asked(&["e"], 64), (Some(64), Some(64)));
+    assert_eq!(asked(&["e", "f"], 32), (Some(64), Some(64)));
+    assert_eq!(asked(&["e"], 65), (Some(65), None));
+    let filters = Filters::new();
+    let events = |events: &[&str]| whole(events, Filters::new()).events;
+    let together = able(FanOut::Together, TREES);
+    assert_eq!(demand(&events(&["e", "f"]), "", &filters, &together), Some(1));
+    let scoped = filter("Family", Match::All, vec![condition("a", Operator::In, &["1"])]);
+    assert_eq!(
+        demand(&events(&["e"]), "", &scoped, &pairs),
+        None,
+        "it cannot be said"
+    );
 }
 
 proptest! {
