@@ -153,6 +153,31 @@ mod tests {
     }
 
     #[test]
+    fn what_is_too_short_to_be_a_secret_hides_nothing() {
+        assert_eq!(shown("abc abcd", ["abc"]), "abc abcd");
+        assert_eq!(shown("abc abcd", ["abcd"]), "abc [redacted]");
+        assert_eq!(shown("", ["abcd"]), "");
+    }
+
+    #[test]
+    fn base64_is_hidden_whole_from_the_first_to_the_last_of_its_characters() {
+        assert_eq!(shown("YWJjZGVm", ["abcdef"]), HIDDEN);
+        assert_eq!(shown("(YWJjZGVm)", ["abcdef"]), "([redacted])");
+        // `user:abcdefgh`, `xuser:abcdefgh?` and `xxuser:abcdefgh??` in the URL-safe alphabet.
+        for text in [
+            "dXNlcjphYmNkZWZnaA==",
+            "eHVzZXI6YWJjZGVmZ2g_",
+            "eHh1c2VyOmFiY2RlZmdoPz8",
+        ] {
+            assert_eq!(
+                shown(&format!("<{text}>"), ["abcdefgh"]),
+                "<[redacted]>",
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
     fn the_case_of_escapes_does_not_depend_on_the_case_of_letters() {
         // Once, `%2f` was looked for in front of a lower-cased rest only.
         assert_eq!(shown("KEY%2fAbC", ["KEY/AbC"]), HIDDEN);

@@ -186,6 +186,52 @@ mod tests {
     }
 
     #[test]
+    fn each_kind_of_escape_is_undone() {
+        for text in [
+            "%2f",
+            "%2F",
+            "\\/",
+            "\\u002F",
+            "\\x2f",
+            "&#47;",
+            "&#x2f;",
+            "&#X2F;",
+            "&#00000047;",
+            "&#x0000002f;",
+        ] {
+            assert!(said(text).contains(&"/".to_owned()), "{text}: {:?}", said(text));
+        }
+        for (text, plain) in [
+            ("a+b", "a b"),
+            ("\\\"", "\""),
+            ("\\'", "'"),
+            ("\\\\", "\\"),
+            ("&lt;&gt;&quot;&apos;&amp;", "<>\"'&"),
+            ("%C3%A4", "\u{e4}"),
+            ("\\u00e4", "\u{e4}"),
+        ] {
+            assert!(said(text).contains(&plain.to_owned()), "{text}: {:?}", said(text));
+        }
+    }
+
+    #[test]
+    fn what_only_looks_like_an_escape_is_text() {
+        for text in [
+            "%g0",
+            "\\n",
+            "\\xg0",
+            "&#000000047;",
+            "&47;",
+            "&copy;",
+            "&#47",
+            "&#110000000;",
+            "%",
+        ] {
+            assert_eq!(said(text), [text]);
+        }
+    }
+
+    #[test]
     fn escapes_that_are_cut_off_are_text() {
         for text in [
             "%",

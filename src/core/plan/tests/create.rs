@@ -270,12 +270,16 @@ fn a_stalled_key_never_stops_another() {
 
 #[test]
 fn an_effect_comes_before_a_look_and_looks_of_several_keys_are_one() {
-    let mut case = Case::new().entry(not_sent(990));
-    case.wanted.push(wish("l"));
-    let later = open(&wish("l"), Certainty::NotSent { opened: at(995) });
-    case.memory.entries.insert(key("l"), later);
-    assert_eq!(case.action(), look(995));
-    case = case.listed(at(991), []);
+    let of_two = |k, l| {
+        let mut case = Case::new().entry(not_sent(k));
+        case.wanted.push(wish("l"));
+        let second = open(&wish("l"), Certainty::NotSent { opened: at(l) });
+        case.memory.entries.insert(key("l"), second);
+        case
+    };
+    assert_eq!(of_two(995, 990).action(), look(995));
+    assert_eq!(of_two(990, 995).action(), look(995));
+    let case = of_two(990, 995).listed(at(991), []);
     assert_eq!(case.action(), Action::Create(key("k")));
 }
 

@@ -140,9 +140,9 @@ fn what_was_read_before_a_deletion_of_unknown_outcome_does_not_bring_about_anoth
         let seen = seconds.and_then(|seconds| saw(unmarked, at(seconds)));
         let (discard, doubted) = (Some(id("r1")), Some(at(995)));
         let entry = Entry {
-            discard,
-            doubted,
             seen,
+            doubted,
+            discard,
             ..Entry::default()
         };
         Case::new().entry(entry).action()

@@ -34,6 +34,20 @@ fn what_is_marked_on_a_fresh_read_is_deleted() {
 }
 
 #[test]
+fn a_read_by_its_id_is_enough_whether_or_not_a_list_is_there() {
+    let ours = Case::new().ours("r1");
+    let drifted = with(ours.clone(), Field::Url, is("drift"));
+    for list in [None, Some(Snapshot::new(at(NOW - 1), []))] {
+        let seen = saw(drifted.clone(), at(NOW));
+        let mut case = Case::new().entry(Entry { seen, ..held() });
+        case.snapshot = list;
+        assert_eq!(case.action(), update("r1", &[Field::Url], true));
+        let case = case.bend(|case| case.removal = Some((false, false)));
+        assert_eq!(case.action(), delete("r1"));
+    }
+}
+
+#[test]
 fn what_is_not_marked_is_left_alone() {
     let strangers = [None, Some(owner_of("c1", "u0")), Some(owner_of("c2", "u1"))];
     for stranger in strangers {
