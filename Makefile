@@ -12,14 +12,16 @@ STEP := tools/step
 
 # The operator as users get it; what surrounds it builds faster without optimisation. Files of a run, and
 # the state between demo-up and demo-down, are in .demo: one a checkout.
+# OPERATOR is another build of it, for example `make demo OPERATOR=$$(tools/static-operator)`.
+OPERATOR ?= $(TARGET)/release/webhook-operator
 DEMO := $(TARGET)/debug/demo \
-	--operator $(TARGET)/release/webhook-operator \
+	--operator $(OPERATOR) \
 	--simulator $(TARGET)/debug/provider-simulator \
 	--state .demo
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build the operator for release: target/release/webhook-operator
@@ -146,10 +148,35 @@ testdata: binaries ## Dump the test data of Argo CD's scripts from real objects
 	"$(TARGET)/debug/cluster" run -- cargo test --quiet --test gitops -- phases && \
 	cargo test --quiet --test gitops -- customizations
 
+.PHONY: image
+image: ## Build the image of this machine's architecture into image.tar, for docker load; as root, with buildah
+	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	$(STEP) "image" tools/image "$$folder" "$(CURDIR)/image.tar"
+
+.PHONY: test-image
+test-image: ## The image from the Dockerfile's last stage: content, user, labels, size, and its binary run from it
+	@$(STEP) "image and its checks" tools/check-image
+
+.PHONY: node-up node-down e2e
+node-up: ## A Kubernetes of one node with kubelet and containerd, private to this machine; as root on Linux
+	@$(STEP) "node, and what runs on it" tools/node up
+	@echo "tools/node exec kubectl get pods -A    or any other command in its network; make node-down ends it" >&2
+
+node-down: ## End it and everything of it
+	@tools/node down
+
+e2e: ## What a platform team does with a release, on such a node; each step with its seconds
+	@status=0; $(STEP) "node, and what runs on it" tools/node up || status=$$?; \
+	if [ $$status = 3 ] && [ "$${CI:-}" != true ]; then echo "e2e: not here, see above" >&2; exit 0; fi; \
+	[ $$status = 0 ] || exit $$status; \
+	trap 'tools/node down' EXIT; \
+	$(STEP) "end to end on the node" tools/node exec tests/e2e/run
+
 .PHONY: demo-build
 demo-build: # KUBEBUILDER_ASSETS spares the control plane's build
 	@{ [ -n "$${KUBEBUILDER_ASSETS:-}" ] || tools/tool-path controlplane >/dev/null; } & \
-	$(STEP) "release build of the operator" cargo build --release --bin webhook-operator && \
+	{ [ "$(origin OPERATOR)" = "command line" ] || \
+		$(STEP) "release build of the operator" cargo build --release --bin webhook-operator; } && \
 	$(STEP) "build of simulator and demo" cargo build \
 		--package provider-simulator --package test-harness --bin provider-simulator --bin demo && \
 	wait $$!

@@ -1,10 +1,11 @@
 //! How a simulator is started.
 
 use crate::{babel, bird, dixa::Token, frame::log::Retention};
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use uuid::Uuid;
 
-/// Ports on 127.0.0.1; 0 lets the system choose.
+/// Ports; 0 lets the system choose.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Ports {
     /// Plain HTTP for the providers' clients.
@@ -38,8 +39,12 @@ pub enum TlsListeners {
 pub struct Config {
     /// Ports.
     pub ports: Ports,
+    /// The address that all ports are on: loopback, unless clients are elsewhere.
+    pub address: IpAddr,
     /// TLS listeners.
     pub tls: TlsListeners,
+    /// Names in the good certificate, besides `localhost`.
+    pub tls_names: Vec<String>,
     /// Switches as `(<provider>.<switch>, value)`, set in order.
     pub switches: Vec<(String, String)>,
     /// Dixa's tokens.
@@ -82,7 +87,9 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             ports: Ports::default(),
+            address: Ipv4Addr::LOCALHOST.into(),
             tls: TlsListeners::default(),
+            tls_names: Vec::new(),
             switches: Vec::new(),
             dixa_tokens: vec![(Self::DIXA_TOKEN.to_owned(), Token::of("example-org"))],
             babel_keys: vec![(

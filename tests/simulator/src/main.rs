@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use std::{
     error::Error,
     io::Write as _,
+    net::IpAddr,
     path::{Path, PathBuf},
 };
 use tokio::{
@@ -39,6 +40,12 @@ struct Flags {
     /// Port of the TLS listener with a certificate of an unknown authority
     #[arg(long, default_value_t = 0)]
     https_unknown_ca_port: u16,
+    /// Address that all ports are on; 0.0.0.0 for clients on other machines. Nothing protects the admin side
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    listen_address: IpAddr,
+    /// A further name in the good certificate; may be repeated
+    #[arg(long = "tls-name", value_name = "NAME")]
+    tls_names: Vec<String>,
     /// Sets a switch, for example dixa.echoCustomHeaders=yes; may be repeated
     #[arg(long = "switch", value_name = "NAME=VALUE", value_parser = pair)]
     switches: Vec<(String, String)>,
@@ -98,7 +105,9 @@ impl Flags {
                 https_wrong_name: self.https_wrong_name_port,
                 https_unknown_ca: self.https_unknown_ca_port,
             },
+            address: self.listen_address,
             tls: TlsListeners::All,
+            tls_names: self.tls_names.clone(),
             switches: self.switches.clone(),
             retention: if self.counters_only {
                 Retention::CountersOnly
@@ -152,6 +161,7 @@ fn ready_line(simulator: &Simulator, bundle: &Path) -> Value {
             "httpsUnknownCa": simulator.https_unknown_ca_url(),
         },
         "caBundle": bundle,
+        "caCertificate": simulator.ca_pem(),
     })
 }
 

@@ -22,7 +22,7 @@ use crate::{
 };
 use axum::Router;
 use serde_json::Value;
-use std::{io, path::PathBuf, sync::Arc, time::Duration};
+use std::{io, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 use thiserror::Error;
 use tokio::task::AbortHandle;
 use tokio_rustls::TlsAcceptor;
@@ -40,7 +40,7 @@ pub(crate) use shared::Shared;
 #[derive(Debug, Error)]
 pub enum StartError {
     /// A port is taken, most likely.
-    #[error("listening on 127.0.0.1 port {port}")]
+    #[error("listening on port {port}")]
     Listen {
         /// The port asked for.
         port: u16,
@@ -86,6 +86,7 @@ pub enum StateFileError {
 pub struct Simulator {
     shared: Arc<Shared>,
     ca_pem: String,
+    address: IpAddr,
     ports: crate::config::Ports,
     tls: TlsListeners,
     connections: Arc<Connections>,
@@ -129,10 +130,11 @@ impl Simulator {
         for (name, value) in &config.switches {
             shared.set_switch(name, value)?;
         }
-        let authority = Authority::new()?;
+        let authority = Authority::new(config.tls_names)?;
         let mut simulator = Self {
             shared,
             ca_pem: authority.pem(),
+            address: config.address,
             ports: config.ports,
             tls: config.tls,
             connections: Arc::default(),
@@ -171,7 +173,7 @@ impl Simulator {
         tls: Option<TlsAcceptor>,
         router: Router,
     ) -> Result<u16, StartError> {
-        let listener = SimulatorListener::bind(port, tls, Arc::clone(&self.connections))
+        let listener = SimulatorListener::bind((self.address, port), tls, Arc::clone(&self.connections))
             .await
             .map_err(|source| StartError::Listen { port, source })?;
         let port = listener.port();

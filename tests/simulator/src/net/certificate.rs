@@ -34,13 +34,16 @@ pub(crate) enum Flaw {
 
 /// A certificate authority, and one that no client is told about.
 pub(crate) struct Authority {
+    /// What the server is called besides `localhost`.
+    names: Vec<String>,
     known: CertifiedIssuer<'static, KeyPair>,
     unknown: CertifiedIssuer<'static, KeyPair>,
 }
 
 impl Authority {
-    pub(crate) fn new() -> Result<Self, CertificateError> {
+    pub(crate) fn new(names: Vec<String>) -> Result<Self, CertificateError> {
         Ok(Self {
+            names,
             known: issuer("Provider simulator CA")?,
             unknown: issuer("Provider simulator CA that nobody knows")?,
         })
@@ -55,7 +58,11 @@ impl Authority {
     pub(crate) fn acceptor(&self, flaw: Flaw) -> Result<TlsAcceptor, CertificateError> {
         let names = match flaw {
             Flaw::WrongName => vec!["other.example.com".to_owned()],
-            _ => vec!["localhost".to_owned(), "127.0.0.1".to_owned()],
+            _ => ["localhost", "127.0.0.1"]
+                .into_iter()
+                .chain(self.names.iter().map(String::as_str))
+                .map(str::to_owned)
+                .collect(),
         };
         let mut params = CertificateParams::new(names)?;
         params

@@ -2,7 +2,13 @@
 
 use crate::net::connection::{Connections, GuardedStream, Stream};
 use axum::serve::Listener;
-use std::{future::pending, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    future::pending,
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     net::TcpListener,
     sync::mpsc,
@@ -21,13 +27,13 @@ pub(crate) struct SimulatorListener {
 }
 
 impl SimulatorListener {
-    /// Listens on the loopback address; port 0 lets the system choose.
+    /// Listens; port 0 lets the system choose.
     pub(crate) async fn bind(
-        port: u16,
+        at: (IpAddr, u16),
         tls: Option<TlsAcceptor>,
         connections: Arc<Connections>,
     ) -> io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+        let listener = TcpListener::bind(at).await?;
         let address = listener.local_addr()?;
         let (sender, accepted) = mpsc::channel(64);
         let acceptor = tokio::spawn(accept_all(listener, tls, connections, sender)).abort_handle();

@@ -78,6 +78,25 @@ async fn the_ready_line_leads_to_a_working_simulator_that_ends_with_its_parent()
 }
 
 #[tokio::test]
+async fn it_serves_other_machines_under_a_name_of_theirs() {
+    let flags = ["--listen-address", "0.0.0.0", "--tls-name", "provider.example"];
+    let (child, ready) = start(&flags).await;
+    let certificate = ready["caCertificate"].as_str().unwrap();
+    let url = ready["listening"]["https"].as_str().unwrap();
+    let port: u16 = url.rsplit(':').next().unwrap().parse().unwrap();
+    // Any address of loopback but the one that it is on otherwise.
+    let client = client()
+        .tls_certs_only([reqwest::Certificate::from_pem(certificate.as_bytes()).unwrap()])
+        .resolve("provider.example", ([127, 0, 0, 2], port).into())
+        .build()
+        .unwrap();
+    let url = format!("https://provider.example:{port}/v1/webhooks");
+    let request = client.get(url).header("Authorization", "dixa-token-example");
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    end(child).await;
+}
+
+#[tokio::test]
 async fn keys_of_babel_and_bird_come_from_flags() {
     let (workspace, organization) = (uuid::Uuid::new_v4(), uuid::Uuid::new_v4());
     let with_organization = format!("both={workspace}/{organization}");
