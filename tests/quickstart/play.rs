@@ -1,0 +1,247 @@
+//! The plays: which blocks are run in which cluster, and what must be true afterwards.
+
+use std::collections::BTreeSet;
+
+use test_harness::wait_for;
+
+use crate::documents::{Substitutions, assert_all_are_run, commands};
+use crate::stage::{SOON, Shell, Stage};
+
+const README: &str = "README.md#Install it on a cluster";
+const QUICK: &str = "docs/quickstart.md#Five commands";
+const LOOK: &str = "docs/quickstart.md#Look at it, change it, remove it";
+const BABEL: &str = "docs/quickstart.md#Babel";
+const BIRD: &str = "docs/quickstart.md#Bird";
+const KUBECTL: &str = "docs/quickstart.md#Install with kubectl";
+const UPGRADE: &str = "docs/quickstart.md#Upgrade";
+const BACK_UP: &str = "docs/quickstart.md#Back up";
+const RESTORE: &str = "docs/quickstart.md#Restore";
+const UNINSTALL: &str = "docs/quickstart.md#Uninstall";
+const DRIFT: &str = "docs/how-it-works.md#Drift";
+const ARGO_CD: &str = "docs/gitops.md#Argo CD";
+const CHART: [&str; 3] = [
+    "charts/webhook-operator/README.md#Install",
+    "charts/webhook-operator/README.md#In some namespaces only",
+    "charts/webhook-operator/README.md#Uninstall",
+];
+/// Of each provider: how its key gets there, the example, and what comes after it.
+const PAGES: [(&str, &str, &[&str]); 3] = [
+    (
+        "docs/providers/dixa.md#Token",
+        "docs/providers/dixa.md#Example",
+        &[],
+    ),
+    (
+        "docs/providers/babel.md#Key",
+        "docs/providers/babel.md#Example",
+        &[
+            "docs/providers/babel.md#Events",
+            "docs/providers/babel.md#Test events",
+        ],
+    ),
+    (
+        "docs/providers/bird.md#Key and workspace",
+        "docs/providers/bird.md#Example",
+        &[],
+    ),
+];
+const CERTIFICATE: &str = "docs/providers/babel.md#Certificate";
+
+#[test]
+fn no_command_is_without_a_run() {
+    let mut played = BTreeSet::from([
+        README,
+        QUICK,
+        LOOK,
+        BABEL,
+        BIRD,
+        KUBECTL,
+        UPGRADE,
+        BACK_UP,
+        RESTORE,
+        UNINSTALL,
+        DRIFT,
+        ARGO_CD,
+        CERTIFICATE,
+    ]);
+    played.extend(CHART);
+    for (key, example, more) in PAGES {
+        played.extend([key, example]);
+        played.extend(more);
+    }
+    assert_all_are_run(&played);
+}
+
+#[test]
+fn nothing_is_replaced_that_no_document_has() {
+    let all = commands();
+    for text in Substitutions::new("", "").replaced() {
+        let used = all.values().flatten().any(|block| block.contains(text));
+        assert!(used, "{text}");
+    }
+}
+
+#[test]
+fn the_readme_has_the_first_of_the_five_commands() {
+    let all = commands();
+    assert_eq!(all[QUICK].len(), 5, "a newcomer gets there in five commands");
+    assert_eq!(all[README], all[QUICK][..1]);
+}
+
+fn ids(shell: &Shell<'_>) -> [Vec<String>; 3] {
+    ["dixa", "babel", "bird"].map(|provider| shell.remote(provider))
+}
+
+const NOTHING: [Vec<String>; 3] = [Vec::new(), Vec::new(), Vec::new()];
+
+fn nothing_is_left(shell: &Shell<'_>) {
+    assert_eq!(ids(shell), NOTHING);
+    for (kind, name) in [
+        ("namespaces", "webhook-operator"),
+        (
+            "customresourcedefinitions",
+            "webhooksubscriptions.webhook-operator.io",
+        ),
+        ("clusterroles", "webhook-operator"),
+    ] {
+        let found = shell.cluster.get_json(kind, "", name).unwrap();
+        assert!(found.is_none(), "{kind} {name} is left");
+    }
+}
+
+#[test]
+fn with_helm_from_nothing_over_all_providers_and_the_loss_of_the_cluster_to_nothing() {
+    let stage = Stage::new();
+    let mut before = NOTHING;
+    stage.in_new_cluster(|shell| {
+        shell.all(QUICK);
+        assert_eq!(shell.remote("dixa").len(), 1);
+        shell.some(LOOK, 0..3);
+        shell.all(DRIFT);
+        shell.some(LOOK, 3..4);
+        assert_eq!(ids(shell), NOTHING);
+        shell.some(QUICK, 3..5);
+        shell.all(BABEL);
+        shell.all(BIRD);
+        before = ids(shell);
+        assert_eq!(before.each_ref().map(Vec::len), [1, 2, 1]);
+        shell.kubectl(&["create", "namespace", "argocd"]);
+        shell.kubectl(&["create", "configmap", "argocd-cm", "--namespace=argocd"]);
+        shell.all(ARGO_CD);
+        shell.some(UPGRADE, 0..2);
+        assert_eq!(ids(shell), before, "an upgrade touches nothing");
+        shell.all(BACK_UP);
+    });
+    // That cluster is gone, and what was at the providers is still there.
+    stage.in_new_cluster(|shell| {
+        shell.all(RESTORE);
+        assert_eq!(ids(shell), before, "nothing was made anew");
+        shell.some(UNINSTALL, 0..2);
+        nothing_is_left(shell);
+    });
+}
+
+#[test]
+fn with_kubectl_from_nothing_to_nothing() {
+    let stage = Stage::new();
+    stage.in_new_cluster(|shell| {
+        shell.all(KUBECTL);
+        shell.some(QUICK, 1..5);
+        let before = ids(shell);
+        assert_eq!(before[0].len(), 1);
+        shell.some(UPGRADE, 2..3);
+        let deployment = shell.kubectl(&[
+            "get",
+            "deployment",
+            "--namespace=webhook-operator",
+            "--output=json",
+        ]);
+        assert!(deployment.contains("acme-production"), "{deployment}");
+        assert_eq!(ids(shell), before);
+        shell.some(UNINSTALL, 0..1);
+        shell.some(UNINSTALL, 2..3);
+        nothing_is_left(shell);
+    });
+}
+
+#[test]
+fn the_pages_of_the_providers() {
+    let mut stage = Stage::new();
+    stage.aim("dixa", None, "dixa-api", "token", "dixa-token-example");
+    stage.aim(
+        "babel",
+        Some("simulator-ca"),
+        "babel-api",
+        "key",
+        "api_EXAMPLEEXAMPLEEXAMPLE0001",
+    );
+    stage.aim(
+        "bird",
+        None,
+        "bird-api",
+        "accessKey",
+        "example-access-key-of-another",
+    );
+    stage.in_new_cluster(|shell| {
+        shell.some(QUICK, 0..1);
+        for ((key, example, more), namespace) in PAGES.into_iter().zip(["support", "licensing", "messaging"])
+        {
+            shell.kubectl(&["create", "namespace", namespace]);
+            shell.all(key);
+            let released = "--selector=webhook-operator.io/use=credentials";
+            let found = shell.kubectl(&[
+                "get",
+                "secrets",
+                released,
+                "--namespace",
+                namespace,
+                "--output=name",
+            ]);
+            assert_eq!(found.lines().count(), 1, "{key}");
+            if namespace == "licensing" {
+                shell.all(CERTIFICATE);
+            }
+            // The example has the same objects, with keys of its own.
+            shell.kubectl(&["delete", "namespace", namespace]);
+            shell.all(example);
+            if namespace == "licensing" {
+                shell.trust_simulator(namespace, "simulator-ca");
+                // ConfigMaps are not watched.
+                let now = "webhook-operator.io/reconcile-requested-at=now";
+                shell.kubectl(&["annotate", "whprov", "babel", now, "--namespace", namespace]);
+            }
+            let ready = ["wait", "whsub", "--all", "--for=condition=Ready", "--timeout=60s"];
+            shell.kubectl(&[&ready[..], &["--namespace", namespace]].concat());
+            for heading in more {
+                shell.all(heading);
+            }
+        }
+        assert_eq!(ids(shell).map(|ids| ids.len()), [1, 2, 4]);
+    });
+}
+
+#[test]
+fn the_page_of_the_chart() {
+    let stage = Stage::new();
+    stage.in_new_cluster(|shell| {
+        shell.all(CHART[0]);
+        wait_for(SOON, "the operator to work", || {
+            let lease = shell
+                .cluster
+                .get_json("leases", "webhook-operator", "webhook-operator");
+            lease.unwrap().is_some()
+        })
+        .unwrap();
+        shell.all(CHART[2]);
+        shell.kubectl(&["delete", "namespace", "webhook-operator"]);
+        nothing_is_left(shell);
+        for team in ["team-a", "team-b"] {
+            shell.kubectl(&["create", "namespace", team]);
+        }
+        shell.all(CHART[1]);
+        for team in ["team-a", "team-b"] {
+            let role = shell.cluster.get_json("roles", team, "webhook-operator").unwrap();
+            assert!(role.is_some(), "{team}");
+        }
+    });
+}
