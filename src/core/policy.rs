@@ -50,7 +50,7 @@ impl HostPattern {
 fn normal(text: &str) -> Option<Host> {
     let text = text.strip_suffix('.').unwrap_or(text);
     match Host::parse(text).ok()? {
-        Host::Domain(name) if name.is_empty() || name.split('.').any(str::is_empty) => None,
+        Host::Domain(name) if name.split('.').any(str::is_empty) => None,
         host => Some(host),
     }
 }
@@ -222,6 +222,29 @@ mod tests {
             assert!(!allows(&["20.0.2.1"], url), "{url}");
         }
         assert!(allows(&["20.0.2.1"], "https://20.0.2.1/"));
+    }
+
+    #[test]
+    fn a_name_with_an_empty_label_is_none_and_allowed_by_nothing() {
+        for name in [
+            "",
+            ".",
+            "a..example",
+            ".a.example",
+            "*..a.example",
+            "*.a..example",
+            "a.example..",
+        ] {
+            assert_eq!(HostPattern::parse(name), None, "{name}");
+        }
+        let policy = policy(&["*.example", "a.example"]);
+        assert!(
+            policy.host("a.example.", true).is_ok(),
+            "the dot of the root is no label"
+        );
+        for host in ["", ".", "a..example", ".a.example", "a.example.."] {
+            assert!(policy.host(host, true).is_err(), "{host}");
+        }
     }
 
     #[test]
