@@ -125,4 +125,23 @@ mod tests {
         deletions.give_back();
         assert!(deletions.reserve(&limits, Moment::from_millis(60 * 60_000)));
     }
+
+    #[test]
+    fn what_was_refused_is_not_counted_and_without_a_limit_nothing_is() {
+        let at = |minute: u64| Moment::from_millis(minute * 60_000);
+        let limits = |max_deletions| GuardLimits {
+            max_deletions,
+            ..GuardLimits::default()
+        };
+        let mut deletions = Deletions::default();
+        assert!(deletions.reserve(&limits(Some(1)), at(0)));
+        assert!(!deletions.reserve(&limits(Some(1)), at(30)));
+        assert!(deletions.reserve(&limits(Some(1)), at(60)));
+        assert!(!deletions.reserve(&limits(Some(0)), at(500)));
+        let mut deletions = Deletions::default();
+        for _ in 0..5 {
+            assert!(deletions.reserve(&limits(None), at(0)));
+        }
+        assert!(deletions.reserve(&limits(Some(1)), at(0)));
+    }
 }

@@ -395,3 +395,41 @@ fn a_failure_that_is_over_is_forgotten_once_all_is_as_wanted() {
     case.effect();
     assert_eq!(case.memory.entries[&key("k")].failure, None);
 }
+
+#[test]
+fn what_is_as_wanted_is_noted_once_where_memory_says_otherwise() {
+    let forgotten = Entry { sent: None, ..held() };
+    // Nothing hidden, else it would be sent once more.
+    let shown_all = || with(Case::new().ours("r1"), Field::Headers, is("headers"));
+    let other_wish = Entry {
+        applied: Some(digest("another")),
+        ..held()
+    };
+    let failed = Entry {
+        failure: failure(Some(digest("another")), None),
+        ..held()
+    };
+    for entry in [forgotten, other_wish, failed] {
+        let mut case = Case::new().entry(entry).listed(at(NOW), [shown_all()]);
+        assert_eq!(case.action(), Action::Note(Note::Applied(key("k"))));
+        case.memory.note(&Note::Applied(key("k")), &[wish("k")], at(NOW));
+        assert_eq!(case.state(), IN_SYNC);
+    }
+    let watched = Entry { sent: None, ..held() };
+    let case = Case::new().entry(watched).listed(at(NOW), [shown_all()]);
+    assert_eq!(case.bend(|case| case.observe = true).state(), IN_SYNC);
+}
+
+#[test]
+fn a_read_of_something_else_authorises_no_marker() {
+    let unmarked = |name| shown(name, &wish("k"), None);
+    let entry = Entry {
+        seen: saw(unmarked("r2"), at(NOW)),
+        ..Entry::default()
+    };
+    let case = Case::new().policy(AdoptionPolicy::ById, &["r1"]).entry(entry);
+    assert_eq!(
+        case.listed(at(NOW), [unmarked("r1"), unmarked("r2")]).action(),
+        read("r1")
+    );
+}
