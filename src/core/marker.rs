@@ -352,7 +352,8 @@ mod tests {
         let marker = owner("c", "u").marker(&RemoteKey::single());
         let written = marker.to_string();
         for tag in [marker.cluster, marker.object, marker.uid, marker.key] {
-            assert!(written.contains(&format!("{tag:?}")) && tag.to_string().len() == TAG);
+            assert_eq!(format!("{tag:?}"), tag.to_string());
+            assert!(written.contains(&tag.to_string()) && tag.to_string().len() == TAG);
         }
     }
 
