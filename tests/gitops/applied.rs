@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::judge::{health, kstatus, text};
+use crate::judge::{ask_one, folder, health, kstatus, text};
 use crate::repository::{LABEL, Repository, TRACKING, Way};
 use crate::support::{PROVIDER, SUBSCRIPTION, Setup, Side, World};
 
@@ -106,6 +106,52 @@ fn what_is_applied_on_the_server_stays_in_sync_and_an_edit_is_put_back() {
 #[test]
 fn what_helm_installs_stays_in_sync_and_an_edit_is_put_back() {
     stays_and_heals(Way::Helm);
+}
+
+/// What Argo CD does for an action: the script makes a patch of the object.
+fn act(world: &World, kind: &str, name: &str, action: &str) {
+    let object = world.object(kind, name);
+    let folder = folder(&text(&object["kind"]));
+    let offered = ask_one(&["actions", &format!("{folder}/actions/discovery.lua")], &object);
+    let offered = offered
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["name"] == action)
+        .cloned();
+    assert_eq!(offered, Some(json!({"name": action, "disabled": false})));
+    let script = format!("{folder}/actions/{action}/action.lua");
+    let answer = ask_one(&["action", &script], &object);
+    world.patch(kind, name, answer["patch"].clone());
+}
+
+#[test]
+fn every_action_does_what_it_says_and_leaves_nothing_out_of_sync() {
+    let world = world();
+    let repository = Repository::of_examples(&world);
+    in_sync(&world, &repository, Way::ServerSide);
+    let handled = |kind: &str, name: &str| {
+        world.eventually(&format!("{kind} {name} to be looked at"), || {
+            world.object(kind, name)["status"]["lastHandledReconcileAt"] == "2026-01-01T00:00:00Z"
+        });
+    };
+    act(&world, SUBSCRIPTION, "crm", "reconcile");
+    handled(SUBSCRIPTION, "crm");
+    act(&world, PROVIDER, "dixa", "reconcile");
+    handled(PROVIDER, "dixa");
+    act(&world, SUBSCRIPTION, "billing", "test");
+    world.eventually("the receipts of the test", || {
+        let test = world.subscription("billing")["status"]["lastTest"].clone();
+        test["results"]
+            .as_array()
+            .is_some_and(|results| results.len() == 2)
+    });
+    act(&world, SUBSCRIPTION, "crm", "suspend");
+    let object = world.becomes(SUBSCRIPTION, "crm", "Suspended", "True", "");
+    assert_eq!(health(&object)["status"], "Suspended");
+    act(&world, SUBSCRIPTION, "crm", "resume");
+    assert_eq!(health(&world.ready("crm"))["status"], "Healthy");
+    assert_eq!(repository.out_of_sync(&world), Vec::<String>::new());
 }
 
 /// Deletes an object as Argo CD and Flux prune: with a policy, and without waiting.

@@ -44,6 +44,19 @@ fn every_dump_has_the_health_that_its_test_says() {
     }
 }
 
+/// The operator writes both at once; were it ever to forget that, nothing must be green for it.
+#[test]
+fn a_condition_of_an_earlier_generation_is_not_taken_for_health() {
+    for kind in KINDS {
+        let mut object = yaml(&format!("{}/testdata/ready.yaml", folder(kind)));
+        assert_eq!(health(&object)["status"], "Healthy", "{kind}");
+        let next = object["metadata"]["generation"].as_i64().unwrap() + 1;
+        object["metadata"]["generation"] = next.into();
+        object["status"]["observedGeneration"] = next.into();
+        assert_eq!(health(&object)["status"], "Progressing", "{kind}");
+    }
+}
+
 #[test]
 fn every_action_is_offered_when_it_means_something_and_does_what_its_test_says() {
     for kind in KINDS {

@@ -87,6 +87,21 @@ fn the_definitions_are_the_operators_own_everywhere() {
     let crds = by_name(documents(&webhook_operator::crd::yaml_stream().unwrap()));
     assert_eq!(by_name(documents(&read("dist/crds.yaml"))), crds);
     assert_eq!(kustomized("crds"), crds);
+    let apart = in_checkout("charts/webhook-operator-crds");
+    let rendered = Helm::offline()
+        .run(&["template", "x", apart.to_str().unwrap()])
+        .unwrap();
+    let mut rendered = documents(&rendered);
+    assert_eq!(rendered.len(), crds.len());
+    for crd in &mut rendered {
+        assert_eq!(crd["metadata"]["annotations"]["helm.sh/resource-policy"], "keep");
+        crd["metadata"] = serde_json::json!({"name": crd["metadata"]["name"]});
+    }
+    let mut bare = crds;
+    for crd in bare.values_mut() {
+        crd["metadata"] = serde_json::json!({"name": crd["metadata"]["name"]});
+    }
+    assert_eq!(by_name(rendered), bare);
 }
 
 #[test]

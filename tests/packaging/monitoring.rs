@@ -1,6 +1,6 @@
 //! Alerts and dashboard.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -50,6 +50,78 @@ fn alerts_and_dashboard_use_only_metrics_that_the_operator_exports() {
         assert!(used.len() > 5, "{file}: {used:?}");
         let unknown: Vec<&String> = used.difference(&exported).collect();
         assert!(unknown.is_empty(), "{file}: {unknown:?}");
+    }
+}
+
+/// The labels of each metric, by the same page.
+fn labels() -> BTreeMap<String, BTreeSet<String>> {
+    read("docs/reference/metrics.md")
+        .lines()
+        .filter(|line| line.starts_with("| `webhook_operator_"))
+        .map(|line| {
+            let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+            let name = cells[1].trim_matches('`').to_owned();
+            let labels = cells[3]
+                .split(',')
+                .map(|label| label.trim().trim_matches('`').to_owned());
+            (name, labels.filter(|label| !label.is_empty()).collect())
+        })
+        .collect()
+}
+
+/// Every text under a key.
+fn under(key: &str, value: &Value, into: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                match member {
+                    Value::String(text) if name == key => into.push(text.clone()),
+                    other => under(key, other, into),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| under(key, item, into)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_dashboard_groups_and_selects_by_labels_that_the_metrics_have() {
+    let board: Value = serde_json::from_str(&read(
+        "charts/webhook-operator/files/dashboards/webhook-operator.json",
+    ))
+    .unwrap();
+    let labels = labels();
+    let mut expressions = Vec::new();
+    under("expr", &board, &mut expressions);
+    assert!(expressions.len() > 10);
+    for expression in expressions {
+        // What Prometheus adds to every series, and the one that a histogram has.
+        let mut known = BTreeSet::from(["namespace", "pod", "le"].map(str::to_owned));
+        for metric in used(&expression) {
+            let name = metric.trim_end_matches("_bucket");
+            known.extend(labels.get(name).unwrap_or_else(|| panic!("{name}")).clone());
+        }
+        let lists = expression.split(" by (").chain(expression.split(" on (")).skip(1);
+        let grouped = lists
+            .filter_map(|rest| rest.split_once(')'))
+            .flat_map(|(list, _)| list.split(','));
+        let selectors = expression
+            .split('{')
+            .skip(1)
+            .filter_map(|rest| rest.split_once('}'));
+        let selected = selectors
+            .flat_map(|(list, _)| list.split(','))
+            .filter_map(|one| one.split(['=', '!']).next());
+        let words = |label: &&str| {
+            label
+                .trim()
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+        };
+        for label in grouped.chain(selected).filter(words) {
+            assert!(known.contains(label.trim()), "{expression}: no label {label}");
+        }
     }
 }
 

@@ -224,6 +224,11 @@ fn chart_and_operator_have_one_version_and_the_annotations_say_so_too() {
         (&chart["version"], &chart["appVersion"]),
         (&version.into(), &version.into())
     );
+    let definitions: Value =
+        serde_saphyr::from_str(&read("charts/webhook-operator-crds/Chart.yaml")).unwrap();
+    for member in ["version", "appVersion", "kubeVersion"] {
+        assert_eq!(definitions[member], chart[member], "{member}");
+    }
     let annotation = |name: &str| -> Vec<Value> {
         let text = chart["annotations"][format!("artifacthub.io/{name}")]
             .as_str()

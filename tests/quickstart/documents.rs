@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Documents whose every command a user runs on a cluster.
-pub const DOCUMENTS: [&str; 9] = [
+pub const DOCUMENTS: [&str; 10] = [
     "README.md",
     "docs/quickstart.md",
     "docs/operations.md",
@@ -15,6 +15,7 @@ pub const DOCUMENTS: [&str; 9] = [
     "docs/providers/babel.md",
     "docs/providers/bird.md",
     "charts/webhook-operator/README.md",
+    "charts/webhook-operator-crds/README.md",
 ];
 
 /// Blocks that are run elsewhere: `document#heading`, and where.

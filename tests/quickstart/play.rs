@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
 use test_harness::wait_for;
 
 use crate::documents::{Substitutions, assert_all_are_run, commands};
@@ -23,6 +24,10 @@ const CHART: [&str; 3] = [
     "charts/webhook-operator/README.md#Install",
     "charts/webhook-operator/README.md#In some namespaces only",
     "charts/webhook-operator/README.md#Uninstall",
+];
+const DEFINITIONS: [&str; 2] = [
+    "charts/webhook-operator-crds/README.md#Install",
+    "charts/webhook-operator-crds/README.md#Hand over",
 ];
 /// Of each provider: how its key gets there, the example, and what comes after it.
 const PAGES: [(&str, &str, &[&str]); 3] = [
@@ -65,6 +70,7 @@ fn no_command_is_without_a_run() {
         CERTIFICATE,
     ]);
     played.extend(CHART);
+    played.extend(DEFINITIONS);
     for (key, example, more) in PAGES {
         played.extend([key, example]);
         played.extend(more);
@@ -220,18 +226,57 @@ fn the_pages_of_the_providers() {
     });
 }
 
+fn works(shell: &Shell<'_>) {
+    wait_for(SOON, "the operator to work", || {
+        let lease = shell
+            .cluster
+            .get_json("leases", "webhook-operator", "webhook-operator");
+        lease.unwrap().is_some()
+    })
+    .unwrap();
+}
+
+fn definition(shell: &Shell<'_>) -> Value {
+    let name = "webhooksubscriptions.webhook-operator.io";
+    shell
+        .cluster
+        .get_json("customresourcedefinitions", "", name)
+        .unwrap()
+        .unwrap()["metadata"]
+        .clone()
+}
+
+fn owner(metadata: &Value) -> &Value {
+    &metadata["annotations"]["meta.helm.sh/release-name"]
+}
+
+#[test]
+fn the_page_of_the_chart_of_definitions() {
+    let stage = Stage::new();
+    stage.in_new_cluster(|shell| {
+        shell.all(DEFINITIONS[0]);
+        works(shell);
+        assert_eq!(owner(&definition(shell)), "webhook-operator-crds");
+    });
+    stage.in_new_cluster(|shell| {
+        shell.all(QUICK);
+        let before = definition(shell);
+        assert_eq!(owner(&before), "webhook-operator");
+        shell.all(DEFINITIONS[1]);
+        let after = definition(shell);
+        assert_eq!(owner(&after), "webhook-operator-crds");
+        assert_eq!(after["uid"], before["uid"]);
+        shell.some(QUICK, 4..5);
+        assert_eq!(shell.remote("dixa").len(), 1);
+    });
+}
+
 #[test]
 fn the_page_of_the_chart() {
     let stage = Stage::new();
     stage.in_new_cluster(|shell| {
         shell.all(CHART[0]);
-        wait_for(SOON, "the operator to work", || {
-            let lease = shell
-                .cluster
-                .get_json("leases", "webhook-operator", "webhook-operator");
-            lease.unwrap().is_some()
-        })
-        .unwrap();
+        works(shell);
         shell.all(CHART[2]);
         shell.kubectl(&["delete", "namespace", "webhook-operator"]);
         nothing_is_left(shell);
