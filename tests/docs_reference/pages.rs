@@ -174,6 +174,23 @@ pub(crate) fn command_line() -> String {
         }
         page.push_str("\n\n");
     }
+    page.push_str("## Flags of `doctor`\n\nThose of `run`, and:\n\n");
+    let doctor = command.find_subcommand("doctor").unwrap();
+    let own = |argument: &&clap::Arg| argument.get_env().is_none() && argument.get_id() != "help";
+    for argument in doctor.get_arguments().filter(own) {
+        let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+        let _ = writeln!(
+            page,
+            "- `-{}`, `--{}`: {help}",
+            argument.get_short().unwrap(),
+            argument.get_long().unwrap()
+        );
+    }
+    let after = doctor
+        .get_after_help()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let _ = writeln!(page, "\n{}\n", after.trim());
     page.push_str("## Besides\n\n```text\n");
     let after = run.get_after_help().map(ToString::to_string).unwrap_or_default();
     let _ = writeln!(page, "{}\n```", after.trim());
