@@ -19,8 +19,8 @@ pub enum EndpointError {
     /// Neither https nor http.
     #[error("must start with https://")]
     Scheme,
-    /// User information, path, query or fragment.
-    #[error("may hold only scheme, host and port: no user name, path, query or fragment")]
+    /// User information, path, query, fragment or percent-encoding.
+    #[error("may hold only scheme, host and port: no user name, path, query, fragment or percent-encoding")]
     Extra,
 }
 
@@ -44,7 +44,7 @@ impl Endpoint {
             // `https:host?x://y`: what it takes for the scheme is not what stands before the first `://`.
             return Err(EndpointError::Syntax);
         }
-        if rest.trim_end_matches('/').contains(['/', '\\', '?', '#', '@']) || url.path() != "/" {
+        if rest.trim_end_matches('/').contains(['/', '\\', '?', '#', '@', '%']) || url.path() != "/" {
             return Err(EndpointError::Extra);
         }
         if !matches!(url.scheme(), "https" | "http") {
@@ -129,6 +129,8 @@ mod tests {
             ("https://h\\v1", EndpointError::Extra),
             ("https://h/?", EndpointError::Extra),
             ("https://h#x", EndpointError::Extra),
+            // A host in percent-encoding may become a longer one than was written.
+            ("https://%68", EndpointError::Extra),
             ("https://h/ x", EndpointError::Text),
         ];
         for (text, error) in cases {
