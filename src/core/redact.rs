@@ -205,6 +205,11 @@ mod tests {
             shown(&format!("{written} ok"), [secret.as_str()]),
             "[redacted] ok"
         );
+        // One that begins there, in a form that is three times as long.
+        let (short, long) = ("abcdefgh", "0123456789".repeat(4));
+        let escaped: String = long.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let text = format!("{}{escaped}", short.repeat((LOOKED_AT - 32) / short.len()));
+        assert_eq!(shown(&text, [short, long.as_str()]), HIDDEN);
     }
 
     /// Ways in which a server may write a text.

@@ -606,3 +606,15 @@ fn the_map_of_entries_is_a_map() {
     entries.remove(a);
     assert!(entries.is_empty() && !copy.is_empty());
 }
+
+#[test]
+fn the_ids_of_all_keys_are_held_and_are_stored_once_status_is_written() {
+    let mut memory = Memory::default();
+    for (key, name) in [("a", Some("r1")), ("b", None), ("c", Some("r3"))] {
+        memory.entry(&RemoteKey::parse(key).unwrap()).id = name.map(id);
+    }
+    assert!(memory.ids().eq([&id("r1"), &id("r3")]));
+    memory.stored();
+    let stored: Vec<bool> = memory.entries.values().map(|entry| entry.stored).collect();
+    assert_eq!(stored, [true, false, true]);
+}
