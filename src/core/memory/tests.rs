@@ -618,3 +618,38 @@ fn the_ids_of_all_keys_are_held_and_are_stored_once_status_is_written() {
     let stored: Vec<bool> = memory.entries.values().map(|entry| entry.stored).collect();
     assert_eq!(stored, [true, false, true]);
 }
+
+#[test]
+fn what_was_made_without_a_marker_is_ours_only_where_nothing_can_be_marked() {
+    let made = |marked, able: &Capabilities| {
+        let mut memory = intended();
+        memory.created(&wish(), remote(), marked, at(11), able);
+        let entry = memory.entries[&key()].clone();
+        assert_eq!(entry.pending, None);
+        (
+            entry.id.is_some(),
+            entry.discard.is_some(),
+            entry.failure.is_some(),
+        )
+    };
+    let nameless = &crate::capabilities::examples::NAMELESS;
+    assert_eq!(made(true, &NAMED), (true, false, false));
+    assert_eq!(made(false, &NAMED), (false, true, true));
+    assert_eq!(made(false, nameless), (true, false, false));
+}
+
+#[test]
+fn what_a_create_could_not_set_is_not_counted_as_applied() {
+    let url = FieldSet::of(&[Field::Url]);
+    let applied = |late, shown: &str| {
+        let mut made = remote();
+        made.view.set(Field::Url, Part::Is(digest(shown)));
+        let able = Capabilities { late, ..NAMED };
+        let mut memory = intended();
+        memory.created(&wish(), made, true, at(11), &able);
+        memory.entries[&key()].applied
+    };
+    assert_eq!(applied(url, "other"), None);
+    assert_eq!(applied(url, "url"), Some(wish().digest));
+    assert_eq!(applied(FieldSet::EMPTY, "other"), Some(wish().digest));
+}
