@@ -44,7 +44,11 @@ impl Endpoint {
             // `https:host?x://y`: what it takes for the scheme is not what stands before the first `://`.
             return Err(EndpointError::Syntax);
         }
-        if rest.trim_end_matches('/').contains(['/', '\\', '?', '#', '@', '%']) || url.path() != "/" {
+        if rest
+            .trim_end_matches('/')
+            .contains(['/', '\\', '?', '#', '@', '%'])
+            || url.path() != "/"
+        {
             return Err(EndpointError::Extra);
         }
         if !matches!(url.scheme(), "https" | "http") {
