@@ -26,7 +26,7 @@ use crate::controller::subscription::removal::CrdGuard;
 use crate::controller::triggers::{Index, SharedWaker, Triggers};
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
-use crate::provider::account::Clock;
+use crate::provider::clock::Clock;
 use crate::provider::http::Rules;
 
 /// Which provider object is meant.

@@ -31,7 +31,7 @@ use crate::controller::triggers::{Index, Triggers, Waker};
 use crate::controller::watches::{Namespaces, Watching, Writers};
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
-use crate::provider::account::Clock;
+use crate::provider::clock::Clock;
 use crate::provider::http::Rules;
 use crate::server::Readiness;
 

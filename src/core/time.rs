@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// A reading of a clock that never goes back, in milliseconds since the process started.
+/// A reading of a clock that never goes back, in milliseconds since its zero, which lies at or before the start of the
+/// process.
 ///
 /// Moments of different processes must never be compared: what has to survive a restart is kept in status as
 /// wall-clock text, and is used for display only.
@@ -10,12 +11,12 @@ use std::time::Duration;
 pub struct Moment(u64);
 
 impl Moment {
-    /// The moment that lies `millis` after the start of the process.
+    /// The moment that lies `millis` after the clock's zero.
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
     }
 
-    /// Milliseconds since the start of the process.
+    /// Milliseconds since the clock's zero.
     pub const fn as_millis(self) -> u64 {
         self.0
     }
@@ -29,7 +30,7 @@ impl Moment {
         )
     }
 
-    /// This moment moved into the past; stops at the start of the process.
+    /// This moment moved into the past; stops at the clock's zero.
     #[must_use]
     pub fn before(self, span: Duration) -> Self {
         Self(

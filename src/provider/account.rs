@@ -18,30 +18,11 @@ use operator_core::retry::Disposition;
 use operator_core::time::Moment;
 use tokio::sync::Notify;
 
+use super::clock::Clock;
 use super::{Adapter, ProviderError};
 
 /// The shortest time between the beginnings of two LISTs of an account.
 const LIST_GAP: Duration = Duration::from_secs(1);
-
-/// The process's monotonic clock.
-#[derive(Debug, Clone, Copy)]
-pub struct Clock(tokio::time::Instant);
-
-impl Clock {
-    /// A clock that starts now. One per process: moments of two clocks must not be compared.
-    pub fn start() -> Self {
-        Self(tokio::time::Instant::now())
-    }
-
-    /// Now.
-    pub fn now(&self) -> Moment {
-        Moment::from_millis(u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX))
-    }
-
-    async fn sleep_until(&self, moment: Moment) {
-        tokio::time::sleep_until(self.0 + Duration::from_millis(moment.as_millis())).await;
-    }
-}
 
 /// Who is told that its turn has come, or that a LIST is there.
 pub trait Wake<P>: Send + Sync {
@@ -104,6 +85,8 @@ struct State<P> {
     list_begun: Option<Moment>,
     list_took: Duration,
     listing: bool,
+    /// Why the last LIST failed, and when the first in a row did.
+    outage: Option<(&'static str, Moment)>,
     trouble: Option<Trouble>,
 }
 
@@ -173,6 +156,7 @@ impl<P: Party> Account<P> {
             list_begun: None,
             list_took: Duration::ZERO,
             listing: false,
+            outage: None,
             trouble: None,
         };
         Self {
@@ -338,6 +322,7 @@ impl<P: Party> Account<P> {
 
     async fn list(&self, begun: Moment) {
         let result = self.list_pages(begun).await;
+        self.log_outage(result.as_ref().err());
         let woken = {
             let snapshot = result
                 .as_ref()
@@ -370,7 +355,7 @@ impl<P: Party> Account<P> {
     }
 
     /// All pages, of which the first has its permit already.
-    async fn list_pages(&self, begun: Moment) -> Result<Arc<Snapshot>, ()> {
+    async fn list_pages(&self, begun: Moment) -> Result<Arc<Snapshot>, ProviderError> {
         let mut remotes = Vec::new();
         let mut cursor = None;
         loop {
@@ -379,15 +364,39 @@ impl<P: Party> Account<P> {
             if page.is_err() && operator_core::planted!(FailedListIsComplete) {
                 break;
             }
-            let page = page.map_err(|error| {
-                tracing::warn!(account = %self.id, reason = error.reason(), %error, "the LIST of an account failed");
-            })?;
+            let page = page?;
             remotes.extend(page.remotes);
             let Some(next) = page.next else { break };
             cursor = Some(next);
             self.next_page().await;
         }
         Ok(Arc::new(Snapshot::new(begun, remotes)))
+    }
+
+    /// One line when LISTs begin to fail, one when the reason is another, and one when it is over: an outage has many
+    /// tries.
+    fn log_outage(&self, error: Option<&ProviderError>) {
+        let now = self.clock.now();
+        let before = {
+            let mut state = self.lock();
+            let before = state.outage;
+            let since = before.map_or(now, |(_, since)| since);
+            state.outage = error.map(|error| (error.reason(), since));
+            before
+        };
+        match (before, error) {
+            (Some((reason, _)), Some(error)) if reason == error.reason() => {
+                tracing::debug!(account = %self.id, reason, %error, "the LIST of an account still fails");
+            }
+            (_, Some(error)) => {
+                tracing::warn!(account = %self.id, reason = error.reason(), %error, "the LIST of an account failed");
+            }
+            (Some((_, since)), None) => {
+                let seconds = now.since(since).as_secs();
+                tracing::info!(account = %self.id, seconds, "the LIST of an account works again");
+            }
+            (None, None) => {}
+        }
     }
 
     /// Waits for the budget between two pages. The list runs on the account's own task, so nobody's worker waits.

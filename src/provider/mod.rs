@@ -7,6 +7,7 @@
 pub mod account;
 pub mod babel;
 pub mod bird;
+pub mod clock;
 pub mod dixa;
 pub mod error;
 #[cfg(any(test, feature = "fuzzing"))]

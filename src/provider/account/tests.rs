@@ -259,3 +259,60 @@ async fn a_list_whose_second_page_fails_is_no_list() {
     while world.call().await != Call::Inspected {}
     assert_eq!(world.account.snapshot().unwrap().len(), 2);
 }
+
+/// What is logged about LISTs, as `LEVEL reason message`.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<String>>>);
+
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Lines {
+    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        struct Line(String);
+        impl tracing::field::Visit for Line {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn fmt::Debug) {
+                if ["reason", "message"].contains(&field.name()) {
+                    self.0 = format!("{} {value:?}", self.0);
+                }
+            }
+        }
+        let mut line = Line(event.metadata().level().to_string());
+        event.record(&mut line);
+        if line.0.contains("LIST") && *event.metadata().level() <= tracing::Level::INFO {
+            self.0.lock().unwrap().push(line.0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_outage_is_logged_when_it_begins_when_its_reason_changes_and_when_it_is_over() {
+    use tracing_subscriber::layer::SubscriberExt;
+
+    let lines = Lines::default();
+    let subscriber = tracing_subscriber::registry().with(lines.clone());
+    let _heard = tracing::subscriber::set_default(subscriber);
+    let mut world = World::new(AMPLE, TOKEN).await;
+    let fails = |first, count, status| FaultPlan {
+        every: Some(1),
+        count: Some(count),
+        ..FaultPlan::nth(
+            RequestFilter::operation("dixa", "list"),
+            first,
+            FaultAction::FailBefore {
+                status,
+                body: None,
+                retry_after: None,
+            },
+        )
+    };
+    world.simulator.add_fault(fails(1, 2, 503));
+    world.simulator.add_fault(fails(3, 1, 302));
+    let _ = world.account.look(&1, None, Priority::Create);
+    while world.call().await != Call::Inspected {}
+    assert_eq!(world.lists(), 4);
+    let heard = lines.0.lock().unwrap().clone();
+    let expected = [
+        "WARN the LIST of an account failed \"ProviderUnavailable\"",
+        "WARN the LIST of an account failed \"ProviderRedirects\"",
+        "INFO the LIST of an account works again",
+    ];
+    assert_eq!(heard, expected);
+}
