@@ -18,18 +18,21 @@ pub(super) enum DereferenceError {
     /// Somebody has to change something.
     #[error("{}", .0.message)]
     Invalid(Invalid),
-    /// The operator may not read this Secret. Rights can come back without anything to watch: it is tried again.
+    /// The operator may not read this Secret or ConfigMap. Rights can come back without anything to watch: it is tried
+    /// again.
     #[error(
-        "{field}: the apiserver does not let the operator read Secret {name} (403); give its ServiceAccount the right to get it"
+        "{field}: the apiserver does not let the operator read {kind} {name} (403); give its ServiceAccount the right to get it"
     )]
     Forbidden {
         /// The field that refers to it.
         field: &'static str,
-        /// The Secret.
+        /// What it is.
+        kind: &'static str,
+        /// Its name.
         name: String,
     },
     /// The apiserver did not answer as it should.
-    #[error("cannot read a Secret")]
+    #[error("cannot read what the spec refers to")]
     Kube(#[source] Box<kube::Error>),
 }
 
@@ -39,10 +42,16 @@ impl DereferenceError {
     }
 
     fn of_secret(error: kube::Error, reference: &SecretReference) -> Self {
+        Self::of_read(error, reference.field, "Secret", &reference.name)
+    }
+
+    /// The error of a read of the object of this kind and name, to which `field` refers.
+    pub(super) fn of_read(error: kube::Error, field: &'static str, kind: &'static str, name: &str) -> Self {
         match error {
             kube::Error::Api(status) if status.code == 403 => Self::Forbidden {
-                field: reference.field,
-                name: reference.name.clone(),
+                field,
+                kind,
+                name: name.to_owned(),
             },
             other => Self::of(other),
         }

@@ -60,7 +60,7 @@ reasons! {
     SecretForbidden,
     /// The content of a Secret cannot be used; it is never shown.
     SecretInvalid,
-    /// The ConfigMap of a CA bundle, or its key, is missing, or it holds no certificate.
+    /// The ConfigMap of a CA bundle, or its key, is missing or may not be read, or it holds no certificate.
     CABundleInvalid,
     /// The provider object does not exist.
     ProviderNotFound,
@@ -111,8 +111,6 @@ reasons! {
     ProviderRedirects,
     /// The answer is longer than any that makes sense.
     AnswerTooLarge,
-    /// The apiserver refused or lost a write; it is tried again.
-    ApiserverUnavailable,
     /// An earlier create may have taken effect. The operator looks for it before it tries again.
     CreateOutcomeUnknown,
     /// A LIST of the account is awaited; objects share it.

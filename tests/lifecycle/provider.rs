@@ -1,9 +1,9 @@
 //! What a provider object says and does.
 
-use provider_simulator::{Config, Token};
+use provider_simulator::{Config, FaultAction, FaultPlan, Release, RequestFilter, Token, When};
 use serde_json::json;
 
-use crate::support::{PROVIDER, SUBSCRIPTION, World, condition};
+use crate::support::{PROVIDER, SUBSCRIPTION, Setup, World, condition};
 
 #[test]
 fn a_provider_says_that_it_works_what_it_can_do_and_how_much_is_there() {
@@ -38,6 +38,33 @@ fn a_provider_says_that_it_works_what_it_can_do_and_how_much_is_there() {
 }
 
 #[test]
+fn a_provider_that_worked_says_at_once_why_it_does_not_and_when_it_does_again() {
+    let world = Setup::new().flag("--interval=5s").start();
+    world.connect();
+    world.subscribe("crm", json!({}));
+    world.ready("crm");
+    world.becomes(PROVIDER, "dixa", "Ready", "True", "Connected");
+    let unavailable = FaultAction::FailBefore {
+        status: 503,
+        body: None,
+        retry_after: None,
+    };
+    let list = RequestFilter::operation("dixa", "list");
+    let outage = world.simulator.add_fault(FaultPlan::every(list, unavailable));
+    let says = |what: &str| {
+        let object = world.becomes(PROVIDER, "dixa", "Ready", "False", "ProgressingWithRetry");
+        let message = condition(&object, "Ready")["message"].to_string();
+        assert!(message.contains(what), "{message}");
+    };
+    says("ProviderUnavailable");
+    assert_eq!(condition(&world.subscription("crm"), "Ready")["status"], "True");
+    world.simulator.remove_fault(outage);
+    world.becomes(PROVIDER, "dixa", "Ready", "True", "Connected");
+    world.delete("secrets", "dixa-api");
+    says("SecretNotFound");
+}
+
+#[test]
 fn a_wrong_key_is_said_once_at_the_provider_and_a_new_one_heals() {
     let world = World::start();
     world.secret("dixa-api", "credentials", &[("token", "wrong")]);
@@ -65,6 +92,30 @@ fn a_wrong_key_that_is_corrected_after_a_restart_leaves_nothing_behind() {
     world.start_operator();
     world.ready("crm");
     assert_eq!(world.remote().len(), 1);
+}
+
+#[test]
+fn what_waits_for_a_provider_goes_on_as_soon_as_that_can_be_used() {
+    let world = World::start();
+    world.subscribe("first", json!({"url": "https://hooks.acme.example/first"}));
+    world.refused("first", "ProviderNotFound");
+    // It comes, and cannot be used yet.
+    world.apply(PROVIDER, "dixa", world.provider_spec(json!({})));
+    world.refused("first", "ProviderNotReady");
+    world.secret("dixa-api", "credentials", &[("token", Config::DIXA_TOKEN)]);
+    world.ready("first");
+    // In the middle of the next create its credential goes and comes back.
+    let list = RequestFilter::operation("dixa", "list");
+    let held = FaultAction::Hold { when: When::Before };
+    world.simulator.add_fault(FaultPlan::nth(list, 1, held));
+    world.subscribe("second", json!({"url": "https://hooks.acme.example/second"}));
+    let list = world.eventually("its look", || world.simulator.held().first().map(|held| held.seq));
+    world.delete("secrets", "dixa-api");
+    world.refused("second", "ProviderNotReady");
+    world.simulator.release(list, Release::Continue);
+    world.secret("dixa-api", "credentials", &[("token", Config::DIXA_TOKEN)]);
+    world.ready("second");
+    assert_eq!(world.remote().len(), 2);
 }
 
 #[test]

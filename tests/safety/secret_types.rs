@@ -215,6 +215,14 @@ fn a_secret_that_may_not_be_read_holds_up_only_the_object_that_needs_it() {
         "False"
     );
     assert_eq!(world.remote().len(), 1);
+    let provider = world.becomes(PROVIDER, "closed", "Ready", "False", "");
+    let message = condition(&provider, "Ready")["message"].to_string();
+    assert!(
+        ["SecretForbidden", "Secret closed-api ", "spec.credentials"]
+            .iter()
+            .all(|part| message.contains(part)),
+        "{message}"
+    );
     // The others go on while it is tried again and again.
     subscribe(&world, "later", "open", "t");
     world.ready("later");

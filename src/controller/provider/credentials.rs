@@ -90,6 +90,18 @@ fn problem(reason: Reason, message: impl Into<String>) -> Problem {
     }
 }
 
+/// What somebody has to change, as a problem of the provider object; `forbidden` is the reason where a right is missing.
+///
+/// # Errors
+/// The apiserver, which may answer otherwise the next time.
+fn unusable(error: DereferenceError, forbidden: Reason) -> Result<Problem, DereferenceError> {
+    match error {
+        DereferenceError::Invalid(invalid) => Ok(invalid.into()),
+        DereferenceError::Forbidden { .. } => Ok(problem(forbidden, error.to_string())),
+        DereferenceError::Kube(_) => Err(error),
+    }
+}
+
 impl From<Invalid> for Problem {
     fn from(invalid: Invalid) -> Self {
         Self {
@@ -112,13 +124,19 @@ impl Context {
     ) -> Result<Result<Connected, Problem>, DereferenceError> {
         let credential = match self.credential(spec, namespace).await {
             Ok(credential) => credential,
-            Err(DereferenceError::Invalid(invalid)) => return Ok(Err(invalid.into())),
-            Err(error) => return Err(error),
+            Err(error) => return unusable(error, Reason::SecretForbidden).map(Err),
         };
-        let ca_bundle = ca_bundle(&self.client, spec, namespace).await;
-        let ca_bundle = match ca_bundle.map_err(DereferenceError::of)? {
-            Ok(ca_bundle) => ca_bundle,
-            Err(problem) => return Ok(Err(problem)),
+        let ca_bundle = match ca_bundle(&self.client, spec, namespace).await {
+            Ok(Ok(ca_bundle)) => ca_bundle,
+            Ok(Err(problem)) => return Ok(Err(problem)),
+            Err(error) => {
+                let name = spec
+                    .ca_bundle_ref
+                    .as_ref()
+                    .map_or("", |reference| &reference.name);
+                let error = DereferenceError::of_read(error, "spec.caBundleRef", "ConfigMap", name);
+                return unusable(error, Reason::CABundleInvalid).map(Err);
+            }
         };
         Ok(self.account(spec, &credential, ca_bundle, scope))
     }

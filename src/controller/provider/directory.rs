@@ -164,6 +164,8 @@ pub(in crate::controller) struct Listed {
     pub(in crate::controller) link: Option<Arc<Link>>,
     /// Why it cannot be used for new work.
     pub(in crate::controller) problem: Option<Problem>,
+    /// Looks in a row that found a problem.
+    pub(in crate::controller) looks: u32,
     /// To which namespaces it is lent; `None` = its own only.
     pub(in crate::controller) lent: Option<crate::controller::provider::lent::Lent>,
 }

@@ -23,6 +23,7 @@ use operator_core::budget::Priority;
 use operator_core::names::{AccountId, ObjectName};
 use operator_core::plan::{Restraint, Settled};
 use operator_core::reason::Reason;
+use operator_core::retry::backoff;
 use operator_core::verdict::Phase;
 use serde_json::json;
 
@@ -38,7 +39,7 @@ use crate::controller::context::{Context, Party, ProviderKey};
 use crate::controller::provider::directory::{Assessment, COUNT_EVERY, Link, Listed, Problem};
 use crate::controller::provider::lent::Lent;
 use crate::controller::subscription::comparison::REQUEST_MAX;
-use crate::controller::subscription::reconcile::ReconcileError;
+use crate::controller::subscription::reconcile::{self, ReconcileError};
 use crate::controller::triggers::Target;
 use crate::metrics::{Kind, ReconcileOutcome};
 use crate::provider::account::{Look, Trouble};
@@ -150,8 +151,9 @@ async fn attempt(subject: &Subject, ctx: &Context) -> Result<Requeue, ReconcileE
     }
     let before = ctx.directory.get(&subject.key);
     let listed = list_provider(subject, ctx, before.as_ref()).await?;
-    if before.as_ref().is_none_or(|before| changed(before, &listed)) {
-        ctx.directory.set(&subject.key, listed.clone());
+    let news = before.as_ref().is_none_or(|before| changed(before, &listed));
+    ctx.directory.set(&subject.key, listed.clone());
+    if news {
         ctx.wake_dependents(&Target::Provider(subject.key.clone()));
     }
     ctx.see_to_catalogue(&listed, subject).await;
@@ -165,6 +167,17 @@ async fn attempt(subject: &Subject, ctx: &Context) -> Result<Requeue, ReconcileE
         }
     }
     Ok(Requeue::requeue(wake))
+}
+
+/// Spreads the looks of different providers.
+fn seed(key: &ProviderKey) -> u64 {
+    match key {
+        ProviderKey::Namespaced(name) => reconcile::seed(name),
+        ProviderKey::Cluster(name) => reconcile::seed(&ObjectName {
+            namespace: String::new(),
+            name: name.clone(),
+        }),
+    }
 }
 
 /// Whether dependents should look again.
@@ -247,9 +260,11 @@ async fn list_provider(
     {
         Ok(connected) => connected,
         Err(problem) => {
+            let looks = before.map_or(0, |before| before.looks);
             return Ok(Listed {
                 link: known,
                 problem: Some(problem),
+                looks: looks.saturating_add(1),
                 lent,
             });
         }
@@ -262,8 +277,8 @@ async fn list_provider(
     }) {
         return Ok(Listed {
             link: Some(known),
-            problem: None,
             lent,
+            ..Listed::default()
         });
     }
     // A trip of the deletion guard outlives the process, until its token is given back.
@@ -321,8 +336,8 @@ async fn list_provider(
         &subject.key,
         Listed {
             link: Some(Arc::clone(&link)),
-            problem: None,
             lent: lent.clone(),
+            ..Listed::default()
         },
     );
     if let Some(snapshot) = link.account.snapshot() {
@@ -331,8 +346,8 @@ async fn list_provider(
     // Set already; the wake must still happen, so the caller has to see a change.
     Ok(Listed {
         link: Some(link),
-        problem: None,
         lent,
+        ..Listed::default()
     })
 }
 
@@ -356,10 +371,17 @@ fn refused_lately(subject: &Subject, account: &AccountId) -> Option<(Trouble, Du
 fn look(subject: &Subject, ctx: &Context, listed: &Listed) -> (Phase, Duration) {
     if let Some(Problem { reason, message }) = &listed.problem {
         let phase = match reason {
-            Reason::SecretNotFound | Reason::CABundleInvalid => Phase::Blocked(*reason, message.clone()),
+            Reason::SecretNotFound | Reason::SecretForbidden | Reason::CABundleInvalid => {
+                Phase::Blocked(*reason, message.clone())
+            }
             reason => Phase::Rejected(*reason, message.clone()),
         };
-        return (phase, REREAD);
+        // A right comes back without anything to watch; for the others a watch is the rule and this the exception.
+        let wake = match reason {
+            Reason::SecretForbidden => backoff(listed.looks, seed(&subject.key)),
+            _ => REREAD,
+        };
+        return (phase, wake);
     }
     let Some(link) = &listed.link else {
         return (Phase::Parked(Reason::Progressing), REREAD);

@@ -38,14 +38,10 @@ pub(in crate::controller) async fn publish(
 ) -> Result<Told, ReconcileError> {
     let generation = subject.metadata.generation.unwrap_or(0);
     let before = &subject.status;
-    let ready = before
-        .conditions
-        .iter()
-        .find(|condition| condition.type_ == "Ready");
-    let was_ready = ready.is_some_and(|ready| ready.status == "True");
     let now = Timestamp::now();
     let context = VerdictContext {
-        synced_before: was_ready && before.observed_generation == Some(generation),
+        // Objects stay Ready through a short outage, so that it is told at their provider, and at once.
+        synced_before: false,
         ever_synced: before
             .account
             .as_ref()

@@ -1,5 +1,7 @@
 //! The requests that change something at the provider, each after a fresh look that the plan has asked for.
 
+use std::time::Duration;
+
 use operator_core::budget::Priority;
 use operator_core::marker::Marker;
 use operator_core::memory::{Certainty, Fault, Hold, Wanted};
@@ -16,6 +18,9 @@ use crate::controller::events::Kind;
 use crate::controller::subscription::reconcile::{Pass, ReconcileError, Rest, seed};
 use crate::provider::{Deletion, ProviderError};
 
+/// How soon a wish is worked out anew that does not fit what it was made from.
+const RESOLVED_AGAIN: Duration = Duration::from_secs(1);
+
 impl Pass<'_> {
     /// The settings of a key, read from the Secrets now if this pass has not done so yet.
     async fn settings(&mut self, key: &RemoteKey) -> Result<Option<Settings>, ReconcileError> {
@@ -28,9 +33,16 @@ impl Pass<'_> {
         Ok(settings.map(|(_, settings)| settings.clone()))
     }
 
+    /// What was worked out names a key that nothing is wanted for any more: it is worked out anew, a moment later.
+    fn resolve_anew(&mut self) -> Rest {
+        self.record.resolved = None;
+        self.wake_at(self.ctx.clock.now().after(RESOLVED_AGAIN));
+        Rest::Parked(Reason::Progressing)
+    }
+
     pub(super) async fn create(&mut self, wish: &Wanted) -> Result<Option<Rest>, ReconcileError> {
         let (Some(link), Some(settings)) = (self.link.clone(), self.settings(&wish.key).await?) else {
-            return Ok(Some(Rest::Parked(Reason::ProviderNotReady)));
+            return Ok(Some(self.resolve_anew()));
         };
         if self.wish_changed(wish, &settings) {
             return Ok(Some(Rest::Parked(Reason::Progressing)));
@@ -137,7 +149,7 @@ impl Pass<'_> {
             return Ok(None);
         }
         let Some(settings) = self.settings(key).await? else {
-            return Ok(Some(Rest::Parked(Reason::ProviderNotReady)));
+            return Ok(Some(self.resolve_anew()));
         };
         self.prove().await?;
         let permit = match self.turn(Priority::Create) {
@@ -189,7 +201,7 @@ impl Pass<'_> {
         repair: bool,
     ) -> Result<Option<Rest>, ReconcileError> {
         let (Some(link), Some(settings)) = (self.link.clone(), self.settings(&wish.key).await?) else {
-            return Ok(Some(Rest::Parked(Reason::ProviderNotReady)));
+            return Ok(Some(self.resolve_anew()));
         };
         if self.wish_changed(wish, &settings) {
             return Ok(Some(Rest::Parked(Reason::Progressing)));
