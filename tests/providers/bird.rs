@@ -370,3 +370,26 @@ fn a_page_of_the_list_that_fails_is_no_proof_that_anything_is_gone() {
     assert_eq!(BIRD.ids(&world), before);
     assert_eq!(BIRD.writes(&world, mark), [""; 0]);
 }
+
+#[test]
+fn what_proves_a_remote_ours_outlives_a_provider_that_cannot_be_used_for_a_while() {
+    let mut world = connected();
+    BIRD.subscribe(&world, "crm", json!({"events": BIRD.events()[..1]}));
+    let before = world.ready("crm")["status"]["subscriptions"].take();
+    assert!(
+        before[0]["seal"].is_string() && before[0]["event"].is_string(),
+        "{before}"
+    );
+    world.delete("secrets", "bird-api");
+    world.refused("crm", "ProviderNotReady");
+    assert_eq!(world.subscription("crm")["status"]["subscriptions"], before);
+    // Nobody remembers it but the status.
+    world.stop_operator();
+    world.start_operator();
+    BIRD.credential_secret(&world, BIRD.credential());
+    world.ready("crm");
+    assert_eq!(world.subscription("crm")["status"]["subscriptions"], before);
+    world.delete(SUBSCRIPTION, "crm");
+    world.gone(SUBSCRIPTION, "crm");
+    assert_eq!(BIRD.rows(&world), []);
+}

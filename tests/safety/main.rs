@@ -10,6 +10,7 @@ mod accounts;
 mod addresses;
 mod answers;
 mod any_order;
+mod at_rest;
 mod budget;
 mod definitions;
 mod deletion;

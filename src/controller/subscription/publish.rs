@@ -1,6 +1,7 @@
 //! Writes down what came of a pass: one status write that changes everything at once, or none at all.
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Resource;
 use operator_core::delivery::{Overall, overall};
 use operator_core::plan::KeyState;
@@ -44,8 +45,10 @@ impl Pass<'_> {
         set("Suspended", None);
         let delivery = self.delivery_condition();
         set("DeliveryHealthy", Some(&delivery));
-        let published = self.published_condition(phase);
-        set("SecretPublished", published.as_ref());
+        if !self.is_publication_told(phase) {
+            let published = self.published_condition(phase);
+            set("SecretPublished", published.as_ref());
+        }
         if verdict.in_sync {
             status.last_synced_generation = Some(generation);
         }
@@ -56,6 +59,7 @@ impl Pass<'_> {
             self.tell(kind, reason, action, note);
         }
         self.record.memory.stored();
+        self.record.told = true;
         Ok(())
     }
 
@@ -157,10 +161,12 @@ impl Pass<'_> {
         };
         let parked =
             matches!(phase, Phase::Parked(_) | Phase::Failed(..)) && !before.subscriptions.is_empty();
+        // A process that has only seen the object go does not know what was wanted.
+        let counts = settled.is_some() && self.record.resolved.is_some();
         let subscriptions = status::subscriptions(&report);
         let mut status = WebhookSubscriptionStatus {
             observed_generation: Some(generation),
-            subscription_count: if settled.is_some() || before.subscription_count.is_none() {
+            subscription_count: if counts || before.subscription_count.is_none() {
                 Some(status::count(&report))
             } else {
                 before.subscription_count.clone()
@@ -294,6 +300,23 @@ impl Pass<'_> {
             .unwrap_or(FAILURE_THRESHOLD)
     }
 
+    /// Only a pass that comes to rest looks at the Secret of the provider's key: until then what is said of it stands.
+    fn is_publication_told(&self, phase: &Phase) -> bool {
+        let generation = Some(self.generation());
+        let known = self.known("SecretPublished");
+        !matches!(phase, Phase::Settled(_))
+            && known.is_some_and(|known| known.observed_generation == generation)
+    }
+
+    /// A condition of the status so far.
+    fn known(&self, type_: &str) -> Option<&Condition> {
+        let status = self.object.status.as_ref()?;
+        status
+            .conditions
+            .iter()
+            .find(|condition| condition.type_ == type_)
+    }
+
     /// Whether the provider's key is in its Secret; absent where that was not asked for.
     fn published_condition(&self, phase: &Phase) -> Option<verdict::Condition> {
         let signing = self.object.spec.signing.as_ref()?;
@@ -323,17 +346,7 @@ impl Pass<'_> {
         verdict: &Verdict,
         delivery: &verdict::Condition,
     ) -> Vec<(Kind, &'static str, &'static str, String)> {
-        let known = |type_: &str| {
-            let conditions = self
-                .object
-                .status
-                .as_ref()
-                .map(|status| status.conditions.as_slice());
-            conditions
-                .unwrap_or_default()
-                .iter()
-                .find(|condition| condition.type_ == type_)
-        };
+        let known = |type_: &str| self.known(type_);
         let mut news = Vec::new();
         if let Some(stalled) = &verdict.stalled
             && known("Stalled").is_none_or(|known| known.reason != stalled.reason.as_str())

@@ -61,6 +61,10 @@ pub(in crate::controller) enum Step {
 
 /// One object.
 #[derive(Debug, Clone, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and any may hold with any other"
+)]
 pub(in crate::controller) struct Record {
     pub(in crate::controller) uid: Option<ObjectUid>,
     pub(in crate::controller) memory: Memory,
@@ -72,6 +76,8 @@ pub(in crate::controller) struct Record {
     pub(in crate::controller) deliveries: Deliveries,
     /// This process saw the object before anything was begun for it, and has sent no create since.
     pub(in crate::controller) nothing_sent: bool,
+    /// This process has told how it is, or found that its status says so.
+    pub(in crate::controller) told: bool,
     /// Its status was written with another hash key, which nobody was told yet.
     pub(in crate::controller) key_lost: bool,
     /// What exists at the provider was switched off, as the owner of the account withdrew the permission for it.

@@ -51,11 +51,11 @@ pub(in crate::controller) fn subscriptions(report: &Report<'_>) -> Vec<api::Remo
         let entry = report.memory.entries.get(key).unwrap_or(&blank);
         let state = states.and_then(|states| states.get(key));
         let names = |fields: FieldSet| fields.iter().map(|field| field.as_str().to_owned()).collect();
-        let event = event(report, key);
+        let (event, seal) = event_and_seal(report, key, entry);
         api::RemoteSubscription {
             key: key.to_string(),
-            seal: seal_of(report, entry, event.as_ref()),
-            event: event.map(|event| event.to_string()),
+            seal,
+            event,
             external_id: entry.id.as_ref().map(ToString::to_string),
             state: remote_state(entry, state, report.enabled),
             ownership: ownership(entry, state),
@@ -69,6 +69,22 @@ pub(in crate::controller) fn subscriptions(report: &Report<'_>) -> Vec<api::Remo
         }
     };
     keys.into_iter().map(remote).collect()
+}
+
+/// The event that a key stands for, and the proof that its id is the object's. While the provider cannot be used nothing
+/// new is known of them, and they stay: later processes have no other proof.
+fn event_and_seal(report: &Report<'_>, key: &RemoteKey, entry: &Entry) -> (Option<String>, Option<String>) {
+    if report.able.is_some() {
+        let event = event(report, key);
+        let seal = seal_of(report, entry, event.as_ref());
+        return (event.map(|event| event.to_string()), seal);
+    }
+    let id = entry.id.as_ref().map(ExternalId::as_str);
+    let mut known = report.before.subscriptions.iter();
+    known
+        .find(|known| known.key == key.as_str() && known.external_id.as_deref() == id)
+        .map(|known| (known.event.clone(), known.seal.clone()))
+        .unwrap_or_default()
 }
 
 /// The event that a key stands for, where it stands for one.

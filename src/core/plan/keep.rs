@@ -5,7 +5,7 @@ use crate::marker::Ownership;
 use crate::memory::{Certainty, Entry, Forgotten, Hold, Note, Pending, Wanted};
 use crate::names::{ExternalId, RemoteKey};
 use crate::reason::Reason;
-use crate::remote::{Remote, Sighting};
+use crate::remote::{Remote, Sighting, Snapshot};
 use crate::time::Moment;
 use crate::view::{Field, FieldSet, Part};
 
@@ -122,11 +122,10 @@ impl<'a> Keep<'a> {
                 "nothing is created while the account is unproven",
             );
         }
-        let Some(snapshot) = s
-            .snapshot
-            .filter(|snapshot| Some(snapshot.begun()) > entry.absent_at)
-        else {
-            return if self.may_create() {
+        let newest = s.snapshot.map(Snapshot::begun);
+        let Some(snapshot) = s.snapshot.filter(|_| newest > entry.absent_at) else {
+            // What an earlier process found in the way is perhaps still there: nothing is begun before a look.
+            return if newest.is_some() && self.may_create() {
                 Step::Intend
             } else {
                 Step::Act(Action::Look(entry.absent_at))

@@ -11,22 +11,39 @@ fn look(seconds: u64) -> Action {
     Action::Look(Some(at(seconds)))
 }
 
+/// The account was looked at, and has nothing.
+fn empty() -> Case {
+    Case::new().listed(at(NOW), [])
+}
+
+#[test]
+fn before_the_first_look_of_a_process_nothing_is_begun() {
+    for finalizer in [false, true] {
+        let case = Case::new().bend(|case| case.memory.finalizer = finalizer);
+        assert_eq!(case.action(), Action::Look(None));
+    }
+}
+
 #[test]
 fn the_finalizer_comes_before_everything() {
-    let case = Case::new().bend(|case| case.memory.finalizer = false);
+    let case = empty().bend(|case| case.memory.finalizer = false);
     assert_eq!(case.action(), Action::ClaimFinalizer);
 }
 
 #[test]
 fn the_write_ahead_entry_comes_before_the_look() {
-    assert_eq!(Case::new().action(), record());
-    let case = Case::new().listed(at(NOW), []);
-    assert_eq!(case.action(), record());
+    assert_eq!(empty().action(), record());
+    // Also where the account was looked at before the key became free.
+    let gone = Entry {
+        absent_at: Some(at(NOW)),
+        ..Entry::default()
+    };
+    assert_eq!(empty().entry(gone).action(), record());
 }
 
 #[test]
 fn one_write_opens_the_entries_of_all_keys() {
-    let case = Case::new().bend(|case| case.wanted.push(wish("l")));
+    let case = empty().bend(|case| case.wanted.push(wish("l")));
     assert_eq!(case.action(), Action::RecordIntent(vec![key("k"), key("l")]));
 }
 
@@ -240,7 +257,7 @@ fn a_failure_holds_until_its_time_or_until_another_wish() {
     let same = Some(wish("k").digest);
     let later = Some(at(NOW + 1));
     let case = |digest, until| {
-        Case::new().entry(Entry {
+        empty().entry(Entry {
             failure: failure(digest, until),
             ..Entry::default()
         })
@@ -262,9 +279,7 @@ fn a_stalled_key_never_stops_another() {
         failure: failure(Some(wish("k").digest), None),
         ..Entry::default()
     };
-    let case = Case::new()
-        .entry(stalled)
-        .bend(|case| case.wanted.push(wish("l")));
+    let case = empty().entry(stalled).bend(|case| case.wanted.push(wish("l")));
     assert_eq!(case.action(), Action::RecordIntent(vec![key("l")]));
 }
 
