@@ -67,14 +67,22 @@ impl Client {
                 }),
             },
         };
+        self.renew_after(result.as_ref().err());
         self.observe(operation, begun, status, result.as_ref().err());
         result
+    }
+
+    fn renew_after(&self, error: Option<&ProviderError>) {
+        if matches!(error, Some(ProviderError::DeadlineExceeded { .. })) {
+            self.connections.renew();
+        }
     }
 
     /// Sends a request and reads its answer as a list, of which no more than one element is held at a time.
     pub(crate) async fn list<L: Listing>(&self, call: Call<'_>, listing: L) -> Result<L, ProviderError> {
         let (operation, begun, mut status) = (call.operation, Instant::now(), None);
         let result = self.read_list(call, listing, &mut status).await;
+        self.renew_after(result.as_ref().err());
         self.observe(operation, begun, status, result.as_ref().err());
         result
     }
@@ -141,14 +149,14 @@ impl Client {
                 .map_err(|_| ProviderError::NotSendable {
                     why: "it does not make a valid request",
                 })?;
-        let mut sent = self.http.request(request).await;
+        let mut sent = self.connections.pool().request(request).await;
         if operator_core::planted!(FollowRedirects)
             && let Some(to) = sent.as_ref().ok().and_then(|sent| sent.headers().get(LOCATION))
         {
             let (name, value) = self.header.clone();
             let again = Request::builder().uri(to.as_bytes()).header(name, value);
             if let Ok(again) = again.body(Full::default()) {
-                sent = self.http.request(again).await;
+                sent = self.connections.pool().request(again).await;
             }
         }
         let response = sent.map_err(|error| classify::of_transport(&error))?;

@@ -10,6 +10,7 @@
 
 mod classify;
 mod connect;
+mod connections;
 mod egress;
 mod endpoint;
 mod exchange;
@@ -29,10 +30,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::{HeaderName, HeaderValue, Method};
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper_util::client::legacy;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 #[cfg(test)]
 use operator_core::address::Scope;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -47,6 +44,7 @@ pub use proxy::{Proxy, ProxyError};
 pub use reach::{ReachError, reach};
 
 use connect::Connector;
+use connections::Connections;
 
 use super::error::ProviderError;
 use crate::gate::Gate;
@@ -207,7 +205,7 @@ impl From<&'static str> for Fault {
 
 /// A client of one account.
 pub(crate) struct Client {
-    http: legacy::Client<Connector, Full<Bytes>>,
+    connections: Connections,
     endpoint: Endpoint,
     credential: SecretString,
     header: (HeaderName, HeaderValue),
@@ -251,19 +249,8 @@ impl Client {
         value.set_sensitive(true);
         let tls = tls::client_config(ca_bundle.as_deref())?;
         let connector = Connector::new(egress, tls, endpoint.is_https(), limits.connect, gate.clone());
-        let http = legacy::Client::builder(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(Duration::from_secs(30))
-            .pool_max_idle_per_host(4)
-            .http2_keep_alive_interval(Duration::from_secs(20))
-            .http2_keep_alive_timeout(Duration::from_secs(10))
-            .http2_initial_stream_window_size(256 << 10)
-            .http2_initial_connection_window_size(1 << 20)
-            .http2_max_header_list_size(HEADERS_MAX)
-            .build(connector);
         Ok(Self {
-            http,
+            connections: Connections::new(connector),
             endpoint,
             credential,
             header: (name, value),

@@ -1,15 +1,19 @@
 //! HTTP/2, which real providers speak and the simulator does not.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bytes::Bytes;
 use h2::Reason;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::kept::short;
 use super::*;
 
 /// What becomes of a request.
@@ -23,6 +27,21 @@ enum Fate {
     Reset,
     /// GOAWAY, and the connection ends.
     GoAway,
+    /// PING after PING, and no answer.
+    Pings,
+    /// SETTINGS after SETTINGS, and no answer.
+    Settings,
+}
+
+impl Fate {
+    /// The frame that comes for ever (RFC 9113, sections 6.5 and 6.7).
+    fn flood(self) -> Option<Vec<u8>> {
+        match self {
+            Self::Pings => Some([&[0, 0, 8, 6, 0, 0, 0, 0, 0][..], b"floodpng"].concat()),
+            Self::Settings => Some(vec![0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 100]),
+            _ => None,
+        }
+    }
 }
 
 /// A server whose requests have these fates in turn; the last one for ever.
@@ -30,6 +49,7 @@ struct Server2 {
     url: String,
     ca: String,
     seen: Arc<Mutex<Vec<String>>>,
+    flooded: Arc<AtomicUsize>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -57,11 +77,21 @@ impl Server2 {
         let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
         let seen = Arc::<Mutex<Vec<String>>>::default();
         let (shared, fates) = (Arc::clone(&seen), Arc::new(Mutex::new(fates)));
+        let flooded = Arc::new(AtomicUsize::new(0));
+        let poured = Arc::clone(&flooded);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (acceptor, seen, fates) = (acceptor.clone(), Arc::clone(&shared), Arc::clone(&fates));
+                let poured = Arc::clone(&poured);
                 tokio::spawn(async move {
-                    if let Ok(stream) = acceptor.accept(stream).await {
+                    let Ok(stream) = acceptor.accept(stream).await else {
+                        return;
+                    };
+                    let frame = fates.lock().unwrap()[0].flood();
+                    if let Some(frame) = frame {
+                        fates.lock().unwrap().remove(0);
+                        flood(stream, &frame, &poured).await;
+                    } else {
                         serve(stream, &seen, &fates).await;
                     }
                 });
@@ -71,12 +101,14 @@ impl Server2 {
             url,
             ca: cert.pem(),
             seen,
+            flooded,
             task,
         }
     }
 
-    fn client(&self) -> Client {
+    fn client(&self, limits: Limits) -> Client {
         let connection = Connection {
+            limits,
             ca_bundle: Some(self.ca.as_bytes().to_vec()),
             ..Connection::local(Endpoint::parse(&self.url).unwrap())
         };
@@ -113,9 +145,24 @@ async fn serve(stream: TlsStream<TcpStream>, seen: &Mutex<Vec<String>>, fates: &
                 let mut body = respond.send_response(head, false).unwrap();
                 body.send_reset(Reason::INTERNAL_ERROR);
             }
+            Fate::Pings | Fate::Settings => unreachable!("poured by who has no frames of its own"),
             Fate::GoAway => connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM),
         }
     }
+}
+
+/// Reads all that comes, and sends a frame for as long as anybody takes it.
+async fn flood(stream: TlsStream<TcpStream>, frame: &[u8], poured: &AtomicUsize) {
+    let (mut reader, mut writer) = tokio::io::split(stream);
+    let reads = tokio::spawn(async move { tokio::io::copy(&mut reader, &mut tokio::io::sink()).await });
+    let nothing_to_set = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    let many = frame.repeat(64);
+    let mut next: &[u8] = &nothing_to_set;
+    while writer.write_all(next).await.is_ok() && writer.flush().await.is_ok() {
+        poured.fetch_add(next.len(), Ordering::SeqCst);
+        next = &many;
+    }
+    reads.abort();
 }
 
 async fn post(client: &Client) -> Result<(), ProviderError> {
@@ -128,7 +175,7 @@ async fn post(client: &Client) -> Result<(), ProviderError> {
 async fn a_write_over_http2_that_is_refused_reset_or_sent_away_is_sent_once_and_may_have_taken_effect() {
     for fate in [Fate::Refused, Fate::Reset, Fate::GoAway] {
         let server = Server2::start(vec![Fate::Answered, fate, Fate::Answered]).await;
-        let client = server.client();
+        let client = server.client(Limits::default());
         post(&client).await.unwrap();
         let error = post(&client).await.unwrap_err();
         assert!(
@@ -140,5 +187,23 @@ async fn a_write_over_http2_that_is_refused_reset_or_sent_away_is_sent_once_and_
         // Whatever became of the connection, the next call finds one.
         post(&client).await.unwrap();
         assert_eq!(server.seen(), 3, "{fate:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_pings_or_settings_meets_the_deadline_and_does_not_go_on_behind_it() {
+    for fate in [Fate::Pings, Fate::Settings] {
+        let server = Server2::start(vec![fate, Fate::Answered]).await;
+        let client = server.client(short());
+        let error = post(&client).await.unwrap_err();
+        assert_eq!(error.reason(), "ProviderTimeout", "{fate:?}");
+        assert!(error.may_have_taken_effect());
+        // A new connection serves the next call.
+        post(&client).await.unwrap();
+        let before = server.flooded.load(Ordering::SeqCst);
+        assert!(before > 1000, "{fate:?}: {before} bytes are no flood");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let after = server.flooded.load(Ordering::SeqCst);
+        assert_eq!(after, before, "{fate:?}: it goes on");
     }
 }

@@ -26,7 +26,7 @@ fn with(limits: Limits, endpoint: Endpoint) -> Client {
     Client::new(connection, ::http::header::AUTHORIZATION, "", "the-key".into()).unwrap()
 }
 
-fn short() -> Limits {
+pub(super) fn short() -> Limits {
     Limits {
         connect: Duration::from_millis(200),
         call: Duration::from_millis(400),
