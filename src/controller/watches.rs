@@ -142,17 +142,19 @@ fn watcher_config() -> watcher::Config {
 /// which the managed fields alone are several times the rest: it is what sets the peak.
 const PAGE: u32 = 50;
 
-/// An object that was touched.
+/// An object that was touched. Unless it was deleted, the store has it.
 struct Change<K> {
-    object: K,
+    object: Arc<K>,
     deleted: bool,
 }
 
 /// Fills a store with what a watch tells, and says which objects that touches.
 ///
 /// An object that was deleted while there was no watch is in no event: it is only missing from the list with which
-/// the next watch begins. It counts as deleted then, so that whoever depends on it learns of it. An event that is no
-/// newer than what is known, as one that is repeated or comes late, touches nothing: an older spec must not come back.
+/// the next watch begins. It counts as deleted then, so that whoever depends on it learns of it. What a list shows is
+/// told once the store has all of it: whoever is sent to an object that is not there yet does not come again. An event
+/// that is no newer than what is known, as one that is repeated or comes late, touches nothing: an older spec must not
+/// come back.
 struct Changes<K: Resource<DynamicType = ()> + Clone + 'static> {
     writer: Writer<K>,
     store: Store<K>,
@@ -191,18 +193,16 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Changes<K> {
             Event::Apply(_) | Event::Delete(_) => Vec::new(),
         };
         self.writer.apply_watcher_event(&event);
-        let (object, deleted) = match event {
-            Event::Apply(object) | Event::InitApply(object) => (object, false),
-            Event::Delete(object) => (object, true),
-            Event::Init | Event::InitDone => {
-                let gone = missing.into_iter().map(|object| Change {
-                    object: K::clone(&object),
-                    deleted: true,
-                });
-                return gone.collect();
+        let change = |deleted| move |object| Change { object, deleted };
+        match event {
+            Event::Init | Event::InitApply(_) => Vec::new(),
+            Event::InitDone => {
+                let listed = self.store.state().into_iter().map(change(false));
+                listed.chain(missing.into_iter().map(change(true))).collect()
             }
-        };
-        vec![Change { object, deleted }]
+            Event::Apply(object) => vec![change(false)(Arc::new(object))],
+            Event::Delete(object) => vec![change(true)(Arc::new(object))],
+        }
     }
 
     /// Whether an event tells nothing newer than the store has. Versions of one resource can be compared (KEP-5504).

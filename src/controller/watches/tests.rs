@@ -134,6 +134,21 @@ async fn a_place_that_is_gone_is_listed_anew_ever_later_and_what_was_deleted_mea
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_list_shows_is_in_the_store_when_it_is_told() {
+    let (mut touched, store, _) = watch(Apiserver {
+        objects: BTreeMap::from([("first", 1), ("second", 2)]),
+        watches: VecDeque::from([Watch::ToldThatGone]),
+        ..Apiserver::default()
+    });
+    // The first list, and the one in whose gap an object could be new.
+    for _ in 0..4 {
+        let (name, deleted) = next(&mut touched).await;
+        let known = store.get(&ObjectRef::new(&name).within("ns"));
+        assert!(known.is_some() && !deleted, "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_watch_that_falls_silent_is_replaced_soon_after_its_time_and_what_happened_is_told() {
     let (mut touched, store, state) = watch(Apiserver {
         objects: BTreeMap::from([("crm", 1)]),
