@@ -110,9 +110,18 @@ pub fn remote(side: Side, name: &str, log: &[LogEntry], ids: &BTreeSet<String>) 
             events: events(side, &body),
             applied: entry.applied,
             refused: !entry.applied && entry.provider_status.is_some(),
+            key: key(entry),
         });
     }
     all
+}
+
+/// Name of the credential of a request: the log has a hash of it, behind its scheme.
+pub fn key(entry: &LogEntry) -> String {
+    let headers = ["authorization", "x-api-key"];
+    let value = headers.iter().find_map(|name| entry.headers.get(*name));
+    let name = value.and_then(|value| value.rsplit(' ').next());
+    name.unwrap_or_default().to_owned()
 }
 
 fn events(side: Side, body: &Value) -> Option<BTreeSet<String>> {

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-use test_harness::proxy::{Action, At, Call, Pattern, Plan as Fault, Record, Side as To, Swap};
+use test_harness::proxy::{
+    Action, At, Call, EventPattern, Pattern, Plan as Fault, Record, Side as To, Swap, WatchAction, WatchPlan,
+};
 
 use crate::scenario::Scenario;
 use crate::support::Side;
@@ -61,9 +63,16 @@ pub enum What {
     Fault(Action),
     /// The request hangs, and the process is killed while it does.
     HangThenKill,
+    /// An event of a watch does not come as it should.
+    Event(WatchAction),
 }
 
 impl What {
+    /// Whether somebody has to let go what is held.
+    pub const fn holds(&self) -> bool {
+        matches!(self, Self::HangThenKill | Self::Event(WatchAction::Hold))
+    }
+
     /// Whether the request is left to hang until the operator gives it up.
     pub const fn hangs(&self) -> bool {
         matches!(self, Self::Fault(Action::Hang))
@@ -101,11 +110,30 @@ impl Plan {
         let action = match &self.what {
             What::Fault(action) => action.clone(),
             What::HangThenKill => Action::Hold,
+            What::Event(_) => return Vec::new(),
         };
         let first = self.boundary.fault(object, self.at, action);
         let second = self.second.iter();
         let second = second.map(|(boundary, at)| boundary.fault(object, *at, Action::Kill));
         [first].into_iter().chain(second).collect()
+    }
+
+    /// The plan for the watches, with an object of this name.
+    pub fn event(&self, object: &str) -> Option<WatchPlan> {
+        let What::Event(action) = &self.what else {
+            return None;
+        };
+        let resource = self.boundary.label.strip_prefix("watch ").unwrap();
+        let name = match (resource, self.boundary.scenario.as_str()) {
+            ("secrets", "credential") => format!("{}-api", self.boundary.side),
+            ("secrets", _) => format!("{object}-sign"),
+            _ => object.to_owned(),
+        };
+        let plan = WatchPlan::first(resource, EventPattern::of(&name), *action);
+        Some(WatchPlan {
+            nth: self.boundary.nth,
+            ..plan
+        })
     }
 
     fn is_death_at_a_write(&self) -> bool {
@@ -171,9 +199,15 @@ pub fn of(side: Side, scenario: Scenario, object: &str, records: &[Record]) -> B
     let mut found = BTreeSet::new();
     let elsewhere =
         |call: &Call| call.resource == "webhooksubscriptions" && call.is_write() && call.name != object;
-    let mine = records
-        .iter()
-        .filter(|record| is_boundary(scenario, &record.call) && !elsewhere(&record.call));
+    let others = |call: &Call| {
+        let label = call.label();
+        Side::ALL
+            .iter()
+            .any(|other| *other != side && label.starts_with(&format!("{} ", other.name())))
+    };
+    let mine = records.iter().filter(|record| {
+        is_boundary(scenario, &record.call) && !elsewhere(&record.call) && !others(&record.call)
+    });
     for record in mine {
         let label = record.call.label();
         let nth = seen.entry(label.clone()).or_default();
@@ -207,6 +241,7 @@ pub fn plans() -> Vec<Plan> {
     let all = written_down();
     let boundaries = all.iter().map(|line| parse(line));
     let mut plans: Vec<Plan> = boundaries.flat_map(|boundary| of_boundary(&boundary)).collect();
+    plans.extend(of_watches(&all));
     let deaths: Vec<Plan> = plans
         .iter()
         .filter(|plan| plan.is_death_at_a_write())
@@ -245,6 +280,55 @@ fn of_boundary(boundary: &Boundary) -> Vec<Plan> {
         second: None,
     };
     faults.into_iter().map(plan).collect()
+}
+
+/// Events of watches have no boundary each, for how many there are is up to chance. Their classes are those of the objects
+/// that a scenario changes: what the user did is held up, repeated, or lost with its watch; of what follows, which is
+/// mostly the echo of our own writes, one is left out or comes behind the next. A watch that falls silent is replaced
+/// after minutes, which is too long for a plan: `controller::watches::tests` have that.
+fn of_watches(written_down: &BTreeSet<String>) -> Vec<Plan> {
+    let scenarios: BTreeSet<(String, String)> = written_down
+        .iter()
+        .map(|line| parse(line))
+        .map(|boundary| (boundary.side, boundary.scenario))
+        .collect();
+    let first = [
+        ("hold", WatchAction::Hold),
+        ("replay", WatchAction::Replay(2)),
+        ("end", WatchAction::End),
+        ("gone", WatchAction::Gone),
+    ];
+    let second = [("drop", WatchAction::Drop), ("late", WatchAction::Late(1))];
+    let mut plans = Vec::new();
+    for (side, scenario) in scenarios {
+        let mut add = |resource: &str, nth, faults: &[(&'static str, WatchAction)]| {
+            plans.extend(faults.iter().map(|(fault, action)| Plan {
+                boundary: Boundary {
+                    side: side.clone(),
+                    scenario: scenario.clone(),
+                    label: format!("watch {resource}"),
+                    nth,
+                },
+                at: At::Before,
+                fault,
+                what: What::Event(*action),
+                second: None,
+            }));
+        };
+        match scenario.as_str() {
+            // Nothing is edited.
+            "restart" => {}
+            "credential" | "key" => add("secrets", 1, &first),
+            _ => {
+                add("webhooksubscriptions", 1, &first);
+                add("webhooksubscriptions", 2, &second);
+            }
+        }
+        if scenario == "create" {
+            add("secrets", 1, &first);
+        }
+    }
+    plans
 }
 
 type Named = (At, &'static str, What);

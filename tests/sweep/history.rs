@@ -39,6 +39,8 @@ pub struct RemoteCall {
     pub applied: bool,
     /// Whether the provider has refused it in so many words.
     pub refused: bool,
+    /// Name of the credential that it came with.
+    pub key: String,
 }
 
 /// A write of the object that the apiserver has carried out, by anybody.
@@ -88,10 +90,31 @@ pub struct History {
     pub told: Vec<(String, String)>,
     /// What no such text may show.
     pub canaries: Vec<String>,
+    /// Names of the credentials of the object's provider.
+    pub keys: BTreeSet<String>,
+    /// Somebody else, at another provider.
+    pub neighbour: Neighbour,
+}
+
+/// Another object in the same cluster, whose account has nothing to do with what goes wrong.
+#[derive(Debug, Clone, Default)]
+pub struct Neighbour {
+    /// Its comparisons: milliseconds since the epoch, and the name of the credential.
+    pub lists: Vec<(u64, String)>,
+    /// Names of the credentials of its provider.
+    pub keys: BTreeSet<String>,
+    /// From when to when it was watched.
+    pub watched: (u64, u64),
+    /// When a process ended, and when the next one had begun to work.
+    pub down: Vec<(u64, u64)>,
 }
 
 /// The most requests and writes that one object may cost in one plan, whatever goes wrong once.
 pub const MOST: usize = 80;
+
+/// The most milliseconds between two comparisons of the neighbour, which asks for one every five seconds: what hangs
+/// elsewhere hangs for longer.
+pub const LATEST: u64 = 20_000;
 
 /// An invariant that does not hold, by its number, with what was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,7 +142,7 @@ pub fn check(history: &History) -> Vec<Violation> {
         while let Some(write) = stored.next_if(|write| write.at < call.at) {
             check.stored(write);
         }
-        check.remote(call);
+        check.remote(call, &history.keys);
     }
     stored.for_each(|write| check.stored(write));
     check.end(history);
@@ -159,7 +182,11 @@ impl Check {
         self.found.push(Violation { invariant, seen });
     }
 
-    fn remote(&mut self, call: &RemoteCall) {
+    fn remote(&mut self, call: &RemoteCall, keys: &BTreeSet<String>) {
+        if !keys.contains(&call.key) {
+            let seen = format!("{:?} of {} with the key {}", call.asked, call.id, call.key);
+            self.fail("I6", seen);
+        }
         match call.asked {
             Asked::Create => self.create(call),
             Asked::Change | Asked::Delete => self.change(call),
@@ -254,7 +281,32 @@ impl Check {
         }
     }
 
+    fn neighbour(&mut self, neighbour: &Neighbour) {
+        for (_, key) in neighbour
+            .lists
+            .iter()
+            .filter(|(_, key)| !neighbour.keys.contains(key))
+        {
+            self.fail("I6", format!("the neighbour was compared with the key {key}"));
+        }
+        let (from, to) = neighbour.watched;
+        let lists = neighbour.lists.iter().map(|(at, _)| *at);
+        let mut before = from;
+        for at in lists.chain([to]) {
+            let down = neighbour.down.iter();
+            let down: u64 = down
+                .map(|(ended, begun)| (*begun).min(at).saturating_sub((*ended).max(before)))
+                .sum();
+            let waited = at.saturating_sub(before).saturating_sub(down);
+            if waited > LATEST {
+                self.fail("I7", format!("the neighbour waited {waited} ms for a comparison"));
+            }
+            before = at.max(before);
+        }
+    }
+
     fn end(&mut self, history: &History) {
+        self.neighbour(&history.neighbour);
         let left: Vec<String> = self.ours().map(|(id, _)| id.clone()).collect();
         if history.gone && !left.is_empty() {
             self.fail("I2", format!("the object is gone and {left:?} lives"));

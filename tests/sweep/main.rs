@@ -3,10 +3,11 @@
 //! A clean run of each scenario records its *boundaries*: the requests to apiserver and provider, by their canonical
 //! names. They are written down in `boundaries.txt`, and one that is met and not written down fails the run. A *plan*
 //! is a boundary with a fault: the process is killed before the server sees the request, once it was applied, or behind
-//! the answer; the connection breaks, hangs or stalls; the server refuses; the body is another one. Each plan is played
-//! on an object of its own; what died is started again, and once everything is settled, [`history::check`] judges the
-//! provider's log and the audit log. After some plans a world is watched for ten comparisons in which nobody may
-//! write.
+//! the answer; the connection breaks, hangs or stalls; the server refuses; the body is another one. Events of watches are
+//! held up, repeated, left out, or lost with their watch: a few plans for each scenario, as
+//! [`boundary::plans`] tells. Each plan is played on an object of its own, with a neighbour at another provider; what
+//! died is started again, and once everything is settled, [`history::check`] judges the provider's log and the audit
+//! log. After some plans a world is watched for ten comparisons in which nobody may write.
 //!
 //! - `SWEEP_SEED=7` chooses another sample, `SWEEP_PLANS=20` another size of it.
 //! - `SWEEP_PLAN='dixa:create:dixa create#1:applied:kill'` plays this plan alone; several are separated by `;`.
@@ -26,6 +27,7 @@ mod apiserver;
 mod audit;
 mod boundary;
 mod history;
+mod neighbour;
 mod play;
 mod repeated;
 mod scenario;

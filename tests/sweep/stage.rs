@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use test_harness::proxy::{Pattern, Release};
@@ -10,6 +10,7 @@ use test_harness::proxy::{Pattern, Release};
 use crate::audit::{Book, remote, stored};
 use crate::boundary::{self, Boundary, Plan, What};
 use crate::history::{History, Row, check, check_quiet};
+use crate::neighbour;
 use crate::scenario::{Case, Scenario};
 use crate::support::{OPERATOR_USER, PROVIDER, SUBSCRIPTION, Setup, Side, World, condition};
 
@@ -17,6 +18,8 @@ use crate::support::{OPERATOR_USER, PROVIDER, SUBSCRIPTION, Setup, Side, World, 
 const SETTLED: Duration = Duration::from_secs(120);
 /// Milliseconds after which the operator has given up a call to a provider, and has told so.
 const GIVEN_UP: u64 = 32_000;
+/// How long an event of a watch is held up.
+const HELD: Duration = Duration::from_millis(1500);
 /// Between two looks: a dozen worlds look at once.
 const PAUSE: Duration = Duration::from_millis(100);
 /// How long the record is watched for a request that comes behind what a user can see, such as an Event.
@@ -31,6 +34,8 @@ pub struct Stage<'a> {
     left: Vec<(Scenario, String)>,
     bystanders: BTreeMap<String, Row>,
     credential: String,
+    /// Every credential that the account had.
+    credentials: BTreeSet<String>,
     count: usize,
 }
 
@@ -66,8 +71,10 @@ impl<'a> Stage<'a> {
             left: Vec::new(),
             bystanders: [(id, row)].into(),
             credential: side.credential().to_owned(),
+            credentials: [side.credential().to_owned()].into(),
             count: 0,
         };
+        neighbour::moves_in(side, &stage.world);
         // What happens once in a process, or once in an account, is behind it.
         stage.case(Scenario::Update, "first", 0).prepare();
         stage.settle(Scenario::Update, "first", 0, None).unwrap();
@@ -111,7 +118,7 @@ impl<'a> Stage<'a> {
         self.count += 1;
         let name = format!("{}-{}", scenario.name(), self.count);
         self.book.take(&self.world.namespace);
-        let start = self.world.mark();
+        let (start, since) = (self.world.mark(), neighbour::now());
         let given = self.case(scenario, &name, start).prepare();
         let prepared = match scenario {
             Scenario::Create | Scenario::FanOut | Scenario::Adopt => None,
@@ -123,16 +130,18 @@ impl<'a> Stage<'a> {
         let begun = self.world.switchboard().last_seq();
         let mark = self.world.mark();
         let faults = plan.map(|plan| plan.faults(&name)).unwrap_or_default();
+        let event = plan.and_then(|plan| plan.event(&name));
+        let event = event.map(|event| self.world.switchboard().add_watch(event));
         let numbers: Vec<u64> = faults
             .into_iter()
             .map(|fault| self.world.switchboard().add(fault).unwrap())
             .collect();
-        let fault = numbers.first().copied();
+        let fault = numbers.first().copied().or(event);
         self.case(scenario, &name, mark).act(&given);
         if scenario == Scenario::Restart {
             self.world.kill_and_restart();
         }
-        let hang = plan.filter(|plan| plan.what == What::HangThenKill);
+        let hang = plan.filter(|plan| plan.what.holds());
         let settled = self.settle(scenario, &name, mark, hang.zip(fault));
         let met = self.trail(scenario, &name, mark, hang.zip(fault), fault, settled)?;
         if let Some(fault) = fault.filter(|_| plan.is_some_and(|plan| plan.what.hangs())) {
@@ -140,13 +149,19 @@ impl<'a> Stage<'a> {
             self.settle(scenario, &name, mark, None)?;
         }
         self.world.switchboard().clear();
-        self.world.switchboard().release_all(Release::Drop);
+        let last = if event.is_some() {
+            Release::Continue
+        } else {
+            Release::Drop
+        };
+        self.world.switchboard().release_all(last);
         if scenario == Scenario::Credential {
             let now = format!("api_canary-credential-{name}");
+            self.credentials.insert(now.clone());
             let before = std::mem::replace(&mut self.credential, now);
             self.side.remove_credential(&self.world, &before);
         }
-        let wrong = self.judge(scenario, &name, start, &given);
+        let wrong = self.judge(scenario, &name, (start, since), &given);
         self.left.push((scenario, name.clone()));
         Ok(Run {
             name,
@@ -181,13 +196,12 @@ impl<'a> Stage<'a> {
     /// settled long before.
     fn outlast(&self, fault: u64) {
         let board = self.world.switchboard();
-        let now = || u64::try_from(UNIX_EPOCH.elapsed().unwrap_or_default().as_millis()).unwrap_or(u64::MAX);
         for struck in board
             .records()
             .iter()
             .filter(|record| record.plans.contains(&fault))
         {
-            let over = || now() > struck.time_ms + GIVEN_UP;
+            let over = || neighbour::now() > struck.time_ms + GIVEN_UP;
             let died = || board.processes().iter().any(|(seq, ..)| *seq > struck.seq);
             while !over() && !died() {
                 thread::sleep(PAUSE);
@@ -207,7 +221,7 @@ impl<'a> Stage<'a> {
         loop {
             self.world.restart_if_dead();
             if let Some((plan, _)) = hang {
-                self.kill_what_hangs(plan);
+                self.let_go_what_is_held(plan);
             }
             let missing = match self.case(scenario, name, mark).settled() {
                 Ok(()) => return Ok(()),
@@ -225,15 +239,21 @@ impl<'a> Stage<'a> {
         }
     }
 
-    fn kill_what_hangs(&mut self, plan: &Plan) {
+    fn let_go_what_is_held(&mut self, plan: &Plan) {
         let requests = Pattern::label(&plan.boundary.label);
         let held = self.world.switchboard().held();
         if let Some((id, _)) = held
             .into_iter()
             .find(|(_, call)| requests.label.as_deref() == Some(&call.label()))
         {
-            self.world.kill_and_restart();
-            self.world.switchboard().release(id, Release::Drop);
+            if matches!(plan.what, What::Event(_)) {
+                // Long enough that the objects which wait for nothing would have come to rest.
+                thread::sleep(HELD);
+                self.world.switchboard().release(id, Release::Continue);
+            } else {
+                self.world.kill_and_restart();
+                self.world.switchboard().release(id, Release::Drop);
+            }
         }
     }
 
@@ -241,7 +261,7 @@ impl<'a> Stage<'a> {
         &mut self,
         scenario: Scenario,
         name: &str,
-        start: u64,
+        (start, since): (u64, u64),
         given: &[(String, String, String)],
     ) -> Vec<String> {
         let mut seeds = self.bystanders.clone();
@@ -270,6 +290,8 @@ impl<'a> Stage<'a> {
             gone: scenario == Scenario::Delete,
             told,
             canaries: self.world.secrets(),
+            keys: neighbour::names(&self.credentials),
+            neighbour: neighbour::history(self.side, &self.world, since),
         };
         check(&history).iter().map(ToString::to_string).collect()
     }

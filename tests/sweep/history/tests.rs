@@ -18,6 +18,7 @@ fn call(at: u64, asked: Asked, id: &str) -> RemoteCall {
         events: named.then(|| events(&["made"])),
         applied: true,
         refused: false,
+        key: "ours".to_owned(),
     }
 }
 
@@ -50,6 +51,13 @@ fn good() -> History {
         gone: true,
         told: vec![("the log".to_owned(), "all is well".to_owned())],
         canaries: vec!["canary-of-the-test".to_owned()],
+        keys: events(&["ours"]),
+        neighbour: Neighbour {
+            lists: [5000, 10_000, 15_000].map(|at| (at, "theirs".to_owned())).into(),
+            keys: events(&["theirs"]),
+            watched: (0, 20_000),
+            down: Vec::new(),
+        },
         ..History::default()
     }
 }
@@ -155,6 +163,42 @@ fn a_canary_is_refused_wherever_it_sings() {
         .told
         .push(("an Event".to_owned(), "token canary-of-the-test.".to_owned()));
     assert_eq!(broken(&history), "I5");
+}
+
+#[test]
+fn a_key_of_somebody_else_is_refused() {
+    let mut history = base();
+    history.remote[1].key = "theirs".to_owned();
+    assert_eq!(broken(&history), "I6");
+    let mut history = base();
+    history.neighbour.lists[1].1 = "ours".to_owned();
+    assert_eq!(broken(&history), "I6");
+    // A key that was replaced is the object's as well.
+    let mut history = base();
+    history.remote[0].key = "ours-before".to_owned();
+    assert_eq!(broken(&history), "I6");
+    history.keys.insert("ours-before".to_owned());
+    assert_eq!(check(&history), []);
+}
+
+#[test]
+fn a_neighbour_that_waits_too_long_is_refused_unless_nobody_ran() {
+    // At the beginning, in between, and at the end.
+    for gone in [0..1, 1..2, 2..3] {
+        let mut history = base();
+        history.neighbour.watched.1 += LATEST;
+        for list in &mut history.neighbour.lists[gone.end..] {
+            list.0 += LATEST;
+        }
+        let (ended, begun) = (
+            5000 * gone.start as u64 + 1,
+            5000 * gone.start as u64 + 1 + LATEST,
+        );
+        history.neighbour.lists.drain(gone);
+        assert_eq!(broken(&history), "I7");
+        history.neighbour.down.push((ended, begun));
+        assert_eq!(check(&history), []);
+    }
 }
 
 #[test]
