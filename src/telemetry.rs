@@ -238,6 +238,35 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::panic, reason = "it is what is tested")]
+    fn a_panic_is_logged_with_its_place_and_without_a_value_that_it_was_formatted_with() {
+        let secret = String::from("canary-in-a-panic");
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(log_panic));
+        let lines = logged("trace", || {
+            for formatted in [true, false] {
+                let panics = || {
+                    if formatted {
+                        panic!("cannot send {secret}");
+                    }
+                    panic!("a constant");
+                };
+                assert!(std::panic::catch_unwind(panics).is_err());
+            }
+        });
+        std::panic::set_hook(before);
+        let texts: Vec<_> = lines.iter().map(|line| line["text"].as_str().unwrap()).collect();
+        assert_eq!(texts, ["formatted text, not shown", "a constant"]);
+        for line in &lines {
+            assert!(
+                line["location"].as_str().unwrap().contains("telemetry.rs"),
+                "{line}"
+            );
+            assert!(!line.to_string().contains("canary"), "{line}");
+        }
+    }
+
+    #[test]
     fn a_filter_that_cannot_be_read_is_refused_with_an_example() {
         let error = filter("info,webhook_operator=loud").unwrap_err();
         assert!(error.to_string().contains("RUST_LOG: use for example"), "{error}");

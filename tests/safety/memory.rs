@@ -3,15 +3,17 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
+use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use provider_simulator::Token;
 use serde_json::json;
-use test_harness::{Operator, binary};
+use test_harness::{Operator, binary, wait_for};
 
-use crate::support::{OPERATOR_NAMESPACE, PROVIDER, SUBSCRIPTION, Setup, World};
+use crate::support::{OPERATOR_NAMESPACE, PROVIDER, SOON, SUBSCRIPTION, Setup, World};
 
 const FIRST_TOKEN: &str = "canary-token-in-memory-5Kp1";
 const TOKEN: &str = "canary-successor-in-memory-6Lq2";
@@ -211,4 +213,43 @@ fn no_other_process_of_the_same_user_may_read_the_operator_and_it_leaves_no_core
     }
     // What anybody may read stays so: figures of the process, as the harness takes them.
     assert!(operator.rss_peak_kib().unwrap() > 0);
+}
+
+/// Where a core file could be written, none is.
+#[test]
+fn an_abort_writes_no_core() {
+    let unlimited = "ulimit -c unlimited && ";
+    let folder = tempfile::tempdir().unwrap();
+    let any = Command::new("sh")
+        .args(["-c", &format!("{unlimited} kill -ABRT $$")])
+        .current_dir(folder.path())
+        .status()
+        .unwrap();
+    if !any.core_dumped() {
+        // Then the machine forbids it to everybody.
+        return;
+    }
+    let world = Setup::new().without_operator().start();
+    let program = binary("webhook-operator", "webhook-operator").unwrap();
+    let exec = format!("{unlimited} cd {} && exec \"$0\" \"$@\"", folder.path().display());
+    let namespace = format!("--watch-namespace={}", world.namespace);
+    let id = format!("--cluster-id={}", world.namespace);
+    let args = ["-c", &exec, program.to_str().unwrap(), "run", &namespace, &id];
+    let env = [
+        ("POD_NAMESPACE", OPERATOR_NAMESPACE),
+        ("POD_NAME", "webhook-operator-0"),
+    ];
+    let mut operator = Operator::start(Path::new("sh"), &args, &env, world.kubeconfig()).unwrap();
+    operator.addr().unwrap();
+    let process = operator.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-ABRT", &process])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let status = wait_for(SOON, "its end", || operator.ended().unwrap()).unwrap();
+    assert_eq!(status.signal(), Some(6), "{status}");
+    assert!(!status.core_dumped(), "{status}");
 }
