@@ -1,6 +1,7 @@
 mod guard;
 mod http2;
 mod kept;
+mod old_tls;
 mod proxied;
 pub(crate) mod recorder;
 
