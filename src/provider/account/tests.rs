@@ -289,6 +289,8 @@ async fn an_outage_is_logged_when_it_begins_when_its_reason_changes_and_when_it_
     let lines = Lines::default();
     let subscriber = tracing_subscriber::registry().with(lines.clone());
     let _heard = tracing::subscriber::set_default(subscriber);
+    // While there is only one, who is heard is up to the thread that comes to a line first: another test, perhaps.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let mut world = World::new(AMPLE, TOKEN).await;
     let fails = |first, count, status| FaultPlan {
         every: Some(1),
