@@ -15,6 +15,7 @@
 //! tells why timestamps of other hosts must not be compared). It leaves one gap, which is closed here: a record that
 //! somebody deletes or empties says nothing about a holder that goes on writing. Whoever has seen a holder waits for
 //! its time to end, unless the holder itself has said that it stopped; and so does a new process, which cannot know.
+//! And a record that somebody puts back as it once was has changed, although it looks the same: its version tells.
 
 use std::time::Duration;
 
@@ -97,6 +98,9 @@ pub struct Record {
     pub stamp: String,
     /// The duration that the holder goes by.
     pub duration: Option<Duration>,
+    /// The apiserver's name for this state of the Lease, another one after every write, whoever made it. An older
+    /// record that somebody put back is by this told from one that did not change. `None`: not stored yet.
+    pub version: Option<String>,
 }
 
 /// What to do next.
@@ -261,6 +265,7 @@ impl Election {
             released: false,
             stamp,
             duration: None,
+            version: None,
         }
     }
 
@@ -271,6 +276,7 @@ impl Election {
             released: false,
             stamp,
             duration: Some(self.terms.duration),
+            version: None,
         }
     }
 

@@ -84,6 +84,7 @@ mod tests {
             released: false,
             stamp: stamp.to_owned(),
             duration: None,
+            version: None,
         }
     }
 

@@ -333,6 +333,7 @@ impl Candidate {
             released: true,
             stamp: self.stamp(),
             duration: None,
+            version: None,
         };
         let released = timeout(RELEASE, self.place.write(self.held.as_ref(), &record)).await;
         match released {

@@ -34,6 +34,7 @@ impl Held {
             holder: Some(holder).filter(|holder| !holder.is_empty()),
             stamp: text("renewTime"),
             duration: spec["leaseDurationSeconds"].as_u64().map(Duration::from_secs),
+            version: self.object.metadata.resource_version.clone(),
         }
     }
 
@@ -179,6 +180,7 @@ mod tests {
             released: false,
             stamp: stamp.to_owned(),
             duration: Some(Duration::from_millis(2_500)),
+            version: None,
         };
         let first = held(&Value::Null).with(&record("a", "1"));
         let renewed = Held { object: first }.with(&record("a", "2"));
@@ -197,6 +199,7 @@ mod tests {
             released: true,
             stamp: "1".to_owned(),
             duration: None,
+            version: None,
         };
         let released = held(&json!({"holderIdentity": "a"})).with(&record);
         let released = Held { object: released };

@@ -19,6 +19,7 @@ fn record(holder: &str, stamp: &str) -> Record {
         released: false,
         stamp: stamp.to_owned(),
         duration: Some(Duration::from_secs(15)),
+        version: None,
     }
 }
 
@@ -95,6 +96,19 @@ fn a_held_lease_is_taken_when_it_was_seen_unchanged_for_a_whole_duration() {
     assert_eq!(me.decide(at(17_999)), Decision::Wait(at(18_000)));
     me.observe(Some(record("other", "2")), at(17_999));
     assert_eq!(me.decide(at(18_000)), Decision::Acquire);
+}
+
+#[test]
+fn a_record_that_was_put_back_as_it_was_has_changed() {
+    let version = |version: &str| Record {
+        version: Some(version.to_owned()),
+        ..record("other", "1")
+    };
+    let mut me = replica();
+    me.observe(Some(version("7")), at(0));
+    // In between, unseen, it was renewed.
+    me.observe(Some(version("9")), at(14_000));
+    assert_eq!(me.decide(at(15_000)), Decision::Wait(at(29_000)));
 }
 
 #[test]
@@ -304,7 +318,8 @@ impl World {
 
     fn store(&mut self, record: Option<Record>) {
         self.version += 1;
-        self.lease = record.map(|record| (self.version, record));
+        let version = Some(self.version.to_string());
+        self.lease = record.map(|record| (self.version, Record { version, ..record }));
     }
 
     fn step(&mut self, step: &Step) {
