@@ -207,7 +207,8 @@ mod tests {
         );
         // One that begins there, in a form that is three times as long.
         let (short, long) = ("abcdefgh", "0123456789".repeat(4));
-        let escaped: String = long.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let escaped: Vec<String> = long.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let escaped = escaped.concat();
         let text = format!("{}{escaped}", short.repeat((LOOKED_AT - 32) / short.len()));
         assert_eq!(shown(&text, [short, long.as_str()]), HIDDEN);
     }
