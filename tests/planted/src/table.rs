@@ -54,7 +54,7 @@ pub const TABLE: &[Row] = &[
     row(B::ServerErrorHadNoEffect, Suite("safety"), "lost_create::a_create_that_took_effect_and_answered_500_is_found_and_not_sent_again"),
     row(B::RetryCreateOn504, Suite("safety"), "lost_create::a_create_that_took_effect_behind_a_gateway_that_gave_up_is_found_and_not_sent_again"),
     row(B::RetryAfterUnbounded, Core, "retry::tests::retry_after_obeys_sense_and_ignores_nonsense"),
-    row(B::NoBackoff, Core, "retry::tests::backoff_grows_until_the_cap"),
+    row(B::NoBackoff, Core, "retry::tests::backoff_doubles_from_a_second_to_the_cap_and_its_upper_half_is_used_whole"),
     row(B::NoBackoff, Suite("safety"), "refusals::the_delay_between_tries_of_an_endless_outage_grows"),
     row(B::NoBreaker, Core, "plan::tests::held::after_many_repairs_in_a_row_drift_is_only_reported_for_a_while"),
     row(B::DriftIgnored, Suite("lifecycle"), "drift::drift_is_corrected_when_somebody_asks_and_with_only_what_differs"),
