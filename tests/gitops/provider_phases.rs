@@ -103,13 +103,8 @@ impl Stage {
     fn outage(&mut self) {
         fail(&self.world, "");
         nudge(&self.world, self.kind, "dixa", "outage");
-        // The second shows that the first has been thought about.
-        self.world.eventually("two looks that failed", || {
-            let log = self.world.simulator.log();
-            log.iter().filter(|entry| entry.status == Some(503)).count() >= 2
-        });
-        let object = self.world.object(self.kind, "dixa");
-        self.note("outage", "Current", "Healthy", object);
+        let object = self.becomes("Ready", "False", "ProgressingWithRetry");
+        self.note("outage", "InProgress", "Progressing", object);
         self.world.simulator.clear_faults();
         self.becomes("Ready", "True", "");
     }

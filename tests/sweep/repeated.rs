@@ -8,8 +8,9 @@ use crate::support::{SOON, SUBSCRIPTION, Setup, Side, World};
 
 const DEATHS: u64 = 20;
 
-/// Every process dies at this request of the object, so many times; returns how much each has logged at most.
-fn dies_at(world: &mut World, label: &str, at: At) -> usize {
+/// Every process dies at this request of the object that `begin` leads to, so many times; returns how much each has
+/// logged at most.
+fn dies_at(world: &mut World, label: &str, at: At, begin: impl FnOnce(&World)) -> usize {
     let mut requests = Pattern::label(label);
     if label.starts_with("patch webhooksubscriptions") {
         requests.name = Some("crm".to_owned());
@@ -19,6 +20,7 @@ fn dies_at(world: &mut World, label: &str, at: At) -> usize {
         ..Plan::first(requests, at, Action::Kill)
     };
     let plan = world.switchboard().add(plan).unwrap();
+    begin(world);
     let mut most = 0;
     for death in 1..=DEATHS {
         let switchboard = world.switchboard().clone();
@@ -32,15 +34,25 @@ fn dies_at(world: &mut World, label: &str, at: At) -> usize {
 fn survives(side: Side) {
     let mut world = Setup::new().through_proxies().log("info").start();
     side.connect(&world, json!({}));
-    side.subscribe(&world, "crm", json!({"events": side.events()[..1]}));
     // None comes as far as to store its write-ahead entry.
-    let most = dies_at(&mut world, "patch webhooksubscriptions/status", At::Before);
+    let most = dies_at(
+        &mut world,
+        "patch webhooksubscriptions/status",
+        At::Before,
+        |world| side.subscribe(world, "crm", json!({"events": side.events()[..1]})),
+    );
     world.ready("crm");
     assert_eq!(side.rows(&world).len(), 1);
     assert!(most < 64 << 10, "{most} bytes of log before a death");
 
-    world.delete(SUBSCRIPTION, "crm");
-    dies_at(&mut world, &format!("{} delete", side.name()), At::Before);
+    dies_at(
+        &mut world,
+        &format!("{} delete", side.name()),
+        At::Before,
+        |world| {
+            world.delete(SUBSCRIPTION, "crm");
+        },
+    );
     world.gone(SUBSCRIPTION, "crm");
     assert_eq!(side.rows(&world), []);
 }

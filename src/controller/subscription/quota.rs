@@ -32,16 +32,16 @@ impl Quotas {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The object is gone. Returns who should look again.
+    /// The object is gone, or has nothing left to go for. Returns who should look again.
+    ///
+    /// It is told both, and whoever looks in between still finds the object in the store, with what its status says:
+    /// so they are all sent again, whether or not this is the first time.
     pub(in crate::controller) fn forget(&self, name: &ObjectName) -> Vec<ObjectName> {
         let mut state = self.lock();
         state.waiting.remove(name);
-        let refused = state.refused.remove(name).is_some();
-        if state.granted.remove(name).is_some() || refused {
-            state.drain(&name.namespace)
-        } else {
-            Vec::new()
-        }
+        state.refused.remove(name);
+        state.granted.remove(name);
+        state.drain(&name.namespace)
     }
 
     /// The object is refused for another reason than the quota. Returns who should look again.
@@ -181,4 +181,27 @@ fn held(object: &WebhookSubscription) -> usize {
         .iter()
         .filter(|operation| operation.verb == PendingVerb::Create && !known(&operation.key));
     there.count() + begun.count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(name: &str) -> ObjectName {
+        ObjectName {
+            namespace: "support".to_owned(),
+            name: name.to_owned(),
+        }
+    }
+
+    #[test]
+    fn who_waits_looks_again_when_the_last_remote_is_gone_and_when_the_object_is() {
+        let quotas = Quotas::default();
+        quotas.lock().granted.insert(name("old"), 1);
+        for moment in ["released", "out of the store"] {
+            quotas.lock().waiting.insert(name("young"));
+            assert_eq!(quotas.forget(&name("old")), [name("young")], "{moment}");
+        }
+        assert_eq!(quotas.forget(&name("old")), []);
+    }
 }
