@@ -80,15 +80,20 @@ fn waiting(world: &World, phases: &mut Phases) {
     world.gone(SUBSCRIPTION, "crm");
 }
 
+/// As if what fails had failed for ten minutes: a new process reads it so in the status.
+fn fails_for_long(world: &mut World) {
+    world.stop_operator();
+    long_since(world, SUBSCRIPTION, "crm", "Synced", 10);
+    world.start_operator();
+}
+
 /// What fails for a while at the provider.
 fn retrying(world: &mut World, phases: &mut Phases) {
     fail(world, "create");
     world.subscribe("crm", json!({}));
     let object = world.becomes(SUBSCRIPTION, "crm", "Reconciling", "True", "ProgressingWithRetry");
     phases.note("create-fails", "InProgress", "Progressing", object);
-    world.stop_operator();
-    long_since(world, SUBSCRIPTION, "crm", "Synced", 10);
-    world.start_operator();
+    fails_for_long(world);
     let object = world.becomes(SUBSCRIPTION, "crm", "Ready", "False", "ProviderUnavailable");
     phases.note("create-fails-for-long", "InProgress", "Degraded", object);
     world.simulator.clear_faults();
@@ -105,9 +110,7 @@ fn retrying(world: &mut World, phases: &mut Phases) {
     nudge(world, SUBSCRIPTION, "crm", "outage");
     let object = world.becomes(SUBSCRIPTION, "crm", "Synced", "False", "");
     phases.note("outage", "Current", "Healthy", object);
-    world.stop_operator();
-    long_since(world, SUBSCRIPTION, "crm", "Synced", 10);
-    world.start_operator();
+    fails_for_long(world);
     let object = world.becomes(SUBSCRIPTION, "crm", "Ready", "False", "");
     phases.note("outage-for-long", "InProgress", "Degraded", object);
     world.simulator.clear_faults();

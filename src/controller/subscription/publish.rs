@@ -309,7 +309,7 @@ impl Pass<'_> {
     }
 
     /// A condition of the status so far.
-    fn known(&self, type_: &str) -> Option<&Condition> {
+    pub(super) fn known(&self, type_: &str) -> Option<&Condition> {
         let status = self.object.status.as_ref()?;
         status
             .conditions

@@ -238,14 +238,12 @@ impl<'a> Pass<'a> {
     /// Before this process has learned anything of the object, what its status says of this generation stands: else a
     /// restart would write that work has begun, and a moment later that nothing was to be done.
     fn is_told_already(&self, phase: &Phase) -> bool {
-        let told = self.object.status.as_ref().is_some_and(|status| {
-            let ready = status
-                .conditions
-                .iter()
-                .any(|condition| condition.type_ == "Ready");
-            ready && status.observed_generation == Some(self.generation())
-        });
-        told && !self.record.told && matches!(phase, Phase::Parked(_))
+        let status = self.object.status.as_ref();
+        let observed = status.and_then(|status| status.observed_generation);
+        matches!(phase, Phase::Parked(_))
+            && !self.record.told
+            && observed == Some(self.generation())
+            && self.known("Ready").is_some()
     }
 
     async fn keep(&mut self) -> Result<Option<Phase>, ReconcileError> {

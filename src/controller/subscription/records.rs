@@ -76,7 +76,7 @@ pub(in crate::controller) struct Record {
     pub(in crate::controller) deliveries: Deliveries,
     /// This process saw the object before anything was begun for it, and has sent no create since.
     pub(in crate::controller) nothing_sent: bool,
-    /// This process has told how it is, or found that its status says so.
+    /// This process has told how it is.
     pub(in crate::controller) told: bool,
     /// Its status was written with another hash key, which nobody was told yet.
     pub(in crate::controller) key_lost: bool,

@@ -14,10 +14,8 @@ use crate::time::Moment;
 /// A failure of one generation of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// When this process first saw it.
+    /// When it began, which may be before this process did.
     pub since: Moment,
-    /// How long it had lasted by then, under a process before this one.
-    pub earlier: Duration,
     /// The generation that fails.
     pub generation: i64,
     /// What was said of it last, which stays until something else is known. `None`: what the spec refers to was not
@@ -28,7 +26,7 @@ pub struct Failure {
 impl Failure {
     /// How long it has lasted.
     pub fn lasted(&self, now: Moment) -> Duration {
-        self.earlier.saturating_add(now.since(self.since))
+        now.since(self.since)
     }
 
     /// What is to be judged in place of a phase, if that is something else; and the failure that lasts. Total.
@@ -43,7 +41,6 @@ impl Failure {
             Outcome::Fails => {
                 let fresh = Self {
                     since: now,
-                    earlier: Duration::ZERO,
                     generation,
                     said: None,
                 };
@@ -114,17 +111,10 @@ impl Outcome {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::tests::one;
     use super::*;
-    use crate::names::RemoteKey;
 
-    const T: Moment = Moment::from_millis(1_000);
-
-    fn one(state: KeyState) -> Phase {
-        Phase::Settled(Settled {
-            keys: [(RemoteKey::single(), state)].into(),
-            ..Settled::default()
-        })
-    }
+    const T: Moment = Moment::from_millis(1_000_000);
 
     fn failing() -> Phase {
         one(KeyState::Failing(
@@ -177,7 +167,7 @@ mod tests {
     #[test]
     fn what_lasted_before_this_process_counts() {
         let failure = Failure {
-            earlier: Duration::from_secs(600),
+            since: T.before(Duration::from_secs(600)),
             ..said(&failing(), "status 503")
         };
         assert_eq!(

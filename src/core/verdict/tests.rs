@@ -29,7 +29,7 @@ const IN_SYNC_STATE: KeyState = KeyState::InSync {
     unverifiable: FieldSet::EMPTY,
 };
 
-fn one(state: KeyState) -> Phase {
+pub(super) fn one(state: KeyState) -> Phase {
     Phase::Settled(Settled {
         keys: [(RemoteKey::single(), state)].into(),
         ..Settled::default()

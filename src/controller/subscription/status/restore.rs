@@ -26,8 +26,7 @@ pub(in crate::controller) fn restore_failure(conditions: &[Condition], now: Mome
     let elapsed = jiff::Timestamp::now().duration_since(synced.last_transition_time.0);
     let accepted = find("Accepted").is_some_and(|accepted| accepted.status == "True");
     Some(Failure {
-        since: now,
-        earlier: elapsed.unsigned_abs(),
+        since: now.before(elapsed.unsigned_abs()),
         generation: synced.observed_generation.unwrap_or_default(),
         said: accepted.then(|| (reason, synced.message.clone())),
     })
