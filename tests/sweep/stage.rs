@@ -324,10 +324,9 @@ impl<'a> Stage<'a> {
             .filter(|event| event.user == OPERATOR_USER && event.resource != "leases");
         let stored: Vec<String> = ours
             .map(|event| {
-                format!(
-                    "{} {}/{} {}",
-                    event.verb, event.resource, event.subresource, event.name
-                )
+                let (verb, resource, sub, name) =
+                    (&event.verb, &event.resource, &event.subresource, &event.name);
+                format!("{verb} {resource}/{sub} {name} with {}", event.request_object)
             })
             .collect();
         let mut wrong: Vec<String> = check_quiet(&remote, &stored, lists)
@@ -350,21 +349,22 @@ impl<'a> Stage<'a> {
         Ok(wrong)
     }
 
-    /// Waits until the status of the provider says how many there are, and that no pause holds any more, which it does a
-    /// comparison or two later.
+    /// Waits until the status of the provider says how many there are, that it answers again, and that no pause holds any
+    /// more, which it does a comparison or two later.
     fn counted(&mut self) -> Result<(), String> {
         let begun = Instant::now();
         loop {
             let rows = self.side.rows(&self.world).len();
             let mut provider = self.world.object(PROVIDER, self.side.name());
             let paused = condition(&provider, "Throttled")["status"] == "True";
+            let ready = condition(&provider, "Ready")["status"] == "True";
             let told = provider["status"]["subscriptions"].take();
-            if told["remote"] == rows && told["unmanaged"] == self.bystanders.len() && !paused {
+            if told["remote"] == rows && told["unmanaged"] == self.bystanders.len() && ready && !paused {
                 return Ok(());
             }
             if begun.elapsed() > SETTLED {
                 return Err(format!(
-                    "{rows} remote subscriptions, and the provider is said to have {told}"
+                    "{rows} remote subscriptions; the provider is ready: {ready}, paused: {paused}, and said to have {told}"
                 ));
             }
             self.world.restart_if_dead();

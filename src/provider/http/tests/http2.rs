@@ -1,7 +1,6 @@
 //! HTTP/2, which real providers speak and the simulator does not.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use h2::Reason;
@@ -10,6 +9,8 @@ use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -49,7 +50,8 @@ struct Server2 {
     url: String,
     ca: String,
     seen: Arc<Mutex<Vec<String>>>,
-    flooded: Arc<AtomicUsize>,
+    /// The bytes of each flood that ended, because nobody took more.
+    floods: mpsc::UnboundedReceiver<usize>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -77,12 +79,11 @@ impl Server2 {
         let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
         let seen = Arc::<Mutex<Vec<String>>>::default();
         let (shared, fates) = (Arc::clone(&seen), Arc::new(Mutex::new(fates)));
-        let flooded = Arc::new(AtomicUsize::new(0));
-        let poured = Arc::clone(&flooded);
+        let (ended, floods) = mpsc::unbounded_channel();
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (acceptor, seen, fates) = (acceptor.clone(), Arc::clone(&shared), Arc::clone(&fates));
-                let poured = Arc::clone(&poured);
+                let ended = ended.clone();
                 tokio::spawn(async move {
                     let Ok(stream) = acceptor.accept(stream).await else {
                         return;
@@ -90,7 +91,7 @@ impl Server2 {
                     let frame = fates.lock().unwrap()[0].flood();
                     if let Some(frame) = frame {
                         fates.lock().unwrap().remove(0);
-                        flood(stream, &frame, &poured).await;
+                        let _ = ended.send(flood(stream, &frame).await);
                     } else {
                         serve(stream, &seen, &fates).await;
                     }
@@ -101,7 +102,7 @@ impl Server2 {
             url,
             ca: cert.pem(),
             seen,
-            flooded,
+            floods,
             task,
         }
     }
@@ -151,18 +152,19 @@ async fn serve(stream: TlsStream<TcpStream>, seen: &Mutex<Vec<String>>, fates: &
     }
 }
 
-/// Reads all that comes, and sends a frame for as long as anybody takes it.
-async fn flood(stream: TlsStream<TcpStream>, frame: &[u8], poured: &AtomicUsize) {
+/// Reads all that comes, and sends a frame for as long as anybody takes it; how many bytes went out.
+async fn flood(stream: TlsStream<TcpStream>, frame: &[u8]) -> usize {
     let (mut reader, mut writer) = tokio::io::split(stream);
     let reads = tokio::spawn(async move { tokio::io::copy(&mut reader, &mut tokio::io::sink()).await });
     let nothing_to_set = [0, 0, 0, 4, 0, 0, 0, 0, 0];
     let many = frame.repeat(64);
-    let mut next: &[u8] = &nothing_to_set;
+    let (mut next, mut poured): (&[u8], usize) = (&nothing_to_set, 0);
     while writer.write_all(next).await.is_ok() && writer.flush().await.is_ok() {
-        poured.fetch_add(next.len(), Ordering::SeqCst);
+        poured += next.len();
         next = &many;
     }
     reads.abort();
+    poured
 }
 
 async fn post(client: &Client) -> Result<(), ProviderError> {
@@ -193,17 +195,15 @@ async fn a_write_over_http2_that_is_refused_reset_or_sent_away_is_sent_once_and_
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flood_of_pings_or_settings_meets_the_deadline_and_does_not_go_on_behind_it() {
     for fate in [Fate::Pings, Fate::Settings] {
-        let server = Server2::start(vec![fate, Fate::Answered]).await;
+        let mut server = Server2::start(vec![fate, Fate::Answered]).await;
         let client = server.client(short());
         let error = post(&client).await.unwrap_err();
         assert_eq!(error.reason(), "ProviderTimeout", "{fate:?}");
         assert!(error.may_have_taken_effect());
-        // A new connection serves the next call.
+        // A new connection serves the next call, and nobody listens to the old one.
         post(&client).await.unwrap();
-        let before = server.flooded.load(Ordering::SeqCst);
-        assert!(before > 1000, "{fate:?}: {before} bytes are no flood");
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        let after = server.flooded.load(Ordering::SeqCst);
-        assert_eq!(after, before, "{fate:?}: it goes on");
+        let poured = timeout(Duration::from_secs(20), server.floods.recv()).await;
+        let poured = poured.unwrap_or_else(|_| panic!("{fate:?}: it goes on")).unwrap();
+        assert!(poured > 1000, "{fate:?}: {poured} bytes are no flood");
     }
 }
