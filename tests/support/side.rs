@@ -9,7 +9,7 @@ use super::row::{Row, babel_row, bird_row, dixa_row};
 use super::{PLANTED, PROVIDER, SUBSCRIPTION, World, merge};
 
 /// A provider.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Side {
     /// One remote subscription for all events, with a name.
     Dixa,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -112,42 +112,79 @@ fn compare(met: &BTreeSet<String>) {
 }
 
 fn play(book: &Book, plans: Vec<Plan>) -> Results {
-    let mut queues: BTreeMap<&'static str, VecDeque<Plan>> = BTreeMap::new();
+    let of = plans.len();
+    let mut queues = Queues::default();
     for plan in plans {
-        queues.entry(plan.parts().0.name()).or_default().push_back(plan);
+        queues.plans.entry(plan.parts().0).or_default().push_back(plan);
     }
     let queues = Mutex::new(queues);
     let results = Mutex::new(Results::default());
     let worlds = std::env::var("SWEEP_WORLDS").map_or(WORLDS, |text| text.parse().unwrap());
     thread::scope(|scope| {
-        for number in 0..worlds {
-            let (queues, results) = (&queues, &results);
-            scope.spawn(move || work(Side::ALL[number % 3], book, queues, results));
+        for _ in 0..worlds {
+            scope.spawn(|| {
+                while lock(&results).failures.len() < ENOUGH {
+                    let Some(side) = lock(&queues).begin() else { break };
+                    work(side, book, &queues, &results);
+                    lock(&queues).end(side);
+                }
+            });
         }
     });
-    results.into_inner().unwrap()
+    let results = results.into_inner().unwrap();
+    assert!(
+        results.played == of || !results.failures.is_empty(),
+        "of {of} plans {} were played",
+        results.played
+    );
+    results
 }
 
-type Queues = Mutex<BTreeMap<&'static str, VecDeque<Plan>>>;
-
-fn next(side: Side, queues: &Queues) -> Option<Plan> {
-    let mut queues = queues.lock().unwrap_or_else(PoisonError::into_inner);
-    queues.get_mut(side.name())?.pop_front()
+/// What is left to be played at each provider, and how many worlds are at it.
+#[derive(Default)]
+struct Queues {
+    plans: BTreeMap<Side, VecDeque<Plan>>,
+    at_it: BTreeMap<Side, usize>,
 }
 
-fn work(side: Side, book: &Book, queues: &Queues, results: &Mutex<Results>) {
-    let lock = || results.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut upcoming = next(side, queues);
-    while upcoming.is_some() && lock().failures.len() < ENOUGH {
+impl Queues {
+    /// Where a world is needed most; `None` when nothing is left.
+    fn begin(&mut self) -> Option<Side> {
+        let share =
+            |(side, plans): &(&Side, &VecDeque<Plan>)| plans.len() / (self.at_it.get(side).unwrap_or(&0) + 1);
+        let left = self.plans.iter().filter(|(_, plans)| !plans.is_empty());
+        let side = *left.max_by_key(share)?.0;
+        *self.at_it.entry(side).or_default() += 1;
+        Some(side)
+    }
+
+    fn end(&mut self, side: Side) {
+        *self.at_it.entry(side).or_default() -= 1;
+    }
+
+    fn next(&mut self, side: Side) -> Option<Plan> {
+        self.plans.get_mut(&side)?.pop_front()
+    }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Plays what is left at a provider.
+fn work(side: Side, book: &Book, queues: &Mutex<Queues>, results: &Mutex<Results>) {
+    let next = || lock(queues).next(side);
+    let mut upcoming = next();
+    while upcoming.is_some() && lock(results).failures.len() < ENOUGH {
         let mut round = Vec::new();
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let mut stage = Stage::new(side, book);
             while let Some(plan) = upcoming.take() {
                 round.push(plan.to_string());
                 let played = stage.play(&plan)?;
-                let mut results = lock();
+                let mut results = lock(results);
                 results.played += 1;
-                if results.played % 100 == 0 {
+                if results.played.is_multiple_of(100) {
                     say(&format!("sweep: {} plans played", results.played));
                 }
                 let boundary = plan.boundary.to_string();
@@ -160,7 +197,7 @@ fn work(side: Side, book: &Book, queues: &Queues, results: &Mutex<Results>) {
                     return Err(played.wrong.join("; "));
                 }
                 drop(results);
-                upcoming = next(side, queues);
+                upcoming = next();
                 if stage.len() >= ROUND || !stage.has_room() || upcoming.is_none() {
                     let wrong = stage.quiet_and_clear()?;
                     if !wrong.is_empty() {
@@ -185,9 +222,11 @@ fn work(side: Side, book: &Book, queues: &Queues, results: &Mutex<Results>) {
                 "sweep: FAILED {name}: {}",
                 wrong.lines().next().unwrap_or_default()
             ));
-            lock().failures.push(format!("SWEEP_PLAN='{name}'\n{wrong}"));
+            lock(results)
+                .failures
+                .push(format!("SWEEP_PLAN='{name}'\n{wrong}"));
             if upcoming.is_none() {
-                upcoming = next(side, queues);
+                upcoming = next();
             }
         }
     }
