@@ -6,7 +6,8 @@ mod identity;
 mod read_only;
 
 pub use client::{
-    ClientError, WATCH_TIMEOUT, apiserver, connect, connect_for_lease, connect_to_look, without_answer,
+    Access, ClientError, WATCH_TIMEOUT, apiserver, connect, connect_for_lease, connect_for_person,
+    connect_to_look, without_answer,
 };
 pub use crds::{CRDS_GATE, CrdLookupError, brief, crd_terminating, served, wait_for_crds};
 pub use identity::{

@@ -4,6 +4,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
+//! | [`plugin`] | `kubectl webhooks`: what people ask and do by hand, with their own rights |
 //! | [`cli`], [`config`] | raw arguments and environment, and the checked configuration they become |
 //! | [`run`] | order of start and stop: telemetry, server, client, kinds, hash key, controllers, drain |
 //! | [`doctor`] | looks at what the operator needs, and changes nothing |
@@ -30,6 +31,7 @@ pub mod fuzzing;
 pub mod gate;
 pub mod leader;
 pub mod metrics;
+pub mod plugin;
 pub mod provider;
 pub mod run;
 pub mod server;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use webhook_operator::cli::{Cli, Command, DoctorArgs, OutputFormat, RunArgs};
+use webhook_operator::cluster::Access;
 use webhook_operator::config::{Config, ConfigError, Environment};
 use webhook_operator::{crd, doctor, run, telemetry};
 use zeroizing_alloc::ZeroAlloc;
@@ -60,7 +61,7 @@ fn examine(args: &DoctorArgs) -> Result<bool, Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let report = runtime.block_on(doctor::examine(&config))?;
+    let report = runtime.block_on(doctor::examine(&config, &Access::default()))?;
     // A look-up of a name that hangs must not keep the process.
     runtime.shutdown_background();
     match args.output {

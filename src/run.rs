@@ -234,7 +234,7 @@ async fn prepare(
         private_endpoints: config.private_endpoints,
         allow_insecure_http: config.allow_insecure_http,
         proxy: config.provider_proxy.clone(),
-        apiserver: Arc::new(cluster::apiserver().await?),
+        apiserver: Arc::new(cluster::apiserver(&cluster::Access::default()).await?),
         network: Arc::new(System),
     };
     tracing::info!(%cluster_id, namespace = config.operator_namespace, "starting the controllers");

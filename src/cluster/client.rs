@@ -1,5 +1,6 @@
 //! The client of the apiserver.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 use futures::future::BoxFuture;
 use http::{HeaderValue, Request, Response, Uri, header};
 use kube::client::{Body, ClientBuilder};
-use kube::config::{InferConfigError, KubeConfigOptions, KubeconfigError};
+use kube::config::{InferConfigError, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 use operator_core::address::Apiserver;
 use serde::ser::Error as _;
@@ -40,12 +41,29 @@ pub enum ClientError {
         /// What is wrong with it.
         source: KubeconfigError,
     },
+    /// The file or the context that was named cannot be used.
+    #[error("cannot use this kubeconfig and context")]
+    Named {
+        /// What is wrong with it.
+        source: KubeconfigError,
+    },
     /// The client cannot be built, for example because a certificate cannot be read.
     #[error("cannot build the client of the apiserver")]
     Build {
         /// What kube says.
         source: Box<kube::Error>,
     },
+}
+
+/// Which cluster, and as whom, as a person may say it on a command line; what is unset is as the environment says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Access {
+    /// The kubeconfig; unset: `KUBECONFIG`, then `~/.kube/config`, then the cluster around.
+    pub kubeconfig: Option<PathBuf>,
+    /// The context in it; unset: the current one.
+    pub context: Option<String>,
+    /// The user to act as.
+    pub impersonate: Option<String>,
 }
 
 /// A client of the cluster that `KUBECONFIG` names, else of `~/.kube/config`, else of the one around.
@@ -57,7 +75,7 @@ pub enum ClientError {
 /// # Errors
 /// [`ClientError`].
 pub async fn connect(readiness: Arc<Readiness>, leadership: Leadership) -> Result<Client, ClientError> {
-    let builder = ClientBuilder::try_from(tuned(load().await?)).map_err(unbuildable)?;
+    let builder = ClientBuilder::try_from(tuned(load(&Access::default()).await?)).map_err(unbuildable)?;
     Ok(builder
         .with_layer(&Fence(leadership))
         .with_layer(&PulseLayer(readiness))
@@ -70,10 +88,16 @@ pub async fn connect(readiness: Arc<Readiness>, leadership: Leadership) -> Resul
 /// # Errors
 /// [`ClientError`].
 pub async fn connect_for_lease(patience: Duration) -> Result<Client, ClientError> {
-    let mut config = tuned(load().await?);
-    config.connect_timeout = Some(patience);
-    config.read_timeout = Some(patience);
-    config.write_timeout = Some(patience);
+    let config = patient(tuned(load(&Access::default()).await?), patience);
+    Ok(ClientBuilder::try_from(config).map_err(unbuildable)?.build())
+}
+
+/// One for a person's commands: with the person's rights, and as patient. It repeats nothing either.
+///
+/// # Errors
+/// [`ClientError`].
+pub async fn connect_for_person(access: &Access, patience: Duration) -> Result<Client, ClientError> {
+    let config = patient(tuned(load(access).await?), patience);
     Ok(ClientBuilder::try_from(config).map_err(unbuildable)?.build())
 }
 
@@ -81,13 +105,17 @@ pub async fn connect_for_lease(patience: Duration) -> Result<Client, ClientError
 ///
 /// # Errors
 /// [`ClientError`].
-pub async fn connect_to_look(patience: Duration) -> Result<Client, ClientError> {
-    let mut config = tuned(load().await?);
+pub async fn connect_to_look(access: &Access, patience: Duration) -> Result<Client, ClientError> {
+    let config = patient(tuned(load(access).await?), patience);
+    let builder = ClientBuilder::try_from(config).map_err(unbuildable)?;
+    Ok(builder.with_layer(&ReadOnly).build())
+}
+
+fn patient(mut config: Config, patience: Duration) -> Config {
     config.connect_timeout = Some(patience);
     config.read_timeout = Some(patience);
     config.write_timeout = Some(patience);
-    let builder = ClientBuilder::try_from(config).map_err(unbuildable)?;
-    Ok(builder.with_layer(&ReadOnly).build())
+    config
 }
 
 fn unbuildable(source: kube::Error) -> ClientError {
@@ -101,8 +129,8 @@ fn unbuildable(source: kube::Error) -> ClientError {
 ///
 /// # Errors
 /// [`ClientError`].
-pub async fn apiserver() -> Result<Apiserver, ClientError> {
-    let address = load().await?.cluster_url;
+pub async fn apiserver(access: &Access) -> Result<Apiserver, ClientError> {
+    let address = load(access).await?.cluster_url;
     let mut apiserver = Apiserver::default();
     if let Some(host) = address.host() {
         let plain = address.scheme_str() == Some("http");
@@ -132,7 +160,29 @@ pub fn without_answer(error: kube::Error) -> kube::Error {
     }
 }
 
-async fn load() -> Result<Config, ClientError> {
+async fn load(access: &Access) -> Result<Config, ClientError> {
+    let mut config = find(access).await?;
+    if let Some(user) = &access.impersonate {
+        config.auth_info.impersonate = Some(user.clone());
+    }
+    Ok(config)
+}
+
+async fn find(access: &Access) -> Result<Config, ClientError> {
+    if access.kubeconfig.is_some() || access.context.is_some() {
+        let named = |source| ClientError::Named { source };
+        let file = match &access.kubeconfig {
+            Some(path) => Kubeconfig::read_from(path),
+            None => Kubeconfig::read(),
+        };
+        let options = KubeConfigOptions {
+            context: access.context.clone(),
+            ..KubeConfigOptions::default()
+        };
+        return Config::from_custom_kubeconfig(file.map_err(named)?, &options)
+            .await
+            .map_err(named);
+    }
     // A named file that cannot be read must not silently become "the cluster around".
     if std::env::var_os("KUBECONFIG").is_some_and(|value| !value.is_empty()) {
         return Config::from_kubeconfig(&KubeConfigOptions::default())

@@ -18,7 +18,7 @@ use super::rights::{Place, Right};
 use super::{election, endpoints, kinds, rights};
 use crate::api::v1alpha1::{ClusterWebhookProvider, WebhookProvider, WebhookProviderSpec};
 use crate::api::{GROUP, VERSION};
-use crate::cluster::{self, ClientError};
+use crate::cluster::{self, Access, ClientError};
 use crate::config::{Config, ElectionConfig};
 use crate::controller;
 use crate::crd::{self, CrdError};
@@ -55,15 +55,16 @@ pub enum DoctorError {
     },
 }
 
-/// Looks at what an operator with this configuration needs, with the rights of whoever asks.
+/// Looks at what an operator with this configuration needs, with the rights of whoever asks, in the cluster that `access`
+/// names.
 ///
 /// Nothing is written anywhere. A provider sees a connection, and no request. It takes as long as the leader takes to
 /// renew its Lease, at most the Lease's duration.
 ///
 /// # Errors
 /// [`DoctorError`]: nothing could be looked at. What could not be looked at alone is a failed check.
-pub async fn examine(config: &Config) -> Result<Report, DoctorError> {
-    let client = cluster::connect_to_look(PATIENCE).await?;
+pub async fn examine(config: &Config, access: &Access) -> Result<Report, DoctorError> {
+    let client = cluster::connect_to_look(access, PATIENCE).await?;
     client
         .apiserver_version()
         .await
@@ -74,7 +75,7 @@ pub async fn examine(config: &Config) -> Result<Report, DoctorError> {
         private_endpoints: config.private_endpoints,
         allow_insecure_http: config.allow_insecure_http,
         proxy: config.provider_proxy.clone(),
-        apiserver: Arc::new(cluster::apiserver().await?),
+        apiserver: Arc::new(cluster::apiserver(access).await?),
         network: Arc::new(System),
     };
     let wanted = rights::wanted(config).map_err(|source| DoctorError::Rules {

@@ -102,6 +102,19 @@ const BREACHES: &[Breach] = &[
         "use crate::cli::RunArgs;",
     ),
     (
+        walls::plugin,
+        "src/controller/run.rs",
+        "use crate::plugin::next_step;",
+    ),
+    (walls::plugin, "src/main.rs", "use webhook_operator::plugin;"),
+    (walls::plugin, "src/plugin/get.rs", "use crate::run::run;"),
+    (
+        walls::plugin,
+        "src/plugin/get.rs",
+        "use crate::controller::subscription::validate;",
+    ),
+    (walls::plugin, "src/plugin/get.rs", "use crate::controller::run;"),
+    (
         walls::api,
         "src/api/v1alpha1/provider.rs",
         "use crate::provider::ProviderError;",
@@ -134,6 +147,11 @@ const BREACHES: &[Breach] = &[
         "use std::process::{Command, ExitCode};",
     ),
     (walls::process, "src/run.rs", "fn f() { std::process::exit(1); }"),
+    (
+        walls::process,
+        "src/plugin/get.rs",
+        "fn f() { std::io::stdout(); }",
+    ),
     (
         walls::process,
         "src/run.rs",
@@ -179,6 +197,16 @@ fn what_is_allowed_is_no_breach() {
             walls::controller,
             "src/controller/watches.rs",
             "use crate::provider::dixa::KNOWN_EVENTS; use kube::Api;",
+        ),
+        (
+            walls::plugin,
+            "src/plugin/get.rs",
+            "use crate::controller::ca_bundle; use crate::provider::Adapter;",
+        ),
+        (
+            walls::plugin,
+            "src/bin/kubectl-webhooks.rs",
+            "use webhook_operator::plugin::run;",
         ),
         (
             walls::api,

@@ -38,12 +38,17 @@ fn controllers_know_no_http_client_no_wire_format_and_no_command_line() {
 }
 
 #[test]
+fn the_plugin_runs_nothing_of_the_operator_and_nobody_knows_it() {
+    hold(walls::plugin);
+}
+
+#[test]
 fn the_contract_knows_none_of_the_other_modules() {
     hold(walls::api);
 }
 
 #[test]
-fn only_the_entry_point_prints_and_nobody_starts_programs() {
+fn only_the_entry_points_print_and_nobody_starts_programs() {
     hold(walls::process);
 }
 
@@ -78,7 +83,13 @@ fn files_stay_short_enough_to_be_read_at_once() {
 #[test]
 fn all_modules_of_the_picture_were_read() {
     let sources = product();
-    for folder in ["src/api/", "src/controller/", "src/core/", "src/provider/dixa/"] {
+    for folder in [
+        "src/api/",
+        "src/controller/",
+        "src/core/",
+        "src/plugin/",
+        "src/provider/dixa/",
+    ] {
         assert!(
             sources.iter().any(|source| source.path.starts_with(folder)),
             "nothing was read below {folder}"

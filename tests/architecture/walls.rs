@@ -15,6 +15,7 @@ const ABOVE_PROVIDERS: &[&str] = &[
     "crate::crd",
     "crate::leader",
     "crate::metrics",
+    "crate::plugin",
     "crate::run",
     "crate::server",
     "crate::telemetry",
@@ -95,6 +96,37 @@ pub(crate) fn controller(source: &Source) -> Vec<String> {
     named(source, &forbidden)
 }
 
+/// The plugin is a person's tool: it speaks to no provider but through the adapters, takes of the operator's shell only
+/// what that offers to all, and runs no controller. Nothing of the operator knows it.
+pub(crate) fn plugin(source: &Source) -> Vec<String> {
+    if !source.is_in("plugin") {
+        return if source.path == "src/bin/kubectl-webhooks.rs" {
+            Vec::new()
+        } else {
+            named(source, &["crate::plugin", "webhook_operator::plugin"])
+        };
+    }
+    let forbidden = [
+        "hyper",
+        "rustls",
+        "crate::gate",
+        "crate::leader",
+        "crate::metrics",
+        "crate::run",
+        "crate::server",
+        "crate::telemetry",
+    ];
+    let mut breaches = named(source, &forbidden);
+    // What is below the controllers' root is theirs.
+    let inside = |name: &&String| {
+        name.strip_prefix("crate::controller::")
+            .is_some_and(|rest| rest == "run" || rest.contains("::"))
+    };
+    let found = source.names.iter().filter(inside);
+    breaches.extend(found.map(|name| format!("{} names {name}", source.path)));
+    breaches
+}
+
 /// The users' contract stands alone, so that it can be read, and published, without the operator.
 pub(crate) fn api(source: &Source) -> Vec<String> {
     if !source.is_in("api") {
@@ -109,13 +141,13 @@ pub(crate) fn api(source: &Source) -> Vec<String> {
         .collect()
 }
 
-/// Output belongs to the entry point and the log; the operator starts no other program.
+/// Output belongs to the entry points and the log; the operator starts no other program.
 pub(crate) fn process(source: &Source) -> Vec<String> {
     let mut breaches = Vec::new();
     if source.is_test() {
         return breaches;
     }
-    let entry = source.path == "src/main.rs";
+    let entry = ["src/main.rs", "src/bin/kubectl-webhooks.rs"].contains(&source.path.as_str());
     let log = source.is_in("telemetry");
     if !entry && !log {
         breaches.extend(named(

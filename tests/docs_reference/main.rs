@@ -11,6 +11,7 @@ mod catalogue;
 mod fields;
 mod links;
 mod pages;
+mod plugin;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -34,6 +35,7 @@ fn rendered() -> Vec<(String, String)> {
         ("reasons.md".to_owned(), pages::reasons()),
         ("metrics.md".to_owned(), pages::metrics()),
         ("command-line.md".to_owned(), pages::command_line()),
+        ("kubectl-webhooks.md".to_owned(), plugin::page()),
     ]);
     pages
 }

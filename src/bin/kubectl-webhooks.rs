@@ -1,0 +1,59 @@
+//! Entry point of the `kubectl-webhooks` binary, which `kubectl webhooks` starts: arguments in, exit status out.
+
+use std::alloc::System;
+use std::error::Error;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use webhook_operator::plugin::{self, Cli, Exit, PluginError, Screen};
+use zeroizing_alloc::ZeroAlloc;
+
+/// What is freed is wiped: credentials pass through buffers of libraries that wipe nothing themselves.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
+
+fn main() -> ExitCode {
+    let exit = run().unwrap_or_else(|error| {
+        // Where standard error is gone too there is nobody left to tell.
+        let _ = writeln!(io::stderr(), "error: {}", with_causes(&error));
+        error.exit()
+    });
+    ExitCode::from(exit as u8)
+}
+
+fn run() -> Result<Exit, PluginError> {
+    let cli = Cli::parse();
+    // The one TLS stack. It fails only where a provider is set already, which nothing before this does.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let (mut out, mut notes) = (io::stdout(), io::stderr());
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let colour = out.is_terminal() && !plain;
+    let result = runtime.block_on(plugin::run(&cli, &mut Screen::new(&mut out, &mut notes, colour)));
+    // A look-up of a name that hangs must not keep the process.
+    runtime.shutdown_background();
+    result
+}
+
+/// An error and its causes on one line. Some errors repeat their cause in their own text: it is not said twice.
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        let more = source.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = source.source();
+    }
+    let visible = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    visible
+        .collect::<String>()
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+}

@@ -1,0 +1,254 @@
+//! The plugin's command line, and the text of `--help`.
+
+#![expect(
+    clippy::doc_markdown,
+    reason = "the doc comments are the help, which is shown as it is written"
+)]
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+use super::output::{Document, Format};
+use crate::cli::{self, PrivateEndpoints};
+use crate::duration::parse_duration;
+
+/// Looks at webhook subscriptions and acts on them, as you and with your rights.
+#[derive(Debug, Parser)]
+#[command(
+    name = "kubectl-webhooks",
+    bin_name = "kubectl webhooks",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true,
+    after_help = AFTER_HELP
+)]
+pub struct Cli {
+    /// Which cluster, and as whom.
+    #[command(flatten)]
+    pub global: Global,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// The flags of every verb.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// The kubeconfig; unset: KUBECONFIG, then ~/.kube/config.
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Cluster")]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// The context in the kubeconfig; unset: the current one.
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Cluster")]
+    pub context: Option<String>,
+
+    /// The namespace; unset: that of the context.
+    #[arg(short, long, global = true, value_name = "NAME", help_heading = "Cluster")]
+    pub namespace: Option<String>,
+
+    /// The user to act as, where you may impersonate.
+    #[arg(long = "as", global = true, value_name = "USER", help_heading = "Cluster")]
+    pub impersonate: Option<String>,
+
+    /// How long to wait for an answer, or for what was asked for to happen.
+    #[arg(
+        long,
+        global = true,
+        value_name = "DURATION",
+        default_value = "60s",
+        value_parser = parse_duration,
+        help_heading = "Cluster"
+    )]
+    pub timeout: Duration,
+}
+
+/// What can be asked for.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// List subscriptions with their health.
+    Get(GetArgs),
+    /// Say why a subscription is not ready, in words, and the next step.
+    Status(StatusArgs),
+    /// Compare with the provider now, and wait until that is done.
+    Reconcile(SomeArgs),
+    /// Have the provider send a test event, and wait for what comes of it.
+    Test(TestArgs),
+    /// Send nothing more for a subscription; what exists at the provider stays as it is.
+    Suspend(SomeArgs),
+    /// End what suspend began.
+    Resume(SomeArgs),
+    /// Look at what the operator needs: kinds, rights, providers that can be reached, a leader.
+    ///
+    /// Everything is judged as you see it: your rights, and the network of your machine. With --as and the name of the
+    /// operator's ServiceAccount the rights are the operator's. Nothing is written, no Secret is read.
+    Doctor(DoctorArgs),
+    /// Print a script that completes the command line in a shell.
+    Completion(CompletionArgs),
+}
+
+/// The arguments of `get`.
+#[derive(Debug, Clone, Args)]
+pub struct GetArgs {
+    /// Only these; unset: all.
+    #[arg(value_name = "NAME", conflicts_with = "all_namespaces")]
+    pub names: Vec<String>,
+
+    /// Of all namespaces.
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+
+    /// Only those with these labels.
+    #[arg(short = 'l', long, value_name = "LABELS", conflicts_with = "names")]
+    pub selector: Option<String>,
+
+    /// Only those that are not healthy.
+    #[arg(long)]
+    pub unhealthy: bool,
+
+    /// The form of the result; unset: a table.
+    #[arg(short, long, value_name = "FORMAT")]
+    pub output: Option<Format>,
+}
+
+/// The arguments of `status`.
+#[derive(Debug, Clone, Args)]
+pub struct StatusArgs {
+    /// The subscription.
+    #[arg(value_name = "NAME")]
+    pub name: String,
+
+    /// The form of the result; unset: text.
+    #[arg(short, long, value_name = "FORMAT")]
+    pub output: Option<Document>,
+}
+
+/// Some subscriptions of a namespace.
+#[derive(Debug, Clone, Args)]
+pub struct SomeArgs {
+    /// The subscriptions.
+    #[arg(value_name = "NAME", required_unless_present = "all", conflicts_with = "all")]
+    pub names: Vec<String>,
+
+    /// All subscriptions of the namespace.
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// The arguments of `test`.
+#[derive(Debug, Clone, Args)]
+pub struct TestArgs {
+    /// The subscription.
+    #[arg(value_name = "NAME")]
+    pub name: String,
+
+    /// The form of the result; unset: a table.
+    #[arg(short, long, value_name = "FORMAT")]
+    pub output: Option<Document>,
+}
+
+/// The arguments of `doctor`: how the operator runs.
+#[derive(Debug, Clone, Args)]
+pub struct DoctorArgs {
+    /// As text, a line a check, or as JSON.
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub output: cli::OutputFormat,
+
+    /// The operator's own namespace.
+    #[arg(long, value_name = "NAME", default_value = "webhook-operator")]
+    pub operator_namespace: String,
+
+    /// The Lease of the operator's replicas.
+    #[arg(long, value_name = "NAME", default_value = "webhook-operator")]
+    pub lease_name: String,
+
+    /// The namespaces that it watches, as its flag --watch-namespace says; unset: all.
+    #[arg(long, value_name = "NAMESPACE", value_delimiter = ',')]
+    pub watch_namespace: Vec<String>,
+
+    /// How providers are reached.
+    #[command(flatten)]
+    pub reach: Reach,
+}
+
+/// Which addresses providers may have: the operator's flags of the same names.
+#[derive(Debug, Clone, Args)]
+pub struct Reach {
+    /// Which providers may be in a private network.
+    #[arg(
+        long,
+        value_name = "WHO",
+        default_value = "ClusterProvidersOnly",
+        ignore_case = true,
+        help_heading = "Providers"
+    )]
+    pub private_endpoints: PrivateEndpoints,
+
+    /// Accept plain http in subscriptions' URLs and, on loopback, in providers' endpoints.
+    #[arg(long, help_heading = "Providers")]
+    pub allow_insecure_http: bool,
+}
+
+/// The arguments of `completion`.
+#[derive(Debug, Clone, Args)]
+pub struct CompletionArgs {
+    /// The shell.
+    #[arg(value_name = "SHELL")]
+    pub shell: Shell,
+}
+
+const AFTER_HELP: &str = "\
+Results go to standard output, progress to standard error. NO_COLOR switches colours off; they are used at a terminal
+only.
+
+Exit status: 0 done, 1 done and the answer is no (not ready, a failed test or check, changes to make), 2 wrong usage,
+3 it could not be done, 4 no such object, 5 rights do not suffice, 6 not within --timeout.";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::super::error::Exit;
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent_and_everything_has_a_help() {
+        Cli::command().debug_assert();
+        for verb in Cli::command().get_subcommands() {
+            assert!(verb.get_about().is_some(), "{}", verb.get_name());
+            for argument in verb.get_arguments() {
+                assert!(
+                    argument.get_help().is_some(),
+                    "{} {}",
+                    verb.get_name(),
+                    argument.get_id()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_help_names_every_exit_status() {
+        for (exit, _) in Exit::ALL {
+            assert!(AFTER_HELP.contains(&format!("{} ", *exit as u8)), "{exit:?}");
+        }
+    }
+
+    #[test]
+    fn a_verb_needs_to_know_which_objects() {
+        for line in [
+            &["kubectl-webhooks", "suspend"][..],
+            &["kubectl-webhooks", "suspend", "crm", "--all"],
+            &["kubectl-webhooks", "get", "crm", "-A"],
+            &["kubectl-webhooks", "status"],
+            &["kubectl-webhooks", "reconcile", "crm", "--timeout=5"],
+        ] {
+            assert_eq!(Cli::try_parse_from(line).unwrap_err().exit_code(), 2, "{line:?}");
+        }
+        let cli = Cli::try_parse_from(["kubectl-webhooks", "reconcile", "crm", "-n", "support"]).unwrap();
+        assert_eq!(cli.global.namespace.as_deref(), Some("support"));
+    }
+}

@@ -1,0 +1,15 @@
+//! `kubectl webhooks` as a person runs it: the binary, with a kubeconfig, beside an operator that works and a provider
+//! that answers. Whatever it prints, no secret is in it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod act;
+mod look;
+mod person;
