@@ -198,11 +198,13 @@ bench-build:
 	@tools/tool-path controlplane >/dev/null & \
 	$(STEP) "release build" cargo build --release --workspace --bins && wait $$!
 
+# What is measured can be another build (OPERATOR), with other options of the bench (BENCH="--counts 300 --part life").
+BENCH :=
 .PHONY: bench
-bench: bench-build ## Requests, writes, memory and time for 1,000 subscriptions, as a table
+bench: bench-build ## Requests, writes, memory and time for 1,000 and 10,000 subscriptions, as a table
 	@WEBHOOK_OPERATOR_CONTROLPLANE=$$(tools/tool-path controlplane) $(TARGET)/release/bench \
-		--operator $(TARGET)/release/webhook-operator \
-		--simulator $(TARGET)/release/provider-simulator
+		--operator $(OPERATOR) \
+		--simulator $(TARGET)/release/provider-simulator $(BENCH)
 
 .PHONY: kubectl-path
 kubectl-path: ## Print the path of kubectl in the tools cache

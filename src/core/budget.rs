@@ -46,6 +46,18 @@ pub struct Limits {
     pub per_day: u32,
 }
 
+impl Limits {
+    /// What keeps within both.
+    #[must_use]
+    pub fn strictest(self, other: Self) -> Self {
+        Self {
+            per_minute: self.per_minute.min(other.per_minute),
+            burst: self.burst.min(other.burst),
+            per_day: self.per_day.min(other.per_day),
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Bucket {
     level: u64,

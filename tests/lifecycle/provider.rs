@@ -253,3 +253,31 @@ fn the_days_budget_ends_creates_before_it_is_used_up() {
         world.ready(&format!("s{number}"));
     }
 }
+
+#[test]
+fn of_provider_objects_that_share_an_account_the_strictest_rate_limit_holds() {
+    let world = World::start();
+    world.connect_with(json!({"rateLimit": {"requestsPerDay": 4}}));
+    world.becomes(PROVIDER, "dixa", "Ready", "True", "Connected");
+    // The second looks at its account later, and is generous.
+    let spec = world.provider_spec(json!({"rateLimit": {"requestsPerDay": 1000}}));
+    world.apply(PROVIDER, "generous", spec);
+    world.becomes(PROVIDER, "generous", "Ready", "True", "Connected");
+    for number in 0..6 {
+        let change = json!({"providerRef": {"name": "generous"}});
+        world.subscribe(&format!("s{number}"), change);
+    }
+    world.eventually("the budget to be used", || world.simulator.last_seq() >= 2);
+    world.eventually("somebody to wait for the budget", || {
+        (0..6).any(|number| {
+            let found = condition(&world.subscription(&format!("s{number}")), "Reconciling");
+            found["status"] == "True"
+        })
+    });
+    assert!(world.simulator.last_seq() <= 4);
+    // With the strict one its limit goes.
+    world.delete(PROVIDER, "dixa");
+    for number in 0..6 {
+        world.ready(&format!("s{number}"));
+    }
+}

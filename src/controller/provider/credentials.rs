@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{Api, Client};
-use operator_core::address::Scope;
+use operator_core::budget::Limits;
 use operator_core::guard::GuardLimits;
 use operator_core::hash::Fingerprint;
 use operator_core::names::AccountId;
@@ -16,7 +16,7 @@ use tokio::task::AbortHandle;
 
 use crate::api::names::SecretUse;
 use crate::api::v1alpha1::{ProviderType, WebhookProviderSpec};
-use crate::controller::context::{Account, Context};
+use crate::controller::context::{Account, Context, ProviderKey};
 use crate::controller::dereference::{DereferenceError, object_name};
 use crate::controller::provider::adapters;
 use crate::controller::provider::directory::Problem;
@@ -37,9 +37,29 @@ pub(in crate::controller) struct Driven {
     number: u64,
     metrics: Arc<Metrics>,
     task: AbortHandle,
+    /// The limits that each provider object gives it.
+    asked: Mutex<HashMap<ProviderKey, Limits>>,
 }
 
 impl Driven {
+    /// Several provider objects may stand for one account, each with its `rateLimit`: the strictest holds.
+    fn limit(&self, provider: &ProviderKey, limits: Limits) {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.insert(provider.clone(), limits);
+        if let Some(strictest) = asked.values().copied().reduce(Limits::strictest) {
+            self.account.set_limits(strictest);
+        }
+    }
+
+    /// A provider object does not stand for the account any more.
+    pub(in crate::controller) fn unlimit(&self, provider: &ProviderKey) {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.remove(provider);
+        if let Some(strictest) = asked.values().copied().reduce(Limits::strictest) {
+            self.account.set_limits(strictest);
+        }
+    }
+
     /// Tells accounts apart in metrics.
     pub(in crate::controller) fn number(&self) -> u64 {
         self.number
@@ -120,7 +140,7 @@ impl Context {
         &self,
         spec: &WebhookProviderSpec,
         namespace: &str,
-        scope: Scope,
+        key: &ProviderKey,
     ) -> Result<Result<Connected, Problem>, DereferenceError> {
         let credential = match self.credential(spec, namespace).await {
             Ok(credential) => credential,
@@ -138,7 +158,7 @@ impl Context {
                 return unusable(error, Reason::CABundleInvalid).map(Err);
             }
         };
-        Ok(self.account(spec, &credential, ca_bundle, scope))
+        Ok(self.account(spec, &credential, ca_bundle, key))
     }
 
     async fn credential(
@@ -176,9 +196,9 @@ impl Context {
         spec: &WebhookProviderSpec,
         credential: &SecretString,
         ca_bundle: Option<Vec<u8>>,
-        scope: Scope,
+        key: &ProviderKey,
     ) -> Result<Connected, Problem> {
-        let egress = self.egress.of(scope);
+        let egress = self.egress.of(key.scope());
         let endpoint = adapters::endpoint(spec, &egress)?;
         let type_ = spec.type_;
         let place = [type_.as_str(), endpoint.as_str(), adapters::workspace(spec)];
@@ -213,9 +233,10 @@ impl Context {
                 number: connection.short(),
                 metrics,
                 task,
+                asked: Mutex::default(),
             })
         })?;
-        driven.account.set_limits(limits);
+        driven.limit(key, limits);
         let interval = spec
             .interval
             .as_deref()

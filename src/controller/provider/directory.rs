@@ -186,15 +186,26 @@ impl Directory {
 
     /// Lists a provider.
     pub(in crate::controller) fn set(&self, key: &ProviderKey, listed: Listed) {
-        self.0
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(key.clone(), listed);
+        let link = listed.link.clone();
+        let mut directory = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let before = directory.insert(key.clone(), listed);
+        drop(directory);
+        let Some(before) = before.and_then(|before| before.link) else {
+            return;
+        };
+        if !link.is_some_and(|link| Arc::ptr_eq(&link.driven, &before.driven)) {
+            before.driven.unlimit(key);
+        }
     }
 
     /// Forgets a provider that is gone.
     pub(in crate::controller) fn remove(&self, key: &ProviderKey) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(key);
+        let mut directory = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let gone = directory.remove(key);
+        drop(directory);
+        if let Some(link) = gone.and_then(|gone| gone.link) {
+            link.driven.unlimit(key);
+        }
     }
 
     /// The providers that stand for an account.

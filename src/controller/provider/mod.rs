@@ -255,7 +255,7 @@ async fn list_provider(
     let lent = subject.lent.clone();
     let known = before.and_then(|before| before.link.clone());
     let connected = match ctx
-        .connect(&subject.spec, &subject.namespace, subject.key.scope())
+        .connect(&subject.spec, &subject.namespace, &subject.key)
         .await?
     {
         Ok(connected) => connected,

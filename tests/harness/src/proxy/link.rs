@@ -27,7 +27,7 @@ type Hook = Box<dyn FnOnce() + Send>;
 struct Wire {
     reset: bool,
     mute: bool,
-    after_flush: Option<Hook>,
+    after_flush: Vec<Hook>,
     wakers: Vec<Waker>,
 }
 
@@ -46,7 +46,7 @@ impl Handle {
 
     /// Runs once everything that was written so far is with the system.
     pub(super) fn after_flush(&self, hook: impl FnOnce() + Send + 'static) {
-        self.wire().after_flush = Some(Box::new(hook));
+        self.wire().after_flush.push(Box::new(hook));
     }
 
     fn change(&self, change: impl FnOnce(&mut Wire)) {
@@ -166,10 +166,8 @@ impl AsyncWrite for Tap {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         std::task::ready!(self.open(cx))?;
         std::task::ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-        let hook = self.handle.wire().after_flush.take();
-        if let Some(hook) = hook {
-            hook();
-        }
+        let hooks = std::mem::take(&mut self.handle.wire().after_flush);
+        hooks.into_iter().for_each(|hook| hook());
         Poll::Ready(Ok(()))
     }
 

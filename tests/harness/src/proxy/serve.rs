@@ -12,6 +12,7 @@ use hyper::http::response::Parts;
 use hyper::{Request, Response, StatusCode, header};
 use serde_json::json;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use super::body::{AtEnd, Reply};
 use super::classify::{self, Call, Side};
@@ -267,14 +268,20 @@ fn sliced(mut body: Bytes, bytes: usize, pause: Duration) -> Reply {
     Reply::Stream(pieces)
 }
 
+/// By then what a connection was given is with the system.
+const FLUSHED: Duration = Duration::from_millis(200);
+
 fn cut(begin: Bytes, connection: Handle) -> Reply {
     let (client, pieces) = mpsc::channel(1);
     tokio::spawn(async move {
         let _ = client.send(begin).await;
         let reset = connection.clone();
         connection.after_flush(move || reset.reset());
-        // The end of the body would be an end that the client believes.
-        client.closed().await;
+        // That flush may be over already, and the end of the body would be an end that the client believes.
+        if timeout(FLUSHED, client.closed()).await.is_err() {
+            connection.reset();
+            client.closed().await;
+        }
     });
     Reply::Stream(pieces)
 }

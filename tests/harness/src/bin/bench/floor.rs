@@ -2,63 +2,61 @@
 //! machine, with the same concurrency and with the bodies that the operator writes.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use test_harness::HttpClient;
 
 use crate::Outcome;
 use crate::manifests::{self, KIND};
-use crate::report::{Report, seconds};
-use crate::world::{TOKEN, UNLIMITED, World};
+use crate::world::{UNLIMITED, World, at_once};
 
-/// `sample` is an object as the operator left it.
-pub fn floor(world: &mut World, sample: &Value, report: &mut Report) -> Outcome<()> {
-    let count = world.count;
-    report.section(&format!(
-        "floor: {count} times one POST and three writes by a bare loop, {} at once",
-        world.concurrency
-    ));
-    let namespace = world.namespace("floor", world.simulator.http(), Some(UNLIMITED))?;
-    let objects = manifests::list(&manifests::subscriptions(count, Some("0s")));
-    world.apply(&namespace, &objects)?;
+/// How long it takes. `sample` is an object as the operator left it.
+pub fn floor(world: &World, count: usize, sample: &Value) -> Outcome<Duration> {
+    let namespace = world.namespace("floor", Some(UNLIMITED))?;
+    let objects = (0..count).map(|number| manifests::subscription(number, world.accounts, Some("0s")));
+    world.store(&namespace, &objects.collect::<Vec<_>>())?;
     // The harness's client knows bearer tokens only.
     let scheme = json!({"dixa.authScheme": "both"});
     world.simulator.admin_patch("/admin/switches", &scheme)?;
     let authority = std::fs::read(world.simulator.ca_bundle())?;
-    let provider = HttpClient::with_token(world.simulator.http(), &authority, TOKEN)?;
+    let provider =
+        |number| HttpClient::with_token(world.simulator.http(), &authority, &manifests::token(number));
+    let providers = (0..world.accounts).map(provider).collect::<Result<Vec<_>, _>>()?;
     let path = world.cluster.path(KIND, &namespace)?;
     let next = AtomicUsize::new(0);
-    let work = || -> Result<(), String> {
+    let begun = Instant::now();
+    at_once(world.concurrency, || {
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             if number >= count {
                 return Ok(());
             }
-            one(world, &provider, &path, number, sample).map_err(|error| error.to_string())?;
+            one(world, &providers[number % world.accounts], &path, number, sample)?;
         }
-    };
-    let begun = Instant::now();
-    let done: Result<Vec<()>, String> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..world.concurrency).map(|_| scope.spawn(work)).collect();
-        threads
-            .into_iter()
-            .map(|thread| {
-                thread
-                    .join()
-                    .unwrap_or_else(|_| Err("a thread panicked".to_owned()))
-            })
-            .collect()
-    });
-    done?;
-    let floor = begun.elapsed();
-    report.figure("all done", seconds(floor));
-    if let Some(operator) = world.time_to_ready {
-        let ratio = operator.as_secs_f64() / floor.as_secs_f64();
-        report.figure("the operator needs", format!("{ratio:.2} times as long"));
-    }
-    Ok(())
+    })?;
+    let took = begun.elapsed();
+    clear(world, &namespace)?;
+    Ok(took)
+}
+
+/// Takes everything away again, here and at the provider.
+fn clear(world: &World, namespace: &str) -> Outcome<()> {
+    world.simulator.admin_delete("/admin/subscriptions")?;
+    let path = world.cluster.path(KIND, namespace)?;
+    let objects = world.cluster.list_json(KIND, namespace)?;
+    let next = AtomicUsize::new(0);
+    at_once(8, || {
+        while let Some(object) = objects.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let name = object["metadata"]["name"].as_str().unwrap_or_default();
+            world.patch(
+                &format!("{path}/{name}"),
+                &json!({"metadata": {"finalizers": null}}),
+            )?;
+        }
+        Ok(())
+    })?;
+    world.delete_all(namespace)
 }
 
 /// Finalizer, write-ahead entry, create, result.
@@ -74,7 +72,7 @@ fn one(world: &World, provider: &HttpClient, path: &str, number: usize, sample: 
     world.patch(&format!("{path}/status"), &begun)?;
     let body = json!({
         "name": format!("{} [a marker of the length that the operator writes]", manifests::name(number)),
-        "url": manifests::url(number),
+        "url": manifests::url(number, 0),
         "authorization": {"_type": "NoAuth"},
         "customHeaders": {},
         "events": ["ConversationCreated", "ConversationAssigned", "ConversationClosed"],

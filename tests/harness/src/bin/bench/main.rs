@@ -1,15 +1,19 @@
-//! Measures the operator from outside, on real parts: what a thousand subscriptions cost to create, to
-//! keep and to delete, beside what any program would pay for the same.
+//! Measures the operator from outside, on real parts: what subscriptions cost to create, to keep, to change and to
+//! delete, beside what any program would pay for the same.
 //!
 //! Requests are counted by the simulator, writes by the apiserver's audit log, memory and CPU by the
-//! system. Nothing is taken from the operator's own word.
+//! system. Nothing is taken from the operator's own word. docs/performance.md explains the figures.
 
 mod counts;
+mod edits;
 mod floor;
+mod life;
 mod manifests;
+mod neighbours;
 mod rate;
 mod report;
-mod scenarios;
+mod rotation;
+mod stage;
 mod watch;
 mod world;
 
@@ -38,21 +42,38 @@ struct Arguments {
     /// The simulator's binary
     #[arg(long, value_name = "FILE")]
     simulator: PathBuf,
-    /// How many subscriptions
-    #[arg(long, value_name = "N", default_value_t = 1000)]
-    count: usize,
+    /// How many subscriptions; one size after the other
+    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "1000,10000")]
+    counts: Vec<usize>,
+    /// Accounts that they are spread over
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    accounts: usize,
     /// Objects worked on at once, by the operator and by the floor
     #[arg(long, value_name = "N", default_value_t = 64)]
     concurrency: usize,
+    /// Only what this names may be repeated: life, applied, rotation, neighbours, budget. Unset: all of them
+    #[arg(long, value_name = "PART")]
+    part: Vec<Part>,
     /// Leave out the quiet minutes
     #[arg(long)]
     skip_quiet: bool,
-    /// Leave out the minute under the default budget
-    #[arg(long)]
-    skip_budget: bool,
     /// Write the table as Markdown, too
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// Creation, restart, a quiet minute, edits and deletion, and the floor, at each size
+    Life,
+    /// Objects that are applied to a running operator, with delivery monitoring on
+    Applied,
+    /// A Secret that all use changes
+    Rotation,
+    /// A provider that is dead and an object that somebody edits all the time
+    Neighbours,
+    /// The default budget, and edits while it is used up
+    Budget,
 }
 
 fn main() -> ExitCode {
@@ -79,13 +100,28 @@ fn main() -> ExitCode {
 
 /// Fills the report as far as it comes.
 fn measure(arguments: &Arguments, report: &mut Report) -> Outcome<()> {
-    let mut world = World::start(arguments)?;
-    let sample = scenarios::stored_first(&mut world, report)?;
-    scenarios::operator_first(&mut world, report)?;
-    if !arguments.skip_budget {
-        rate::default_budget(&mut world, report)?;
+    let world = World::start(arguments)?;
+    let wanted = |part| arguments.part.is_empty() || arguments.part.contains(&part);
+    let smallest = arguments.counts.iter().copied().min().unwrap_or(1000);
+    if wanted(Part::Life) {
+        for count in &arguments.counts {
+            life::life(&world, *count, report)?;
+        }
     }
-    floor::floor(&mut world, &sample, report)
+    if wanted(Part::Applied) {
+        life::applied(&world, smallest, report)?;
+    }
+    if wanted(Part::Rotation) {
+        rotation::rotation(&world, smallest, report)?;
+    }
+    if wanted(Part::Neighbours) {
+        neighbours::neighbours(&world, smallest, report)?;
+    }
+    if wanted(Part::Budget) {
+        let largest = arguments.counts.iter().copied().max().unwrap_or(smallest);
+        rate::default_budget(&world, largest, report)?;
+    }
+    Ok(())
 }
 
 /// To standard error: standard output is the table.

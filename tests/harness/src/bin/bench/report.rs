@@ -152,3 +152,45 @@ pub fn seconds(duration: std::time::Duration) -> String {
 pub fn each(number: u64, count: usize) -> f64 {
     number as f64 / count.max(1) as f64
 }
+
+/// Times in milliseconds.
+pub struct Percentiles {
+    pub p50: u64,
+    pub p99: u64,
+}
+
+impl Percentiles {
+    /// Of these times; zero where there are none.
+    pub fn of(mut times: Vec<u64>) -> Self {
+        times.sort_unstable();
+        let at = |hundredths: usize| {
+            let rank = (times.len() * hundredths).div_ceil(100);
+            times.get(rank.saturating_sub(1)).copied().unwrap_or(0)
+        };
+        Self {
+            p50: at(50),
+            p99: at(99),
+        }
+    }
+
+    /// How many times as long the slowest of a hundred takes.
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds stay far below 2^52")]
+    pub fn ratio(&self, other: &Self) -> f64 {
+        self.p99 as f64 / other.p99.max(1) as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_is_a_time_that_so_many_keep() {
+        let times = Percentiles::of((1..=200).rev().collect());
+        assert_eq!((times.p50, times.p99), (100, 198));
+        let one = Percentiles::of(vec![7]);
+        assert_eq!((one.p50, one.p99), (7, 7));
+        let none = Percentiles::of(Vec::new());
+        assert_eq!((none.p50, none.p99), (0, 0));
+    }
+}

@@ -13,6 +13,8 @@ use crate::world::{self, World};
 const DEADLINE: Duration = Duration::from_mins(5);
 /// Between two looks: cheap ones, so that they do not disturb what is measured.
 const PAUSE: Duration = Duration::from_millis(50);
+/// For each row of a table that is looked at, in microseconds: a look at many rows is not cheap.
+const PAUSE_A_ROW: u64 = 50;
 /// So long without a request and without a write counts as rest.
 const REST: Duration = Duration::from_secs(5);
 
@@ -20,15 +22,16 @@ const REST: Duration = Duration::from_secs(5);
 pub type Waited = Result<Duration, String>;
 
 /// Until all objects of a namespace are Ready; the clock begins at `begun`.
-pub fn all_ready(world: &World, namespace: &str, begun: Instant) -> Outcome<Waited> {
+pub fn all_ready(world: &World, namespace: &str, count: usize, begun: Instant) -> Outcome<Waited> {
     loop {
         // The provider's count is the cheaper look.
         let remote = world.remote_count()?;
-        if remote >= world.count {
+        if remote >= count {
             let (objects, ready) = world.ready(namespace)?;
-            if objects == world.count && ready == objects {
+            if objects == count && ready == objects {
                 return Ok(Ok(begun.elapsed()));
             }
+            thread::sleep(Duration::from_micros(PAUSE_A_ROW * u64::try_from(count)?));
         }
         if begun.elapsed() > DEADLINE {
             let (objects, ready) = world.ready(namespace)?;
@@ -44,12 +47,13 @@ pub fn all_ready(world: &World, namespace: &str, begun: Instant) -> Outcome<Wait
 pub fn none_left(world: &World, namespace: &str, begun: Instant) -> Outcome<Waited> {
     loop {
         let remote = world.remote_count()?;
-        if remote == 0 || begun.elapsed() > DEADLINE {
+        let late = begun.elapsed() > DEADLINE;
+        if remote == 0 || late {
             let (objects, _) = world.ready(namespace)?;
             if objects == 0 && remote == 0 {
                 return Ok(Ok(begun.elapsed()));
             }
-            if begun.elapsed() > DEADLINE {
+            if late {
                 return Ok(Err(format!("{objects} objects, {remote} at the provider")));
             }
         }

@@ -3,35 +3,35 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use test_harness::{AuditReader, ControlPlane, Operator, Options, Simulator, wait_for};
 
 use crate::counts::Counts;
-use crate::manifests::{self, KIND};
+use crate::manifests::{self, KIND, PROVIDERS};
 use crate::{Arguments, Outcome};
 
 /// Name and namespace of the operator's `ServiceAccount`.
 const OPERATOR: &str = "webhook-operator";
-/// The token of the simulated account.
-pub const TOKEN: &str = "dixa-token-example";
 /// Far more than is ever needed.
 pub const UNLIMITED: u32 = 1_000_000;
+/// Calls at once when objects are stored.
+const WRITERS: usize = 8;
 
-/// Everything that runs.
+/// Everything that runs but the operator.
 pub struct World {
-    /// How many subscriptions.
-    pub count: usize,
+    /// Accounts at the provider.
+    pub accounts: usize,
     /// Objects worked on at once.
     pub concurrency: usize,
     /// Whether quiet minutes are measured.
     pub quiet: bool,
-    /// How long the operator took for what was stored before its start.
-    pub time_to_ready: Option<Duration>,
     /// The apiserver.
     pub cluster: ControlPlane,
-    /// The provider.
+    /// The provider, which limits nobody.
     pub simulator: Simulator,
     simulator_program: PathBuf,
     operator_program: PathBuf,
@@ -43,8 +43,7 @@ impl World {
     pub fn start(arguments: &Arguments) -> Outcome<Self> {
         crate::say("starting the control plane");
         let cluster = ControlPlane::start(&Options::default())?;
-        let simulator = ["--counters-only", "--switch", "dixa.rateLimit=off"];
-        let simulator = Simulator::start(&arguments.simulator, &simulator)?;
+        let simulator = simulator(arguments, &["--switch=dixa.rateLimit=off"])?;
         let crds = Command::new(&arguments.operator).arg("crd").output()?;
         let crds = String::from_utf8(crds.stdout)?;
         cluster.kubectl(&["apply", "--server-side", "-f", "-"], &crds)?;
@@ -53,10 +52,9 @@ impl World {
         wait_for(Duration::from_secs(30), "the kinds to be served", served)?;
         let kubeconfig = cluster.service_account_kubeconfig(OPERATOR, OPERATOR)?;
         Ok(Self {
-            count: arguments.count,
+            accounts: arguments.accounts,
             concurrency: arguments.concurrency,
             quiet: !arguments.skip_quiet,
-            time_to_ready: None,
             cluster,
             simulator,
             simulator_program: arguments.simulator.clone(),
@@ -65,25 +63,40 @@ impl World {
         })
     }
 
-    /// A namespace with a provider and its Secret. `endpoint` is the account's address.
-    pub fn namespace(&self, name: &str, endpoint: &str, per_minute: Option<u32>) -> Outcome<String> {
+    /// A namespace with the providers of all accounts and their Secrets.
+    pub fn namespace(&self, name: &str, per_minute: Option<u32>) -> Outcome<String> {
         let namespace = self.cluster.namespace(name)?;
-        let account = manifests::list(&manifests::account(endpoint, TOKEN, per_minute));
-        self.apply(&namespace, &account)?;
+        let providers = (0..self.accounts)
+            .flat_map(|number| manifests::provider(number, self.simulator.http(), per_minute));
+        self.apply(&namespace, &manifests::list(&providers.collect::<Vec<_>>()))?;
         Ok(namespace)
     }
 
-    /// `kubectl apply` of one file; how long kubectl took.
-    pub fn apply(&self, namespace: &str, manifest: &str) -> Outcome<Duration> {
-        let begun = Instant::now();
-        let arguments = ["apply", "-n", namespace, "-f", "-"];
-        self.cluster.kubectl(&arguments, manifest)?;
-        Ok(begun.elapsed())
+    /// `kubectl apply` of one file.
+    pub fn apply(&self, namespace: &str, manifest: &str) -> Outcome<()> {
+        self.cluster
+            .kubectl(&["apply", "-n", namespace, "-f", "-"], manifest)?;
+        Ok(())
     }
 
-    /// Another simulator that keeps its log, with the provider's documented limit in force.
+    /// Stores subscriptions, several at once.
+    pub fn store(&self, namespace: &str, objects: &[Value]) -> Outcome<()> {
+        let path = self.cluster.path(KIND, namespace)?;
+        let api = self.cluster.api()?;
+        let next = AtomicUsize::new(0);
+        at_once(WRITERS, || {
+            while let Some(object) = objects.get(next.fetch_add(1, Ordering::Relaxed)) {
+                api.post(&path, object)?.ok()?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Another simulator, with the provider's documented limit in force.
     pub fn strict_simulator(&self) -> Outcome<Simulator> {
-        Ok(Simulator::start(&self.simulator_program, &[])?)
+        let tokens = tokens(self.accounts);
+        let arguments: Vec<&str> = tokens.iter().map(String::as_str).collect();
+        Ok(Simulator::start(&self.simulator_program, &arguments)?)
     }
 
     /// Starts the operator as it runs on a cluster, with its own rights.
@@ -156,14 +169,60 @@ impl World {
         Ok(())
     }
 
-    /// Deletes the provider of a namespace.
-    pub fn delete_provider(&self, namespace: &str) -> Outcome<()> {
-        let path = self
-            .cluster
-            .path("webhookproviders.webhook-operator.io", namespace)?;
-        self.cluster.api()?.delete(&format!("{path}/dixa"))?.ok()?;
+    /// Changes the spec of a subscription.
+    pub fn edit(&self, namespace: &str, number: usize, spec: &Value) -> Outcome<()> {
+        let path = format!(
+            "{}/{}",
+            self.cluster.path(KIND, namespace)?,
+            manifests::name(number)
+        );
+        self.patch(&path, &json!({"spec": spec}))
+    }
+
+    /// Deletes the providers of a namespace, whose finalizers need a running operator.
+    pub fn delete_providers(&self, namespace: &str) -> Outcome<()> {
+        let path = self.cluster.path(PROVIDERS, namespace)?;
+        self.cluster.api()?.delete(&path)?.ok()?;
+        let gone = || {
+            let providers = self.cluster.list_json(PROVIDERS, namespace);
+            providers.is_ok_and(|providers| providers.is_empty())
+        };
+        wait_for(Duration::from_secs(60), "the providers to be gone", gone)?;
         Ok(())
     }
+}
+
+fn tokens(accounts: usize) -> Vec<String> {
+    let token = |number| {
+        format!(
+            "--dixa-token={}={}",
+            manifests::token(number),
+            manifests::organization(number)
+        )
+    };
+    (0..accounts).map(token).collect()
+}
+
+fn simulator(arguments: &Arguments, more: &[&str]) -> Outcome<Simulator> {
+    let tokens = tokens(arguments.accounts);
+    let all = tokens.iter().map(String::as_str).chain(more.iter().copied());
+    Ok(Simulator::start(&arguments.simulator, &all.collect::<Vec<_>>())?)
+}
+
+/// Runs the same work on several threads until it ends on all of them.
+pub fn at_once(threads: usize, work: impl Fn() -> Outcome<()> + Sync) -> Outcome<()> {
+    let results = thread::scope(|scope| {
+        let one = || work().map_err(|error| test_harness::chain(&*error));
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(one)).collect();
+        let end = |thread: thread::ScopedJoinHandle<'_, Result<(), String>>| {
+            thread
+                .join()
+                .unwrap_or_else(|_| Err("a thread panicked".to_owned()))
+        };
+        running.into_iter().map(end).collect::<Result<Vec<()>, String>>()
+    });
+    results?;
+    Ok(())
 }
 
 /// The operator's writes that `audit` has not read yet.
