@@ -7,12 +7,13 @@
 //!
 //! Read in this order: [`names`] and [`marker`] (what things are called and how ownership is written at the
 //! provider), [`settings`] (what one remote subscription looks like), [`fan_out`] (how many of them an object needs), [`view`] (the same as digests, which is
-//! all that comparison needs), [`memory`] (what status must remember), [`plan`] (the heart).
+//! all that comparison needs), [`memory`] (what status must remember), [`disabled`] (what becomes of what the provider has switched off), [`plan`] (the heart).
 
 pub mod address;
 pub mod budget;
 pub mod capabilities;
 pub mod delivery;
+pub mod disabled;
 #[cfg(test)]
 mod explore;
 pub mod fan_out;

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::capabilities::Capabilities;
+use crate::disabled::Disabled;
 use crate::hash::Fingerprint;
 use crate::names::{EventName, ExternalId, RemoteKey};
 use crate::reason::Reason;
@@ -161,6 +162,8 @@ pub struct Entry {
     pub unverifiable: FieldSet,
     /// The open write-ahead entry.
     pub pending: Option<Pending>,
+    /// That the provider has switched it off, and how often it was switched on again.
+    pub disabled: Disabled,
 
     /// The newest read outside of a snapshot.
     pub seen: Option<Sighting>,
@@ -214,6 +217,12 @@ pub enum Note {
     Phantom(RemoteKey, ExternalId),
     /// Another remote subscription takes the key's place: this one is on its way out.
     Retire(RemoteKey),
+    /// The provider has switched it off, as was first seen at this time (milliseconds of Unix time).
+    TurnedOff(RemoteKey, i64),
+    /// It is no longer off, or is to be.
+    OnAgain(RemoteKey),
+    /// It is about to be switched on again, which is counted at this time (milliseconds of Unix time).
+    Count(RemoteKey, i64),
 }
 
 /// Why an entry is forgotten.
@@ -267,6 +276,9 @@ impl Entry {
             failure.count = failure.count.saturating_add(1);
             failure.until = Some(now.after(backoff(failure.count, seed)));
             return;
+        }
+        if fault.may_have_taken_effect || fault.disposition == Disposition::WaitForChange {
+            self.disabled.announced = false;
         }
         if fault.may_have_taken_effect {
             // What it changed that nobody can see was doubted before it was sent ([`Note::Doubt`]).
@@ -332,6 +344,9 @@ impl Entry {
         self.unverifiable = self
             .unverifiable
             .union(removed.intersection(hidden.union(unreadable)));
+        if fields.contains(Field::Enabled) {
+            self.disabled.over();
+        }
         self.applied = Some(wanted.digest);
         self.sent = Some(Sent::all_of(&wanted.view));
         self.failure = None;

@@ -10,6 +10,7 @@
 
 mod candidate;
 mod keep;
+mod off;
 mod remove;
 mod sight;
 mod standing;
@@ -20,6 +21,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use crate::capabilities::Capabilities;
+use crate::disabled::{Known, Rules};
 use crate::marker::{Marker, Owner};
 use crate::memory::{Certainty, Entry, Memory, Note, Wanted};
 use crate::names::{ExternalId, RemoteKey};
@@ -167,6 +169,10 @@ pub struct Situation<'a> {
     pub restraint: Restraint,
     /// The durations.
     pub timing: Timing,
+    /// What becomes of what the provider has switched off.
+    pub rules: Rules,
+    /// What is known of the deliveries of each key; of what is not named, nothing is.
+    pub deliveries: &'a BTreeMap<RemoteKey, Known>,
 }
 
 /// The one thing to do next.
@@ -250,6 +256,8 @@ pub enum KeyState {
     },
     /// Different, and left so.
     Drifted(FieldSet, Reason),
+    /// Switched off by the provider, and left so for now; the text says why and what happens next.
+    Off(String),
     /// Waiting for something that will come.
     Waiting(Reason),
     /// The last attempt failed; there will be another.

@@ -153,6 +153,9 @@ reasons! {
     DriftDetected,
     /// The remote subscription was repaired again and again; somebody else keeps changing it.
     DriftRepeats,
+    /// The provider has switched the subscription off. The message says what is done about it and how to get out;
+    /// `spec.delivery.onDisabled` decides.
+    DisabledByProvider,
     /// The provider did not clear a field that the spec no longer sets; the message names it.
     CannotClear,
     /// A field was removed, and the provider does not show whether it is gone.

@@ -135,6 +135,29 @@ impl Verdict {
         }
     }
 
+    /// It is there, it is ours, and it delivers nothing.
+    fn off(message: &str) -> Self {
+        let off = Condition::new(Truth::False, Reason::DisabledByProvider, message);
+        Self {
+            ready: off.clone(),
+            synced: Some(off),
+            in_sync: false,
+            ..Self::ready("")
+        }
+    }
+
+    /// While nothing new is known of what the provider has switched off, it stays told: `said` is what was said of it.
+    #[must_use]
+    pub fn while_off(self, said: &str) -> Self {
+        if self.ready.truth != Truth::True {
+            return self;
+        }
+        Self {
+            ready: Condition::new(Truth::False, Reason::DisabledByProvider, said),
+            ..self
+        }
+    }
+
     fn progressing(context: &Context, message: &str) -> Self {
         let truth = if context.ever_synced {
             Truth::False
@@ -280,6 +303,7 @@ fn settled_verdict(settled: &Settled, context: &Context) -> Verdict {
                 ..Verdict::ready("the remote subscription differs from the spec; see Synced")
             }
         }
+        KeyState::Off(message) => Verdict::off(&named(message)),
         KeyState::InSync { .. } => in_sync(settled),
     }
 }
@@ -314,7 +338,8 @@ fn in_sync(settled: &Settled) -> Verdict {
 
 fn severity(state: &KeyState, synced_before: bool) -> u8 {
     match state {
-        KeyState::Stalled(..) => 5,
+        KeyState::Stalled(..) => 6,
+        KeyState::Off(..) => 5,
         KeyState::Failing(..) => 4,
         KeyState::Waiting(Reason::RemoteMissing | Reason::CreateOutcomeUnknown) => 3,
         KeyState::Waiting(_) if synced_before => 1,
@@ -332,7 +357,7 @@ fn named(settled: &Settled, key: &RemoteKey, message: &str) -> String {
     }
     let mut groups: Vec<(&str, Vec<&RemoteKey>)> = vec![(message, vec![key])];
     for (other, state) in &settled.keys {
-        let (KeyState::Stalled(_, said) | KeyState::Failing(_, said)) = state else {
+        let (KeyState::Stalled(_, said) | KeyState::Failing(_, said) | KeyState::Off(said)) = state else {
             continue;
         };
         match groups.iter_mut().find(|(known, _)| known == said) {

@@ -238,6 +238,14 @@ pub const COVERED: &[(&str, &str)] = &[
         "an_interval_of_zero_switches_monitoring_off",
     ),
     (
+        "WebhookSubscription.spec.delivery.onDisabled=Reenable",
+        "it_is_switched_on_again_once_something_arrives_and_at_most_three_times_a_day",
+    ),
+    (
+        "WebhookSubscription.spec.delivery.onDisabled=Report",
+        "what_the_provider_switched_off_is_reported_and_stays_off_until_a_person_acts",
+    ),
+    (
         "WebhookSubscription.spec.displayName",
         "everything_that_a_spec_can_say_arrives_at_the_provider",
     ),

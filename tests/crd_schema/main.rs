@@ -350,6 +350,7 @@ fn the_largest_status_stays_far_below_what_etcd_takes() {
             let below = "/properties/subscriptions/items/properties";
             multiply("/subscriptions/0/cannotClear", &format!("{below}/cannotClear"));
             multiply("/subscriptions/0/unverifiable", &format!("{below}/unverifiable"));
+            multiply("/subscriptions/0/reenabledAt", &format!("{below}/reenabledAt"));
             multiply("/subscriptions", "/properties/subscriptions");
             multiply("/pendingOperations", "/properties/pendingOperations");
             multiply("/delivery/events", "/properties/delivery/properties/events");

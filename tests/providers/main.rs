@@ -10,6 +10,7 @@ mod babel;
 mod bird;
 mod claims;
 mod deliveries;
+mod disabled;
 mod fan_out;
 mod life;
 mod lost_change;

@@ -23,7 +23,7 @@ pub use provider_status::{AccountStatus, CatalogueStatus, GuardStatus, RemoteCou
 pub use refs::{SecretKeyRef, SecretKeySource};
 pub use subscription::{
     Adoption, AdoptionPolicy, BabelSubscriptionOptions, BirdService, BirdSubscriptionOptions, DeletionPolicy,
-    Delivery, DriftPolicy, ManagementMode, Options, ProviderKind, ProviderRef, ReplacePolicy,
+    Delivery, DriftPolicy, ManagementMode, OnDisabled, Options, ProviderKind, ProviderRef, ReplacePolicy,
     WebhookSubscription, WebhookSubscriptionSpec,
 };
 pub use subscription_delivery::{

@@ -60,6 +60,16 @@ pub(super) fn time(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "format": "date-time", "maxLength": 32 })
 }
 
+/// At most three points in time, in an order that means something.
+pub(super) fn three_times(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "x-kubernetes-list-type": "atomic",
+        "maxItems": 3,
+        "items": { "type": "string", "format": "date-time", "maxLength": 32 },
+    })
+}
+
 /// `metav1.LabelSelector`.
 pub(super) fn label_selector(_: &mut SchemaGenerator) -> Schema {
     json_schema!({

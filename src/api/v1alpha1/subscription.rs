@@ -391,4 +391,22 @@ pub struct Delivery {
     #[schemars(range(min = 1, max = 1000))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure_threshold: Option<u32>,
+    /// What to do when the provider has switched a subscription off: say so (`Report`), or switch it on again
+    /// (`Reenable`). The latter is done only after a delivery or a test has arrived that is newer than the switching off,
+    /// and at most three times within 24 hours. No provider says who switched it off: with this set, whatever the operator
+    /// did not switch off itself counts. Unset: `Report`, and only where the newest known deliveries fail; else
+    /// `driftPolicy` decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_disabled: Option<OnDisabled>,
+}
+
+/// What to do when the provider has switched a subscription off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[schemars(description = "")]
+pub enum OnDisabled {
+    /// Say so.
+    #[default]
+    Report,
+    /// Switch it on again, where that is safe.
+    Reenable,
 }

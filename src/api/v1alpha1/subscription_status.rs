@@ -120,6 +120,15 @@ pub struct RemoteSubscription {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub unverifiable: Vec<String>,
+    /// When it was first seen switched off by the provider. Unset: it is not.
+    #[schemars(schema_with = "super::schemas::time")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled_at: Option<Time>,
+    /// When it was switched on again because `delivery.onDisabled` is `Reenable`, oldest first. Written before the request
+    /// is sent; those older than a day go with the next one.
+    #[schemars(schema_with = "super::schemas::three_times")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reenabled_at: Vec<Time>,
 }
 
 /// State of a remote subscription.

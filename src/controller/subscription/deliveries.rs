@@ -177,6 +177,7 @@ impl Pass<'_> {
     }
 
     fn took(&mut self, link: &Link, key: &RemoteKey, end: End, read: Deliveries, pages: u32) {
+        self.note_arrivals(key, &read);
         if let Some(next) = read.next {
             // An end that is too far away is not known: what was known of it stays.
             if pages + 1 < PAGES_MAX {

@@ -7,6 +7,7 @@ pub(super) mod act;
 pub(super) mod claims;
 pub(super) mod comparison;
 pub(super) mod deliveries;
+pub(super) mod disabled;
 pub(super) mod generated_key;
 pub(super) mod permission;
 pub(super) mod publish;

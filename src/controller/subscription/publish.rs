@@ -23,7 +23,10 @@ impl Pass<'_> {
     /// Publishes a phase. Nothing is written when nothing but time has changed.
     pub(in crate::controller) async fn publish(&mut self, phase: &Phase) -> Result<(), ReconcileError> {
         let (judged, context) = self.judged(phase);
-        let verdict = verdict::verdict(judged.as_ref().unwrap_or(phase), &context);
+        let mut verdict = verdict::verdict(judged.as_ref().unwrap_or(phase), &context);
+        if let Some(said) = self.said_of_off(phase) {
+            verdict = verdict.while_off(&said);
+        }
         if let Some(failure) = &mut self.record.failure {
             failure.note(phase, verdict.synced.as_ref());
         }
@@ -353,6 +356,13 @@ impl Pass<'_> {
         {
             let (reason, note) = (stalled.reason.as_str(), stalled.message.clone());
             news.push((Kind::Warning, reason, "Reconcile", note));
+        }
+        let disabled = Reason::DisabledByProvider;
+        if verdict.ready.reason == disabled
+            && known("Ready").is_none_or(|known| known.reason != disabled.as_str())
+        {
+            let note = verdict.ready.message.clone();
+            news.push((Kind::Warning, disabled.as_str(), "Observe", note));
         }
         let was = known("DeliveryHealthy").map(|known| known.status.as_str());
         if delivery.truth == Truth::False && was != Some("False") {

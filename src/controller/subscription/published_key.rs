@@ -39,7 +39,7 @@ impl Pass<'_> {
         let Some((key, id)) = entry.filter(|(key, _)| {
             matches!(
                 settled.keys.get(key),
-                Some(KeyState::InSync { .. } | KeyState::Drifted(..))
+                Some(KeyState::InSync { .. } | KeyState::Drifted(..) | KeyState::Off(_))
             )
         }) else {
             return Ok(());

@@ -310,11 +310,13 @@ impl<'a> Pass<'a> {
     ) -> Result<Phase, ReconcileError> {
         self.wake = [self.wake, settled.wake].into_iter().flatten().min();
         self.publish_signing_key(link, wish.observe, settled).await?;
-        let in_sync = settled
-            .keys
-            .values()
-            .all(|state| matches!(state, KeyState::InSync { .. } | KeyState::Drifted(..)));
-        if in_sync && !self.send_tests(link, wish.observe).await? {
+        let there = settled.keys.values().all(|state| {
+            matches!(
+                state,
+                KeyState::InSync { .. } | KeyState::Drifted(..) | KeyState::Off(_)
+            )
+        });
+        if there && !self.send_tests(link, wish.observe).await? {
             self.poll_deliveries(link).await;
         }
         if let Some(trouble) = self.schedule_comparison(link) {
@@ -350,6 +352,7 @@ impl<'a> Pass<'a> {
 
     /// Decide, act, and again, until there is nothing to do or something to wait for.
     pub(in crate::controller) async fn drive(&mut self, intent: Intent<'_>) -> Result<Rest, ReconcileError> {
+        let deliveries = self.known_deliveries();
         for _ in 0..ACTIONS_MAX {
             let snapshot = self.link.as_ref().and_then(|link| link.account.snapshot());
             let rivals = self.rivals(intent, snapshot.as_deref());
@@ -363,6 +366,8 @@ impl<'a> Pass<'a> {
                 snapshot: snapshot.as_deref(),
                 restraint: self.restraint(),
                 timing: self.timing(),
+                rules: self.disabled_rules(),
+                deliveries: &deliveries,
             };
             let action = next_action(&situation);
             tracing::debug!(subscription = %self.name, ?action, "decided");

@@ -3,7 +3,7 @@
 //! The core's [`Memory`] is the truth while the process lives: a status write that lost a race or an answer
 //! never makes the operator forget an id. Status is read once, when an object is first seen.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use operator_core::delivery::Health;
@@ -44,6 +44,8 @@ pub(in crate::controller) struct Deliveries {
     pub(in crate::controller) steps: VecDeque<Step>,
     /// A test is on its way: when to look for its result next, and how often that was done.
     pub(in crate::controller) result: Option<(Moment, u32)>,
+    /// When a delivery or a test was last accepted by the receiver, as this process has seen; milliseconds of Unix time.
+    pub(in crate::controller) arrived: BTreeMap<RemoteKey, i64>,
     /// Something is worth a status write.
     pub(in crate::controller) notable: bool,
 }

@@ -318,9 +318,11 @@ fn stalled(state: &KeyState) -> Option<(String, Cause)> {
             Some((message.clone(), Cause::Unproven))
         }
         KeyState::Stalled(_, message) => Some((message.clone(), Cause::Stopped)),
-        KeyState::InSync { .. } | KeyState::Drifted(..) | KeyState::Waiting(_) | KeyState::Failing(..) => {
-            None
-        }
+        KeyState::InSync { .. }
+        | KeyState::Drifted(..)
+        | KeyState::Off(_)
+        | KeyState::Waiting(_)
+        | KeyState::Failing(..) => None,
     }
 }
 

@@ -66,9 +66,15 @@ pub(in crate::controller) fn subscriptions(report: &Report<'_>) -> Vec<api::Remo
                 .map(|sent| encode_kept(sent, &entry.rendering, report.key)),
             cannot_clear: names(entry.not_kept),
             unverifiable: names(entry.unverifiable),
+            disabled_at: entry.disabled.since.and_then(time),
+            reenabled_at: entry.disabled.again.iter().copied().filter_map(time).collect(),
         }
     };
     keys.into_iter().map(remote).collect()
+}
+
+fn time(millis: i64) -> Option<Time> {
+    Timestamp::from_millisecond(millis).ok().map(Time)
 }
 
 /// The event that a key stands for, and the proof that its id is the object's. While the provider cannot be used nothing
@@ -123,6 +129,7 @@ fn remote_state(entry: &Entry, state: Option<&KeyState>, enabled: bool) -> api::
             api::RemoteState::Missing
         }
         _ if entry.id.is_none() => api::RemoteState::Pending,
+        _ if enabled && entry.disabled.since.is_some() => api::RemoteState::DisabledByProvider,
         _ if enabled => api::RemoteState::Active,
         _ => api::RemoteState::Disabled,
     }

@@ -41,6 +41,7 @@ fn moments(entry: &mut Entry) -> Vec<&mut Moment> {
         discard: _,
         failure,
         repairs: _,
+        disabled: _,
     } = entry;
     let mut found: Vec<&mut Moment> = [doubted, missing_since, absent_at]
         .into_iter()

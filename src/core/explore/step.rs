@@ -1,7 +1,9 @@
 //! The leader's side: asks the core for one action and performs it as the controller does, up to one effect.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use crate::disabled::Rules;
 use crate::memory::{Certainty, Fault, Hold, Memory, Wanted};
 use crate::names::{ExternalId, RemoteKey};
 use crate::plan::{
@@ -216,6 +218,8 @@ impl Step<'_> {
             rivals: &world.rivals(self),
             restraint: Restraint::default(),
             timing: timing(),
+            rules: Rules::NONE,
+            deliveries: &BTreeMap::new(),
         })
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::capabilities::{Capabilities, Identity};
+use crate::disabled::Disabled;
 use crate::hash::Fingerprint;
 use crate::names::{ExternalId, RemoteKey};
 use crate::plan::BREAKER_REST;
@@ -48,6 +49,10 @@ impl Memory {
                 unverifiable: entry.unverifiable,
                 discard: entry.discard,
                 pending,
+                disabled: Disabled {
+                    announced: false,
+                    ..entry.disabled
+                },
                 ..Entry::default()
             };
             (key, kept)
@@ -354,6 +359,13 @@ impl Memory {
             Note::Withdraw(key) => {
                 let entry = self.entry(key);
                 entry.applied = None;
+                entry.stored = false;
+            }
+            Note::TurnedOff(key, at) => self.entry(key).disabled.since = Some(*at),
+            Note::OnAgain(key) => self.entry(key).disabled.over(),
+            Note::Count(key, at) => {
+                let entry = self.entry(key);
+                entry.disabled.count(*at);
                 entry.stored = false;
             }
             Note::Discarded(key) => {

@@ -1,8 +1,11 @@
 //! The world around the decision: an object in an apiserver, a process that may end at any time, a provider,
 //! and a driver that performs what is decided.
 
+use std::collections::BTreeMap;
+
 use crate::capabilities::Capabilities;
 use crate::capabilities::examples::{NAMED, NAMELESS};
+use crate::disabled::Rules;
 use crate::marker::Owner;
 use crate::memory::{Memory, Wanted};
 use crate::names::{ClusterId, ExternalId, ObjectName, ObjectUid, RemoteKey};
@@ -219,6 +222,8 @@ impl World {
             snapshot: self.snapshot.as_ref(),
             restraint: Restraint::default(),
             timing: Timing::default(),
+            rules: Rules::NONE,
+            deliveries: &BTreeMap::new(),
         })
     }
 

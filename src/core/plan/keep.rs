@@ -23,7 +23,7 @@ pub(super) struct Keep<'a> {
     pub(super) adoption: &'a Adoption,
     pub(super) observe: bool,
     pub(super) wanted: &'a [Wanted],
-    correct_drift: bool,
+    pub(super) correct_drift: bool,
     pub(super) replace: Replace,
     /// Some remote subscriptions are wanted that are not there, and some are there that are not wanted.
     pub(super) swap: bool,
@@ -314,8 +314,13 @@ impl<'a> Keep<'a> {
                 .differing(&sighting.remote.view)
                 .without(FieldSet::of(&[Field::Name]))
                 .without(self.s.capabilities.rendered);
-        } else if same_wish {
-            differs = differs.without(entry.not_kept);
+        } else {
+            if let Some(step) = self.when_off(wish, entry, id, sighting, differs) {
+                return step;
+            }
+            if same_wish {
+                differs = differs.without(entry.not_kept);
+            }
         }
         if !differs.is_empty() {
             return self.differs(wish, entry, id, sighting, differs, same_wish);
@@ -362,7 +367,7 @@ impl<'a> Keep<'a> {
             .union(unsent.intersection(hidden.union(blind)))
     }
 
-    fn differs(
+    pub(super) fn differs(
         &self,
         wish: &Wanted,
         entry: &Entry,
@@ -419,7 +424,7 @@ impl<'a> Keep<'a> {
     }
 
     /// A write is authorised by a fresh read only.
-    fn when_fresh(
+    pub(super) fn when_fresh(
         &self,
         key: &RemoteKey,
         id: &ExternalId,

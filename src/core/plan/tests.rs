@@ -5,6 +5,7 @@ mod content;
 mod create;
 mod held;
 mod moments;
+mod off;
 mod removal;
 mod rendered;
 mod swap;
@@ -113,6 +114,8 @@ struct Case {
     rivals: Rivals,
     replace: Replace,
     restraint: Restraint,
+    rules: Rules,
+    deliveries: BTreeMap<RemoteKey, Known>,
 }
 
 impl Case {
@@ -136,6 +139,8 @@ impl Case {
             rivals: Rivals::default(),
             replace: Replace::default(),
             restraint: Restraint::default(),
+            rules: Rules::NONE,
+            deliveries: BTreeMap::new(),
         }
     }
 
@@ -195,6 +200,8 @@ impl Case {
             snapshot: self.snapshot.as_ref(),
             restraint: self.restraint,
             timing: Timing::default(),
+            rules: self.rules,
+            deliveries: &self.deliveries,
         })
     }
 

@@ -94,7 +94,9 @@ impl Outcome {
             KeyState::Failing(..)
             | KeyState::Waiting(Reason::RemoteMissing | Reason::CreateOutcomeUnknown) => Self::Fails,
             KeyState::Waiting(_) => Self::Undecided,
-            KeyState::InSync { .. } | KeyState::Drifted(..) | KeyState::Stalled(..) => Self::Over,
+            KeyState::InSync { .. } | KeyState::Drifted(..) | KeyState::Off(..) | KeyState::Stalled(..) => {
+                Self::Over
+            }
         }
     }
 

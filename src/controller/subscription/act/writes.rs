@@ -200,12 +200,15 @@ impl Pass<'_> {
         fields: FieldSet,
         repair: bool,
     ) -> Result<Option<Rest>, ReconcileError> {
-        let (Some(link), Some(settings)) = (self.link.clone(), self.settings(&wish.key).await?) else {
+        let (Some(link), Some(mut settings)) = (self.link.clone(), self.settings(&wish.key).await?) else {
             return Ok(Some(self.resolve_anew()));
         };
         if self.wish_changed(wish, &settings) {
             return Ok(Some(Rest::Parked(Reason::Progressing)));
         }
+        let switched_off = self.is_disabled(&wish.key);
+        // Where the whole object is sent, other changes must not switch it on in passing.
+        settings.enabled &= !switched_off || fields.contains(Field::Enabled);
         self.prove().await?;
         let permit = match self.turn(if repair { Priority::Drift } else { Priority::Edit }) {
             Ok(permit) => permit,
@@ -226,7 +229,9 @@ impl Pass<'_> {
                 // What the provider left as it was is told as that, and not as done.
                 let entry = self.record.memory.entries.get(&wish.key);
                 let changed = fields.without(entry.map(|entry| entry.not_kept).unwrap_or_default());
-                if !changed.is_empty() {
+                if switched_off && changed.contains(Field::Enabled) {
+                    self.tell_reenabled(&wish.key, id);
+                } else if !changed.is_empty() {
                     self.tell_update(id, changed, repair);
                 }
             }

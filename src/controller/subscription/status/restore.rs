@@ -2,6 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use operator_core::delivery::{DeliveryResult, EventHealth, Health};
+use operator_core::disabled::Disabled;
 use operator_core::hash::HashKey;
 use operator_core::memory::{Certainty, Content, Entry, Hold, Memory, Pending, Target};
 use operator_core::names::{EventName, ExternalId, RemoteKey};
@@ -85,6 +86,15 @@ pub(in crate::controller) fn restore(
             rendering: kept.map(|(_, rendering)| rendering).unwrap_or_default(),
             not_kept: fields(&remote.cannot_clear),
             unverifiable: fields(&remote.unverifiable),
+            disabled: Disabled {
+                since: remote.disabled_at.as_ref().map(|at| at.0.as_millisecond()),
+                again: remote
+                    .reenabled_at
+                    .iter()
+                    .map(|at| at.0.as_millisecond())
+                    .collect(),
+                announced: false,
+            },
             ..Entry::default()
         };
         if entry.id.is_some() {

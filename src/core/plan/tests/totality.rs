@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::capabilities::Identity;
 use crate::capabilities::examples::{NAMED, NAMELESS};
+use crate::disabled::{Disabled, OnDisabled};
 
 fn part() -> impl Strategy<Value = Part> {
     prop_oneof![
@@ -107,6 +108,33 @@ fn a_failure() -> impl Strategy<Value = Failure> {
     })
 }
 
+/// Times of Unix time, around zero.
+const WALL: i64 = 1 << 28;
+
+fn disabled() -> impl Strategy<Value = Disabled> {
+    let again = prop::collection::vec(-WALL..WALL, 0..4);
+    (prop::option::of(-WALL..WALL), again, any::<bool>()).prop_map(|(since, again, announced)| Disabled {
+        since,
+        again,
+        announced,
+    })
+}
+
+/// What decides about what is off, and what is known of the deliveries.
+fn off() -> impl Strategy<Value = (Rules, BTreeMap<RemoteKey, Known>)> {
+    let asked = prop::sample::select(vec![None, Some(OnDisabled::Report), Some(OnDisabled::Reenable)]);
+    let off = prop_oneof![Just(Part::Unknown), a_digest().prop_map(Part::Is)];
+    let rules = (asked, off, any::<bool>()).prop_map(|(asked, off, tests)| Rules {
+        asked,
+        off,
+        wall: 0,
+        tests,
+    });
+    let known = (any::<bool>(), prop::option::of(-WALL..WALL));
+    let known = known.prop_map(|(failing, arrived)| Known { failing, arrived });
+    (rules, prop::collection::btree_map(a_key(), known, 0..3))
+}
+
 fn entry() -> impl Strategy<Value = Entry> {
     let hold = prop_oneof![Just(Hold::Owned), Just(Hold::Adopted), Just(Hold::Observed)];
     let proof = prop_oneof![Just(Part::Absent), a_digest().prop_map(Part::Is)];
@@ -127,10 +155,11 @@ fn entry() -> impl Strategy<Value = Entry> {
         prop::option::weighted(0.2, short_id()),
         prop::option::of(a_failure()),
         (0_u32..7, moment()),
+        disabled(),
     );
     (durable, local).prop_map(|(durable, local)| {
         let (id, (hold, proof, rendering), applied, sent, not_kept, unverifiable, pending) = durable;
-        let (seen, doubted, missing_since, absent_at, discard, failure, repairs) = local;
+        let (seen, doubted, missing_since, absent_at, discard, failure, repairs, disabled) = local;
         Entry {
             id,
             hold,
@@ -150,6 +179,7 @@ fn entry() -> impl Strategy<Value = Entry> {
             discard,
             failure,
             repairs,
+            disabled,
         }
     })
 }
@@ -218,7 +248,7 @@ fn case() -> impl Strategy<Value = Case> {
     let intent = (wishes(), adoption(), any::<bool>(), any::<bool>());
     let removal = prop::option::of(any::<(bool, bool)>());
     let restraint = any::<(bool, bool, bool)>();
-    let provider = (capabilities(), rivals(), replace());
+    let provider = (capabilities(), rivals(), replace(), off());
     (
         moment(),
         intent,
@@ -238,6 +268,8 @@ fn case() -> impl Strategy<Value = Case> {
                 restraint,
                 provider,
             )| Case {
+                rules: provider.3.0,
+                deliveries: provider.3.1,
                 capabilities: provider.0,
                 rivals: provider.1,
                 replace: provider.2,
@@ -271,7 +303,7 @@ proptest! {
         while let Action::Note(note) = case.action() {
             case.memory.note(&note, &case.wanted, case.now);
             notes += 1;
-            prop_assert!(notes <= 12, "{:?}", note);
+            prop_assert!(notes <= 20, "{:?}", note);
         }
     }
 
@@ -293,7 +325,7 @@ proptest! {
     #[test]
     fn what_was_withdrawn_is_at_most_switched_off_and_only_where_it_is_ours(case in case()) {
         let mut case = Case { withdrawn: true, removal: None, ..case };
-        for _ in 0..12 {
+        for _ in 0..20 {
             let Action::Note(note) = case.action() else { break };
             case.memory.note(&note, &case.wanted, case.now);
         }
