@@ -22,16 +22,16 @@ pub const fn next_step(reason: Reason) -> &'static str {
         AccountChanged, AdoptionNotAllowed, AdoptionWouldClear, AlreadyExists, AmbiguousMatch,
         AnswerTooLarge, CABundleInvalid, CannotClear, Connected, CreateOutcomeUnknown, Deleting,
         DeletionBlocked, DeletionUnconfirmed, DeletionsGuarded, DeliveriesFailing, DeliveriesSucceeding,
-        DriftDetected, DriftRepeats, EndpointNotAllowed, EventNotAllowed, Forbidden, ForeignMarker, Guarded,
-        HostNotAllowed, IdenticalExists, InSync, InsecureURL, InvalidSpec, KeyNotShown, KeyPublished,
-        MarkerMissing, MarkerNotPreserved, NamespaceNotAllowed, NoRecentDelivery, NotChecked, NotMonitored,
-        NothingToAdopt, OwnedByOtherCluster, Progressing, ProgressingWithRetry, ProviderConflict,
-        ProviderNotFound, ProviderNotReady, ProviderRedirects, ProviderTimeout, ProviderUnavailable,
-        ProviderUnreachable, QuotaExceeded, RefusedByProvider, RemoteMissing, RemoteVanished,
-        ReplacementRefused, Replacing, RequestNotSendable, SecretExists, SecretForbidden, SecretInvalid,
-        SecretNotFound, SecretNotReleased, SuspendedBySpec, TLSInvalid, Throttled, TooManyIdentical,
-        Unauthenticated, UnintelligibleAnswer, UnknownEvent, UnsupportedByProvider, Unverifiable, Valid,
-        WaitingForBudget, WaitingForList,
+        DisabledByProvider, DriftDetected, DriftRepeats, EndpointNotAllowed, EventNotAllowed, Forbidden,
+        ForeignMarker, Guarded, HostNotAllowed, IdenticalExists, InSync, InsecureURL, InvalidSpec,
+        KeyNotShown, KeyPublished, MarkerMissing, MarkerNotPreserved, NamespaceNotAllowed, NoRecentDelivery,
+        NotChecked, NotMonitored, NothingToAdopt, OwnedByOtherCluster, Progressing, ProgressingWithRetry,
+        ProviderConflict, ProviderNotFound, ProviderNotReady, ProviderRedirects, ProviderTimeout,
+        ProviderUnavailable, ProviderUnreachable, QuotaExceeded, RefusedByProvider, RemoteMissing,
+        RemoteVanished, ReplacementRefused, Replacing, RequestNotSendable, SecretExists, SecretForbidden,
+        SecretInvalid, SecretNotFound, SecretNotReleased, SuspendedBySpec, TLSInvalid, Throttled,
+        TooManyIdentical, Unauthenticated, UnintelligibleAnswer, UnknownEvent, UnsupportedByProvider,
+        Unverifiable, Valid, WaitingForBudget, WaitingForList,
     };
     match reason {
         InSync | Valid | Connected | KeyPublished | DeliveriesSucceeding => "Nothing is to be done.",
@@ -157,6 +157,10 @@ pub const fn next_step(reason: Reason) -> &'static str {
         }
         DriftRepeats => {
             "Find out who else changes this subscription at the provider, and stop one of the two."
+        }
+        DisabledByProvider => {
+            "Mend the receiver, then switch the subscription on at the provider, or set spec.enabled to false and take \
+             that back. What the operator does by itself stands in the message."
         }
         CannotClear => "Empty the field that the message names at the provider, or set spec.replacePolicy.",
         Unverifiable => "Look at the provider whether the field is empty; nothing else is to be done.",
