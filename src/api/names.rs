@@ -34,6 +34,15 @@ pub const ANNOTATION_FLUX_REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt"
 /// Annotation: a new value asks for a test event from the provider, once for each remote subscription.
 pub const ANNOTATION_TEST_REQUESTED_AT: &str = concat!(group!(), "/test-requested-at");
 
+/// Annotation: a new value asks for another key where the operator makes it (`spec.signing.generate`).
+pub const ANNOTATION_ROTATE_REQUESTED_AT: &str = concat!(group!(), "/rotate-requested-at");
+
+/// Annotation of a Secret that the operator wrote: when its key was made, RFC 3339. Unset: with the Secret.
+pub const ANNOTATION_KEY_MADE_AT: &str = concat!(group!(), "/key-made-at");
+
+/// Annotation of a Secret that the operator wrote: the last request for another key that was carried out.
+pub const ANNOTATION_KEY_REQUEST: &str = concat!(group!(), "/key-request");
+
 /// Annotation: `"true"` lets a blocked deletion go after the grace period, leaving the remote side behind.
 pub const ANNOTATION_FORCE_ORPHAN: &str = concat!(group!(), "/force-orphan");
 

@@ -63,6 +63,8 @@ pub struct Capabilities {
     pub filtering: Filtering,
     /// Who makes the signing key.
     pub signing: SigningKeys,
+    /// Where the client makes the key: how long what was signed with the key before goes on being sent, for people.
+    pub old_signatures: &'static str,
     /// The services that an event belongs to, written `service/event`; empty where events have none.
     pub services: &'static [&'static str],
     /// Events that are known to exist, sorted. The set is open: others get a warning and are sent. Empty: nothing is
@@ -95,6 +97,7 @@ pub(crate) mod examples {
         fan_out: FanOut::EachEvent,
         filtering: Filtering::Trees { scope: "All" },
         signing: SigningKeys::Client,
+        old_signatures: "",
         services: &[],
         known_events: &[],
         catalogue: false,

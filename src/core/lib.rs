@@ -33,6 +33,7 @@ pub mod reason;
 pub mod redact;
 pub mod remote;
 pub mod retry;
+pub mod rotation;
 pub mod settings;
 pub mod time;
 pub mod url;

@@ -57,6 +57,7 @@ pub fn all() -> Vec<Cases> {
     all.extend(adoption());
     all.extend(headers());
     all.extend(durations());
+    all.extend(rotation());
     all.extend(providers());
     all.extend(types());
     all.extend(options());
@@ -445,6 +446,43 @@ fn durations() -> Vec<Cases> {
                 json!({"guard": {"window": "0s"}}),
                 json!({"guard": {"window": "0h0.0m"}}),
             ]),
+        },
+    ]
+}
+
+fn rotation() -> Vec<Cases> {
+    let every = |interval: &str, overlap: &str| {
+        let rotation = json!({"interval": interval, "overlap": overlap});
+        json!({"signing": {"generate": {"secretName": "made"}, "rotation": rotation}})
+    };
+    let taken = json!({"secretKeyRef": {"name": "s", "key": "k"}});
+    let mut rotated = taken.clone();
+    rotated["rotation"] = json!({"interval": "2h", "overlap": "1h"});
+    vec![
+        Cases {
+            kinds: SUBSCRIPTION,
+            message: "spec.signing.rotation: only a key that the operator makes is rotated; use generate, or change \
+                the key in the Secret of secretKeyRef yourself",
+            accepts: create([every("2h", "1h"), json!({"signing": taken})]),
+            rejects: create([json!({"signing": rotated})]),
+        },
+        Cases {
+            kinds: SUBSCRIPTION,
+            message: "spec.signing.rotation: overlap must be shorter than interval",
+            accepts: create([every("2h", "1h59m59s")]),
+            rejects: create([every("2h", "2h"), every("2h", "120.5m")]),
+        },
+        Cases {
+            kinds: SUBSCRIPTION,
+            message: "spec.signing.rotation.interval: use 1h and more; receivers need time to follow",
+            accepts: create([every("1h", "1m"), every("60m", "1m")]),
+            rejects: create([every("59m59s", "1m")]),
+        },
+        Cases {
+            kinds: SUBSCRIPTION,
+            message: "spec.signing.rotation.overlap: use 1m and more; what is on its way is signed with the old key",
+            accepts: create([every("1h", "60s")]),
+            rejects: create([every("1h", "59s"), every("1h", "0s")]),
         },
     ]
 }

@@ -386,6 +386,14 @@ pub const COVERED: &[(&str, &str)] = &[
         "the_key_is_published_labelled_and_goes_with_its_object",
     ),
     (
+        "WebhookSubscription.spec.signing.rotation.interval",
+        "a_key_is_exchanged_by_its_age_and_the_one_before_it_goes_after_the_overlap",
+    ),
+    (
+        "WebhookSubscription.spec.signing.rotation.overlap",
+        "a_key_is_exchanged_by_its_age_and_the_one_before_it_goes_after_the_overlap",
+    ),
+    (
         "WebhookSubscription.spec.signing.secretKeyRef.key",
         "a_key_from_a_secret_signs_every_remote_subscription_and_follows_the_secret",
     ),

@@ -15,6 +15,7 @@ mod fan_out;
 mod life;
 mod lost_change;
 mod replace;
+mod rotation;
 mod signing;
 mod table;
 mod test_events;

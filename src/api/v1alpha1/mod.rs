@@ -28,7 +28,7 @@ pub use subscription::{
 };
 pub use subscription_delivery::{
     Authorization, BasicAuthorization, BasicSecretRef, BearerAuthorization, Filter, FilterCondition,
-    FilterMatch, FilterOperator, GenerateKey, Header, PublishProviderKey, Signing,
+    FilterMatch, FilterOperator, GenerateKey, Header, PublishProviderKey, Rotation, Signing,
 };
 pub use subscription_status::{
     DeliveryStatus, EffectiveSettings, EventDelivery, Identity, Ownership, PendingOperation, PendingTarget,

@@ -10,6 +10,10 @@ const HEADER_ALLOWED: &str = "!(self.name.lowerAscii() in ['authorization', 'con
     'host', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection', 'te', 'trailer', \
     'transfer-encoding', 'upgrade', 'x-dixa-signature']) && !self.name.lowerAscii().startsWith('messagebird-')";
 
+const OURS_TO_ROTATE: &str = "!has(self.rotation) || !has(self.secretKeyRef)";
+
+const OVERLAP_SHORTER: &str = "duration(self.overlap) < duration(self.interval)";
+
 const ONE_KEY: &str = "[has(self.secretKeyRef), has(self.generate), has(self.publishProviderKey)]\
     .filter(set, set).size() == 1";
 
@@ -145,8 +149,13 @@ pub struct Header {
 /// The key that deliveries are signed with.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new(ONE_KEY)
-    .message("spec.signing: set exactly one of secretKeyRef, generate and publishProviderKey"))]
+#[x_kube(
+    validation = Rule::new(ONE_KEY)
+        .message("spec.signing: set exactly one of secretKeyRef, generate and publishProviderKey"),
+    validation = Rule::new(OURS_TO_ROTATE)
+        .message("spec.signing.rotation: only a key that the operator makes is rotated; use generate, or change the key \
+            in the Secret of secretKeyRef yourself"),
+)]
 pub struct Signing {
     /// Sign with the key in this Secret (Babel, Bird). The Secret needs the label
     /// `webhook-operator.io/use: signing`. Set this or one of `generate` and `publishProviderKey`.
@@ -162,6 +171,29 @@ pub struct Signing {
     /// signatures. Set this or one of `secretKeyRef` and `generate`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub publish_provider_key: Option<PublishProviderKey>,
+    /// How often the key of `generate` is exchanged for a new one (Babel, Bird). Unset: only on request, with the
+    /// annotation `webhook-operator.io/rotate-requested-at`. Example: `{interval: 720h, overlap: 24h}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<Rotation>,
+}
+
+/// How often a key is exchanged.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new(OVERLAP_SHORTER)
+    .message("spec.signing.rotation: overlap must be shorter than interval"))]
+pub struct Rotation {
+    /// How old a key becomes before it is exchanged, `1h` and more. Example: `720h`.
+    #[schemars(length(max = patterns::DURATION_MAX), regex(pattern = patterns::DURATION))]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('1h')")
+        .message("spec.signing.rotation.interval: use 1h and more; receivers need time to follow"))]
+    pub interval: String,
+    /// How long the previous key stays in the Secret beside the new one, so that the receiver can accept both, `1m` and
+    /// more: what is on its way, or repeated, may be signed with it for that long (Bird: 8 hours). Example: `24h`.
+    #[schemars(length(max = patterns::DURATION_MAX), regex(pattern = patterns::DURATION))]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('1m')")
+        .message("spec.signing.rotation.overlap: use 1m and more; what is on its way is signed with the old key"))]
+    pub overlap: String,
 }
 
 /// Where a key goes that the operator makes.

@@ -54,6 +54,10 @@ pub struct WebhookSubscriptionStatus {
     #[schemars(length(max = 128))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
+    /// The value of the annotation `webhook-operator.io/rotate-requested-at` that was last acted on.
+    #[schemars(length(max = 128))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_rotate_at: Option<String>,
 }
 
 /// Whom the ids in a status belong to.

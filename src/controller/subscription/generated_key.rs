@@ -13,6 +13,7 @@ use crate::cluster::fill_random;
 use crate::controller::dereference::{DereferenceError, object_name};
 use crate::controller::references::SIGNING_KEY;
 use crate::controller::subscription::reconcile::{Pass, ReconcileError};
+use crate::controller::subscription::rotation::Kept;
 use crate::controller::subscription::signing_secret::{Member, set_member};
 use crate::controller::subscription::validate::Invalid;
 
@@ -60,6 +61,7 @@ impl Pass<'_> {
                 }
             }
         };
+        self.record.kept = Some(Kept::of(&written, data_key));
         self.record.generated = written.metadata.resource_version;
         Ok(())
     }
@@ -81,7 +83,7 @@ fn new_key(name: &str) -> Result<Member<'_>, ReconcileError> {
     Ok(Member { name, value })
 }
 
-fn random_key() -> Result<ByteString, ReconcileError> {
+pub(super) fn random_key() -> Result<ByteString, ReconcileError> {
     let mut bytes = Zeroizing::new([0_u8; KEY_BYTES]);
     fill_random(&mut *bytes).map_err(|_| ReconcileError::NoRandom)?;
     let mut text = String::with_capacity(2 * KEY_BYTES);

@@ -18,6 +18,7 @@ pub(super) mod records;
 pub(super) mod removal;
 pub(super) mod resolve;
 pub(super) mod rivals;
+pub(super) mod rotation;
 mod signing_secret;
 pub(super) mod status;
 pub(super) mod test_events;

@@ -179,6 +179,7 @@ impl Pass<'_> {
             last_test: self.record.test.clone(),
             identity: self.identity(&before),
             last_handled_reconcile_at: self.handled(phase, verdict, &before),
+            last_handled_rotate_at: self.handled_rotation(before.last_handled_rotate_at.as_ref()),
             subscriptions: if parked && subscriptions.is_empty() {
                 before.subscriptions.clone()
             } else {

@@ -310,6 +310,7 @@ impl<'a> Pass<'a> {
     ) -> Result<Phase, ReconcileError> {
         self.wake = [self.wake, settled.wake].into_iter().flatten().min();
         self.publish_signing_key(link, wish.observe, settled).await?;
+        self.rotate_signing_key(settled).await?;
         let there = settled.keys.values().all(|state| {
             matches!(
                 state,

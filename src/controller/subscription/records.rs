@@ -13,6 +13,7 @@ use operator_core::names::{AccountId, ClusterId, EventName, ExternalId, ObjectNa
 use operator_core::time::Moment;
 use operator_core::verdict::Failure;
 
+use super::rotation::Kept;
 use super::status;
 use crate::api::v1alpha1 as api;
 use crate::api::v1alpha1::{TestStatus, WebhookSubscription};
@@ -92,6 +93,8 @@ pub(in crate::controller) struct Record {
     pub(in crate::controller) published: Option<(String, Fingerprint)>,
     /// The version of the Secret that was verified to hold the key that the operator made.
     pub(in crate::controller) generated: Option<String>,
+    /// What that Secret says of when the key was made, and of the one before it.
+    pub(in crate::controller) kept: Option<Kept>,
     /// The test that was last asked for.
     pub(in crate::controller) test: Option<TestStatus>,
     /// The last value of the annotation that asks for a comparison, and when it was first seen.

@@ -1,6 +1,7 @@
 //! What the user wrote, turned into what is wanted. Pure: everything it needs is fetched before.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use operator_core::capabilities::{Capabilities, SigningKeys};
 use operator_core::fan_out::{self, fan_out};
@@ -18,6 +19,7 @@ use crate::api::v1alpha1 as api;
 use crate::api::v1alpha1::ProviderType;
 use crate::controller::provider::adapters;
 use crate::controller::references::{Values, password_key, signing_key, username_key};
+use crate::duration::parse_duration;
 
 /// A spec that cannot be acted on: the reason, and a message that names the field and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,7 +138,13 @@ pub(in crate::controller) fn signing_fits(
 ) -> Result<(), Invalid> {
     let Some(signing) = signing else { return Ok(()) };
     let message = match (able.signing, signing_key(signing)) {
-        (SigningKeys::Provider, None) | (SigningKeys::Client, Some(_)) => return Ok(()),
+        (SigningKeys::Provider, None) if signing.rotation.is_some() => {
+            "spec.signing.rotation: this provider makes its own key, and cannot exchange it in place; remove the field. To \
+             get another key, make the subscription anew"
+                .to_owned()
+        }
+        (SigningKeys::Provider, None) => return Ok(()),
+        (SigningKeys::Client, Some(_)) => return rotation_fits(signing),
         (SigningKeys::Provider, Some((_, _, field))) => {
             format!("{field}: this provider makes its own key; use spec.signing.publishProviderKey")
         }
@@ -147,6 +155,39 @@ pub(in crate::controller) fn signing_fits(
         }
     };
     Err(Invalid::new(Reason::UnsupportedByProvider, message))
+}
+
+/// The shortest age of a key that is exchanged, and the shortest time for which the one before it stays good.
+const ROTATION_MIN: Duration = Duration::from_secs(60 * 60);
+const OVERLAP_MIN: Duration = Duration::from_secs(60);
+
+/// Whether a rotation can be kept to, also where the object is older than the rules of its schema.
+fn rotation_fits(signing: &api::Signing) -> Result<(), Invalid> {
+    let Some(rotation) = &signing.rotation else {
+        return Ok(());
+    };
+    if signing.generate.is_none() {
+        return Err(spec(
+            "spec.signing.rotation: only a key that the operator makes is rotated; use generate",
+        ));
+    }
+    let length = |field: &str, text: &str, least: Duration| {
+        let length = parse_duration(text).ok().filter(|length| *length >= least);
+        length.ok_or_else(|| {
+            spec(format!(
+                "spec.signing.rotation.{field}: use {}s and more",
+                least.as_secs()
+            ))
+        })
+    };
+    let interval = length("interval", &rotation.interval, ROTATION_MIN)?;
+    let overlap = length("overlap", &rotation.overlap, OVERLAP_MIN)?;
+    if overlap < interval {
+        return Ok(());
+    }
+    Err(spec(
+        "spec.signing.rotation: overlap must be shorter than interval",
+    ))
 }
 
 /// The key to sign with, where it is ours to choose.

@@ -58,6 +58,7 @@ pub const CAPABILITIES: Capabilities = Capabilities {
     fan_out: FanOut::EachEvent,
     filtering: Filtering::None,
     signing: SigningKeys::Client,
+    old_signatures: "Babel does not say whether what it repeats is signed anew: accept both keys until its last retry, as many as maxRetryCount, every 5 minutes by default",
     services: &[],
     known_events: &[],
     catalogue: true,

@@ -52,6 +52,7 @@ pub const CAPABILITIES: Capabilities = Capabilities {
     fan_out: FanOut::EachEventAndFilter,
     filtering: Filtering::Pairs,
     signing: SigningKeys::Client,
+    old_signatures: "Bird repeats failed deliveries for 8 hours with the signature of the first attempt: accept both keys for that long",
     services: &["channels", "conversations", "numbers", "payments"],
     known_events: &[],
     catalogue: false,

@@ -60,6 +60,7 @@ pub const CAPABILITIES: Capabilities = Capabilities {
         scope: DEFAULT_FILTER_SCOPE,
     },
     signing: SigningKeys::Provider,
+    old_signatures: "",
     services: &[],
     known_events: &KNOWN_EVENTS,
     catalogue: false,
