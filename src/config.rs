@@ -68,11 +68,7 @@ impl Config {
         Ok(Self {
             listen: args.listen,
             allow_insecure_http: args.allow_insecure_http,
-            private_endpoints: match args.private_endpoints {
-                cli::PrivateEndpoints::Allow => PrivateEndpoints::Allow,
-                cli::PrivateEndpoints::ClusterProvidersOnly => PrivateEndpoints::ClusterProvidersOnly,
-                cli::PrivateEndpoints::Deny => PrivateEndpoints::Deny,
-            },
+            private_endpoints: args.private_endpoints.into(),
             provider_proxy: proxy(args.provider_proxy.as_ref(), environment.provider_proxy.as_ref())?,
             cluster_id: cluster_id
                 .map(|id| cluster_id_of("--cluster-id", id))
@@ -100,6 +96,16 @@ impl Config {
     /// Whether only some namespaces are watched, so that nothing cluster-scoped may be asked for.
     pub fn is_namespaced(&self) -> bool {
         !self.watch_namespaces.is_empty()
+    }
+}
+
+impl From<cli::PrivateEndpoints> for PrivateEndpoints {
+    fn from(flag: cli::PrivateEndpoints) -> Self {
+        match flag {
+            cli::PrivateEndpoints::Allow => Self::Allow,
+            cli::PrivateEndpoints::ClusterProvidersOnly => Self::ClusterProvidersOnly,
+            cli::PrivateEndpoints::Deny => Self::Deny,
+        }
     }
 }
 

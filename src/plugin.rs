@@ -5,19 +5,26 @@
 //! it.
 //!
 //! What is printed comes from total functions of what was read ([`health`], [`findings`], [`table`], [`advice`]); the
-//! verbs ([`get`], [`status`], [`request`], [`suspend`]) read, call them and print. No verb reads a Secret in order to
-//! show it, and none shows one.
+//! verbs ([`get`], [`status`], [`request`], [`suspend`], [`deliveries`], [`import`], [`orphans`]) read, call them and print.
+//! Those that ask a provider do it as the operator would ([`account`]): the same adapter, the same rules about addresses,
+//! the credential that the provider object names. No verb shows a secret.
 
+mod account;
 mod advice;
 mod args;
 mod completion;
+mod deliveries;
 mod diagnose;
 mod error;
 mod findings;
 mod get;
 mod health;
+mod import;
+mod manifest;
 mod object;
+mod orphans;
 mod output;
+mod remotes;
 mod request;
 mod screen;
 mod session;
@@ -48,6 +55,9 @@ pub async fn run(cli: &Cli, screen: &mut Screen<'_>) -> Result<Exit, PluginError
         Verb::Test(args) => request::test(&session, args, screen).await,
         Verb::Suspend(args) => suspend::run(&session, args, true, screen).await,
         Verb::Resume(args) => suspend::run(&session, args, false, screen).await,
+        Verb::Deliveries(args) => deliveries::run(&session, args, screen).await,
+        Verb::Import(args) => import::run(&session, args, screen).await,
+        Verb::Orphans(args) => orphans::run(&session, &args.action, screen).await,
         Verb::Doctor(args) => diagnose::run(&session, args, screen).await,
         Verb::Completion(args) => completion::run(args, screen),
     }

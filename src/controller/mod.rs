@@ -18,6 +18,7 @@ mod subscription;
 mod triggers;
 mod watches;
 
-pub(crate) use provider::adapters::endpoint;
+pub(crate) use provider::adapters::{adapter, endpoint};
 pub(crate) use provider::credentials::ca_bundle;
+pub(crate) use references::secret_value;
 pub use run::{RunError, Setup, run};

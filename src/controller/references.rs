@@ -112,7 +112,7 @@ pub(super) fn is_object_name(text: &str) -> bool {
 ///
 /// # Errors
 /// What is wrong, without the value.
-pub(super) fn secret_value(bytes: &[u8]) -> Result<SecretString, &'static str> {
+pub(crate) fn secret_value(bytes: &[u8]) -> Result<SecretString, &'static str> {
     let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     if bytes.is_empty() {
         return Err("is empty");

@@ -81,6 +81,19 @@ pub enum Verb {
     Suspend(SomeArgs),
     /// End what suspend began.
     Resume(SomeArgs),
+    /// Show the provider's log of what it delivered for a subscription.
+    ///
+    /// The provider is asked by the plugin, from your machine, with the credential of the provider object: you need the
+    /// right to get that Secret. The requests count against the account's limit, beside the operator's.
+    Deliveries(DeliveriesArgs),
+    /// Write manifests for what exists at a provider: watched only, nothing is changed there.
+    ///
+    /// Each manifest has spec.mode Observe, adoption by its id and deletionPolicy Orphan, so that applying and deleting
+    /// it changes nothing at the provider. Secrets are not in it: references stand for them, and comments say what to
+    /// fill in. What an operator manages already is left out.
+    Import(ImportArgs),
+    /// Find what this cluster left behind at a provider: its marker is on it, and its object is gone.
+    Orphans(OrphansArgs),
     /// Look at what the operator needs: kinds, rights, providers that can be reached, a leader.
     ///
     /// Everything is judged as you see it: your rights, and the network of your machine. With --as and the name of the
@@ -174,6 +187,165 @@ pub struct DoctorArgs {
     pub reach: Reach,
 }
 
+/// How an account is spoken to.
+#[derive(Debug, Clone, Args)]
+pub struct AccountArgs {
+    /// The operator's own namespace: the Secrets of a ClusterWebhookProvider are there.
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "webhook-operator",
+        help_heading = "Providers"
+    )]
+    pub operator_namespace: String,
+
+    /// Which addresses it may have.
+    #[command(flatten)]
+    pub reach: Reach,
+}
+
+/// The arguments of `deliveries`.
+#[derive(Debug, Clone, Args)]
+pub struct DeliveriesArgs {
+    /// The subscription.
+    #[arg(value_name = "NAME")]
+    pub name: String,
+
+    /// Only deliveries that failed; the exit status is 1 where there are any.
+    #[arg(long)]
+    pub failed: bool,
+
+    /// At most so many, the newest first.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub limit: usize,
+
+    /// The form of the result; unset: a table.
+    #[arg(short, long, value_name = "FORMAT")]
+    pub output: Option<Document>,
+
+    /// How the provider is reached.
+    #[command(flatten)]
+    pub account: AccountArgs,
+}
+
+/// The arguments of `import`.
+#[derive(Debug, Clone, Args)]
+pub struct ImportArgs {
+    /// The provider object: the name of a WebhookProvider, or ClusterWebhookProvider/NAME.
+    #[arg(long, value_name = "NAME", value_parser = provider)]
+    pub provider: ProviderName,
+
+    /// Only these ids; unset: all that nobody manages.
+    #[arg(value_name = "ID")]
+    pub ids: Vec<String>,
+
+    /// How the provider is reached.
+    #[command(flatten)]
+    pub account: AccountArgs,
+}
+
+/// The arguments of `orphans`.
+#[derive(Debug, Clone, Args)]
+pub struct OrphansArgs {
+    /// What to do with them.
+    #[command(subcommand)]
+    pub action: OrphansAction,
+}
+
+/// What to do with orphans.
+#[derive(Debug, Clone, Subcommand)]
+pub enum OrphansAction {
+    /// Show them.
+    List(OrphanListArgs),
+    /// Write manifests of the objects that they belonged to; once applied, the operator takes them back by their marker.
+    Adopt(OrphanIdsArgs),
+    /// Delete them at the provider. Each is read once more just before, and only what is still an orphan goes.
+    Delete(OrphanDeleteArgs),
+}
+
+/// Where orphans are looked for.
+#[derive(Debug, Clone, Args)]
+pub struct OrphanScope {
+    /// The provider object: the name of a WebhookProvider, or ClusterWebhookProvider/NAME.
+    #[arg(long, value_name = "NAME", value_parser = provider)]
+    pub provider: ProviderName,
+
+    /// The operator's --cluster-id, where it has one; unset: the UID of namespace kube-system.
+    #[arg(long, value_name = "ID")]
+    pub cluster_id: Option<String>,
+
+    /// How the provider is reached.
+    #[command(flatten)]
+    pub account: AccountArgs,
+}
+
+/// The arguments of `orphans list`.
+#[derive(Debug, Clone, Args)]
+pub struct OrphanListArgs {
+    /// Where to look.
+    #[command(flatten)]
+    pub scope: OrphanScope,
+
+    /// The form of the result; unset: a table.
+    #[arg(short, long, value_name = "FORMAT")]
+    pub output: Option<Document>,
+}
+
+/// Some orphans.
+#[derive(Debug, Clone, Args)]
+pub struct OrphanIdsArgs {
+    /// The provider's ids; unset: all orphans.
+    #[arg(value_name = "ID")]
+    pub ids: Vec<String>,
+
+    /// Where to look.
+    #[command(flatten)]
+    pub scope: OrphanScope,
+}
+
+/// The arguments of `orphans delete`.
+#[derive(Debug, Clone, Args)]
+pub struct OrphanDeleteArgs {
+    /// The provider's ids.
+    #[arg(value_name = "ID", required = true)]
+    pub ids: Vec<String>,
+
+    /// Delete them; without it they are only shown.
+    #[arg(long)]
+    pub yes: bool,
+
+    /// Where to look.
+    #[command(flatten)]
+    pub scope: OrphanScope,
+}
+
+/// Kind and name of a provider object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderName {
+    /// `WebhookProvider` or `ClusterWebhookProvider`.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+}
+
+fn provider(text: &str) -> Result<ProviderName, String> {
+    let (kind, name) = match text.split_once('/') {
+        None => ("WebhookProvider", text),
+        Some((kind, name)) => match kind.to_ascii_lowercase().as_str() {
+            "webhookprovider" | "whprov" => ("WebhookProvider", name),
+            "clusterwebhookprovider" | "cwhprov" => ("ClusterWebhookProvider", name),
+            _ => return Err("use NAME, or ClusterWebhookProvider/NAME".to_owned()),
+        },
+    };
+    if name.is_empty() || name.contains('/') {
+        return Err("use NAME, or ClusterWebhookProvider/NAME".to_owned());
+    }
+    Ok(ProviderName {
+        kind,
+        name: name.to_owned(),
+    })
+}
+
 /// Which addresses providers may have: the operator's flags of the same names.
 #[derive(Debug, Clone, Args)]
 pub struct Reach {
@@ -234,6 +406,15 @@ mod tests {
     fn the_help_names_every_exit_status() {
         for (exit, _) in Exit::ALL {
             assert!(AFTER_HELP.contains(&format!("{} ", *exit as u8)), "{exit:?}");
+        }
+    }
+
+    #[test]
+    fn a_provider_is_named_with_or_without_its_kind() {
+        assert_eq!(provider("dixa").unwrap().kind, "WebhookProvider");
+        assert_eq!(provider("cwhprov/dixa").unwrap().kind, "ClusterWebhookProvider");
+        for wrong in ["", "secret/dixa", "whprov/", "whprov/a/b"] {
+            assert!(provider(wrong).is_err(), "{wrong}");
         }
     }
 

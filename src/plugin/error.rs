@@ -3,9 +3,10 @@
 use std::io;
 use std::time::Duration;
 
-use crate::cluster::{ClientError, brief};
+use crate::cluster::{ClientError, ClusterIdError, brief};
 use crate::config::ConfigError;
 use crate::doctor::DoctorError;
+use crate::provider::ProviderError;
 
 /// The exit statuses, the same for every verb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +79,17 @@ pub enum PluginError {
         /// What the apiserver says.
         source: Box<kube::Error>,
     },
+    /// The provider.
+    #[error("{what}: {source}")]
+    Provider {
+        /// The provider object.
+        what: String,
+        /// What came of the request.
+        source: ProviderError,
+    },
+    /// The cluster's id, which markers are made with.
+    #[error(transparent)]
+    ClusterId(#[from] ClusterIdError),
     /// Something did not happen in time.
     #[error("{what} did not happen within {}; {hint}", crate::duration::format_duration(*after))]
     TimedOut {
@@ -128,11 +140,18 @@ impl PluginError {
     pub const fn exit(&self) -> Exit {
         match self {
             Self::NotFound { .. } => Exit::NotFound,
-            Self::Forbidden { .. } => Exit::Forbidden,
+            Self::Forbidden { .. }
+            | Self::ClusterId(ClusterIdError::Forbidden)
+            | Self::Provider {
+                source: ProviderError::Unauthenticated | ProviderError::Forbidden { .. },
+                ..
+            } => Exit::Forbidden,
             Self::TimedOut { .. } => Exit::TimedOut,
             Self::Flags(_) => Exit::Usage,
             Self::Client(_)
             | Self::Apiserver { .. }
+            | Self::Provider { .. }
+            | Self::ClusterId(_)
             | Self::Unfit(_)
             | Self::Doctor(_)
             | Self::Json(_)

@@ -25,7 +25,7 @@ use operator_core::hash::HashKey;
 use operator_core::marker::Marker;
 use operator_core::names::{EventName, ExternalId};
 use operator_core::remote::Remote;
-use operator_core::settings::Settings;
+use operator_core::settings::{Reading, Settings};
 use operator_core::view::FieldSet;
 use secrecy::SecretString;
 
@@ -39,6 +39,9 @@ pub struct Page {
     /// Where the next page starts; `None` on the last.
     pub next: Option<Cursor>,
 }
+
+/// A page, and what its elements were made of, in the same order; nothing where nobody asked for that.
+type Listed = (Page, Vec<Reading>);
 
 /// Where a page starts: opaque, and valid for the adapter that made it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,6 +135,19 @@ impl Adapter {
     /// [`ProviderError`]; a list that failed on the way proves nothing about what is not in it.
     pub async fn list(&self, from: Option<&Cursor>) -> Result<Page, ProviderError> {
         each!(self, it => it.list(from).await)
+    }
+
+    /// [`Self::list`] for a person who wants to see what is there: each element with what it was made of, which holds
+    /// secrets. The operator itself never asks for it.
+    ///
+    /// # Errors
+    /// Those of [`Self::list`].
+    pub async fn list_whole(
+        &self,
+        from: Option<&Cursor>,
+    ) -> Result<(Vec<(Remote, Reading)>, Option<Cursor>), ProviderError> {
+        let (page, readings) = each!(self, it => it.page(from, true).await)?;
+        Ok((page.remotes.into_iter().zip(readings).collect(), page.next))
     }
 
     /// Reads one subscription; `None` when the provider says that it does not exist.

@@ -13,3 +13,4 @@ mod support;
 mod act;
 mod look;
 mod person;
+mod provider;

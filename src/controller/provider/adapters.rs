@@ -74,7 +74,7 @@ pub(in crate::controller) fn manner(spec: &WebhookProviderSpec) -> String {
 ///
 /// # Errors
 /// [`Problem`], which says what has to be changed.
-pub(in crate::controller) fn adapter(
+pub(crate) fn adapter(
     spec: &WebhookProviderSpec,
     connection: Connection,
     credential: SecretString,

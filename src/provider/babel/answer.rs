@@ -97,17 +97,25 @@ pub(super) struct Subscription {
 impl Subscription {
     /// What is kept of it: digests.
     pub(super) fn into_remote(self, key: &HashKey) -> Result<Remote, &'static str> {
+        self.into_parts(key).map(|(remote, _)| remote)
+    }
+
+    /// The digests, and what they were made of.
+    pub(super) fn into_parts(self, key: &HashKey) -> Result<(Remote, Reading), &'static str> {
         if self.id <= 0 {
             return Err("an id is not a number from 1");
         }
         let id = ExternalId::parse(&self.id.to_string()).map_err(|_| BAD_ID)?;
         let created = self.created_at.as_deref().and_then(unix_millis);
-        Ok(Remote {
+        let marker = self.marker();
+        let reading = self.reading();
+        let remote = Remote {
             id,
-            marker: self.marker(),
-            view: self.reading().view(key),
+            marker,
+            view: reading.view(key),
             created,
-        })
+        };
+        Ok((remote, reading))
     }
 
     pub(super) fn marker(&self) -> Option<Marker> {

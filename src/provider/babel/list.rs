@@ -7,6 +7,7 @@ use std::sync::Arc;
 use operator_core::hash::HashKey;
 use operator_core::names::EventName;
 use operator_core::remote::Remote;
+use operator_core::settings::Reading;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -86,6 +87,8 @@ pub(super) struct Subscriptions {
     pub(super) beside: Beside,
     pub(super) ids: Vec<i32>,
     pub(super) remotes: Vec<Remote>,
+    /// What they were made of, where that is asked for.
+    pub(super) readings: Option<Vec<Reading>>,
 }
 
 impl Subscriptions {
@@ -95,6 +98,7 @@ impl Subscriptions {
             beside: Beside::default(),
             ids: Vec::new(),
             remotes: Vec::new(),
+            readings: None,
         }
     }
 }
@@ -105,7 +109,11 @@ impl Listing for Subscriptions {
 
     fn item(&mut self, item: Subscription) -> Result<(), &'static str> {
         self.ids.push(item.id);
-        self.remotes.push(item.into_remote(&self.key)?);
+        let (remote, reading) = item.into_parts(&self.key)?;
+        self.remotes.push(remote);
+        if let Some(readings) = &mut self.readings {
+            readings.push(reading);
+        }
         Ok(())
     }
 

@@ -28,7 +28,7 @@ use secrecy::zeroize::Zeroizing;
 use super::error::ProviderError;
 use super::http::{BuildError, Call, Client, Connection, Fault, Operation};
 use super::wire::{ANOTHER, HeaderList, absent_as_none, json, same, secrets};
-use super::{Cursor, Deletion, Deliveries, End, Page, Shared};
+use super::{Cursor, Deletion, Deliveries, End, Listed, Page, Shared};
 use answer::{Reply, Subscription};
 use list::{EventTypes, Progress, Subscriptions, query, unintelligible};
 use log::{Log, Seek};
@@ -119,18 +119,24 @@ impl Babel {
     }
 
     pub(super) async fn list(&self, from: Option<&Cursor>) -> Result<Page, ProviderError> {
+        self.page(from, false).await.map(|(page, _)| page)
+    }
+
+    pub(super) async fn page(&self, from: Option<&Cursor>, whole: bool) -> Result<Listed, ProviderError> {
         let progress = Progress::at(from)?;
         let query = query(progress.skip());
         let mut call = Call::new(Operation::List, Method::GET, SUBSCRIPTIONS.to_owned(), false);
         call.query = Some(&query);
-        let rows = Subscriptions::new(Arc::clone(&self.key));
-        let page = self.client.list(call, rows).await?;
-        page.beside.check()?;
-        let next = progress.page(&page.ids, page.beside.total);
-        Ok(Page {
-            remotes: page.remotes,
+        let mut rows = Subscriptions::new(Arc::clone(&self.key));
+        rows.readings = whole.then(Vec::new);
+        let list = self.client.list(call, rows).await?;
+        list.beside.check()?;
+        let next = progress.page(&list.ids, list.beside.total);
+        let page = Page {
+            remotes: list.remotes,
             next: next.map_err(unintelligible)?,
-        })
+        };
+        Ok((page, list.readings.unwrap_or_default()))
     }
 
     /// A refusal within a success may mean anything, and counts as "not there" all the same, for it is one of the

@@ -48,14 +48,21 @@ pub(super) fn shown<'de, T: DeserializeOwned, D: Deserializer<'de>>(
 impl Subscription {
     /// What is kept of it: digests.
     pub(super) fn into_remote(self, key: &HashKey) -> Result<Remote, &'static str> {
+        self.into_parts(key).map(|(remote, _)| remote)
+    }
+
+    /// The digests, and what they were made of.
+    pub(super) fn into_parts(self, key: &HashKey) -> Result<(Remote, Reading), &'static str> {
         let id = ExternalId::parse(&self.id).map_err(|_| BAD_ID)?;
         let created = self.created_at.as_deref().and_then(unix_millis);
-        Ok(Remote {
+        let reading = self.reading();
+        let remote = Remote {
             id,
             marker: None,
-            view: self.reading().view(key),
+            view: reading.view(key),
             created,
-        })
+        };
+        Ok((remote, reading))
     }
 
     /// Whether it says that it belongs to another workspace than this one. Only UUIDs are compared, by meaning.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use operator_core::hash::HashKey;
 use operator_core::remote::Remote;
+use operator_core::settings::Reading;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
@@ -45,6 +46,8 @@ pub(super) struct Subscriptions {
     key: Arc<HashKey>,
     workspace: String,
     pub(super) remotes: Vec<Remote>,
+    /// What they were made of, where that is asked for.
+    pub(super) readings: Option<Vec<Reading>>,
     /// The token of the next page.
     pub(super) next: Option<String>,
 }
@@ -55,6 +58,7 @@ impl Subscriptions {
             key,
             workspace,
             remotes: Vec::new(),
+            readings: None,
             next: None,
         }
     }
@@ -65,8 +69,13 @@ impl Listing for Subscriptions {
     type Item = Subscription;
 
     fn item(&mut self, item: Subscription) -> Result<(), &'static str> {
-        if !item.is_foreign(&self.workspace) {
-            self.remotes.push(item.into_remote(&self.key)?);
+        if item.is_foreign(&self.workspace) {
+            return Ok(());
+        }
+        let (remote, reading) = item.into_parts(&self.key)?;
+        self.remotes.push(remote);
+        if let Some(readings) = &mut self.readings {
+            readings.push(reading);
         }
         Ok(())
     }

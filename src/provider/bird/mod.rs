@@ -28,7 +28,7 @@ use secrecy::zeroize::Zeroizing;
 use super::error::ProviderError;
 use super::http::{Answer, BuildError, Call, Client, Connection, Operation, segment};
 use super::wire::{UNDOCUMENTED, absent_as_none, acknowledged, another, json, parse, same, secrets};
-use super::{Cursor, Deletion, Deliveries, Page, Shared};
+use super::{Cursor, Deletion, Deliveries, Listed, Page, Shared};
 use answer::Subscription;
 use request::{Create, Patch};
 
@@ -115,16 +115,22 @@ impl Bird {
     }
 
     pub(super) async fn list(&self, from: Option<&Cursor>) -> Result<Page, ProviderError> {
+        self.page(from, false).await.map(|(page, _)| page)
+    }
+
+    pub(super) async fn page(&self, from: Option<&Cursor>, whole: bool) -> Result<Listed, ProviderError> {
         let token = from.map(|cursor| cursor.0.as_str());
         let query = list::query(token);
         let mut call = Call::new(Operation::List, Method::GET, self.path()?, false);
         call.query = Some(&query);
-        let listing = list::Subscriptions::new(Arc::clone(&self.key), self.workspace.clone());
+        let mut listing = list::Subscriptions::new(Arc::clone(&self.key), self.workspace.clone());
+        listing.readings = whole.then(Vec::new);
         let list = self.client.list(call, listing).await?;
-        Ok(Page {
+        let page = Page {
             remotes: list.remotes,
             next: another(list.next, token)?.map(Cursor),
-        })
+        };
+        Ok((page, list.readings.unwrap_or_default()))
     }
 
     pub(super) async fn get(&self, id: &ExternalId) -> Result<Option<Remote>, ProviderError> {

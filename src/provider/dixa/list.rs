@@ -5,6 +5,7 @@ use std::sync::Arc;
 use operator_core::delivery::{Delivery, DeliveryResult};
 use operator_core::hash::HashKey;
 use operator_core::remote::Remote;
+use operator_core::settings::Reading;
 use serde_json::Value;
 
 use super::answer::{EventDelivery, LogEntry, Subscription};
@@ -17,6 +18,8 @@ const QUERY_MAX: usize = 2048;
 pub(super) struct Subscriptions {
     key: Arc<HashKey>,
     pub(super) remotes: Vec<Remote>,
+    /// What they were made of, where that is asked for.
+    pub(super) readings: Option<Vec<Reading>>,
     /// The query of the next page.
     pub(super) next: Option<String>,
 }
@@ -26,6 +29,7 @@ impl Subscriptions {
         Self {
             key,
             remotes: Vec::new(),
+            readings: None,
             next: None,
         }
     }
@@ -36,7 +40,11 @@ impl Listing for Subscriptions {
     type Item = Subscription;
 
     fn item(&mut self, item: Subscription) -> Result<(), &'static str> {
-        self.remotes.push(item.into_remote(&self.key)?);
+        let (remote, reading) = item.into_parts(&self.key)?;
+        self.remotes.push(remote);
+        if let Some(readings) = &mut self.readings {
+            readings.push(reading);
+        }
         Ok(())
     }
 

@@ -32,7 +32,7 @@ use super::http::{Answer, BuildError, Call, Client, Connection, Operation, segme
 use super::wire::{
     ANOTHER, UNDOCUMENTED, absent_as_none, acknowledged, another, json, newest_first, parse, same, secrets,
 };
-use super::{Cursor, Deletion, Deliveries, Page, Shared};
+use super::{Cursor, Deletion, Deliveries, Listed, Page, Shared};
 use answer::{Envelope, Subscription};
 use request::{Create, Patch};
 
@@ -145,17 +145,21 @@ impl Dixa {
     }
 
     pub(super) async fn list(&self, from: Option<&Cursor>) -> Result<Page, ProviderError> {
+        self.page(from, false).await.map(|(page, _)| page)
+    }
+
+    pub(super) async fn page(&self, from: Option<&Cursor>, whole: bool) -> Result<Listed, ProviderError> {
         let query = from.map(|cursor| cursor.0.as_str());
         let mut call = Call::new(Operation::List, Method::GET, self.path.to_owned(), false);
         call.query = query;
-        let list = self
-            .client
-            .list(call, list::Subscriptions::new(Arc::clone(&self.key)))
-            .await?;
-        Ok(Page {
+        let mut listing = list::Subscriptions::new(Arc::clone(&self.key));
+        listing.readings = whole.then(Vec::new);
+        let list = self.client.list(call, listing).await?;
+        let page = Page {
             remotes: list.remotes,
             next: another(list.next, query)?.map(Cursor),
-        })
+        };
+        Ok((page, list.readings.unwrap_or_default()))
     }
 
     pub(super) async fn get(&self, id: &ExternalId) -> Result<Option<Remote>, ProviderError> {
