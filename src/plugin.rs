@@ -5,7 +5,7 @@
 //! it.
 //!
 //! What is printed comes from total functions of what was read ([`health`], [`findings`], [`table`], [`advice`]); the
-//! verbs ([`get`], [`status`], [`request`], [`suspend`], [`deliveries`], [`import`], [`orphans`]) read, call them and print.
+//! verbs ([`get`], [`status`], [`request`], [`suspend`], [`diff`], [`deliveries`], [`import`], [`orphans`]) read, call them and print.
 //! Those that ask a provider do it as the operator would ([`account`]): the same adapter, the same rules about addresses,
 //! the credential that the provider object names. No verb shows a secret.
 
@@ -15,6 +15,7 @@ mod args;
 mod completion;
 mod deliveries;
 mod diagnose;
+mod diff;
 mod error;
 mod findings;
 mod get;
@@ -24,6 +25,7 @@ mod manifest;
 mod object;
 mod orphans;
 mod output;
+mod rehearsal;
 mod remotes;
 mod request;
 mod screen;
@@ -55,6 +57,7 @@ pub async fn run(cli: &Cli, screen: &mut Screen<'_>) -> Result<Exit, PluginError
         Verb::Test(args) => request::test(&session, args, screen).await,
         Verb::Suspend(args) => suspend::run(&session, args, true, screen).await,
         Verb::Resume(args) => suspend::run(&session, args, false, screen).await,
+        Verb::Diff(args) => diff::run(&session, args, screen).await,
         Verb::Deliveries(args) => deliveries::run(&session, args, screen).await,
         Verb::Import(args) => import::run(&session, args, screen).await,
         Verb::Orphans(args) => orphans::run(&session, &args.action, screen).await,

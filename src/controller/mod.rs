@@ -17,8 +17,10 @@ mod run;
 mod subscription;
 mod triggers;
 mod watches;
+mod wish;
 
 pub(crate) use provider::adapters::{adapter, endpoint};
 pub(crate) use provider::credentials::ca_bundle;
 pub(crate) use references::secret_value;
 pub use run::{RunError, Setup, run};
+pub(crate) use wish::{Asking, remembered, secrets, wish};

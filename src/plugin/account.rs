@@ -24,6 +24,7 @@ use crate::provider::{Adapter, ProviderError};
 pub(super) struct Account {
     /// Kind, namespace and name.
     pub(super) what: String,
+    pub(super) spec: WebhookProviderSpec,
     pub(super) adapter: Adapter,
 }
 
@@ -89,7 +90,7 @@ impl Account {
         };
         let adapter = controller::adapter(&spec, connection, credential, hash_key);
         let adapter = adapter.map_err(|problem| unusable(&problem.message))?;
-        Ok(Self { what, adapter })
+        Ok(Self { what, spec, adapter })
     }
 
     /// What a request came to.

@@ -81,6 +81,13 @@ pub enum Verb {
     Suspend(SomeArgs),
     /// End what suspend began.
     Resume(SomeArgs),
+    /// Show what a manifest would change at the provider, exactly, before it is applied.
+    ///
+    /// The operator's own plan is played on a copy of what the provider lists; nothing is changed anywhere. The exit
+    /// status is 0 without changes, 1 with changes, and above 1 where it cannot be told. You need the right to get the
+    /// Secrets that the manifest and the provider object refer to; where you may also get the operator's hash key, what
+    /// the provider hides is compared too.
+    Diff(DiffArgs),
     /// Show the provider's log of what it delivered for a subscription.
     ///
     /// The provider is asked by the plugin, from your machine, with the credential of the provider object: you need the
@@ -220,6 +227,26 @@ pub struct DeliveriesArgs {
     pub limit: usize,
 
     /// The form of the result; unset: a table.
+    #[arg(short, long, value_name = "FORMAT")]
+    pub output: Option<Document>,
+
+    /// How the provider is reached.
+    #[command(flatten)]
+    pub account: AccountArgs,
+}
+
+/// The arguments of `diff`.
+#[derive(Debug, Clone, Args)]
+pub struct DiffArgs {
+    /// The manifests, a YAML stream; - is standard input.
+    #[arg(short, long, value_name = "FILE")]
+    pub filename: PathBuf,
+
+    /// The operator's --cluster-id, where it has one; unset: the UID of namespace kube-system.
+    #[arg(long, value_name = "ID")]
+    pub cluster_id: Option<String>,
+
+    /// The form of the result; unset: text.
     #[arg(short, long, value_name = "FORMAT")]
     pub output: Option<Document>,
 

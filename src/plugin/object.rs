@@ -15,6 +15,7 @@ use crate::api::v1alpha1::WebhookSubscriptionStatus;
 pub(super) struct Subscription {
     pub(super) namespace: String,
     pub(super) name: String,
+    pub(super) uid: String,
     pub(super) created: Option<Timestamp>,
     pub(super) generation: i64,
     pub(super) deleting: bool,
@@ -29,6 +30,7 @@ impl Subscription {
         Self {
             namespace: object.namespace().unwrap_or_default(),
             name: object.name_any(),
+            uid: object.uid().unwrap_or_default(),
             created: object.metadata.creation_timestamp.as_ref().map(|time| time.0),
             generation: object.metadata.generation.unwrap_or(0),
             deleting: object.metadata.deletion_timestamp.is_some(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use kube::api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams};
 use kube::{Api, Client};
+use operator_core::names::ObjectName;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -76,6 +77,19 @@ impl Session {
         let object = self.subscriptions().get(name).await;
         let object = object.map_err(|error| PluginError::of(error, "get", self.what(name)))?;
         Ok(Subscription::of(&object))
+    }
+
+    /// One of any namespace, if it is there.
+    ///
+    /// # Errors
+    /// [`PluginError`].
+    pub(super) async fn find(&self, name: &ObjectName) -> Result<Option<Subscription>, PluginError> {
+        let kind = ApiResource::erase::<WebhookSubscription>(&());
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &name.namespace, &kind);
+        let found = api.get_opt(&name.name).await;
+        let found =
+            found.map_err(|error| PluginError::of(error, "get", format!("WebhookSubscription {name}")))?;
+        Ok(found.as_ref().map(Subscription::of))
     }
 
     /// Those of the namespace, or of all, sorted by namespace and name.

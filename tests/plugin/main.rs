@@ -11,6 +11,7 @@
 mod support;
 
 mod act;
+mod diff;
 mod look;
 mod person;
 mod provider;
