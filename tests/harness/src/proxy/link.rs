@@ -167,7 +167,9 @@ impl AsyncWrite for Tap {
         std::task::ready!(self.open(cx))?;
         std::task::ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         let hooks = std::mem::take(&mut self.handle.wire().after_flush);
-        hooks.into_iter().for_each(|hook| hook());
+        for hook in hooks {
+            hook();
+        }
         Poll::Ready(Ok(()))
     }
 
