@@ -186,6 +186,32 @@ reasons! {
     NotChecked,
 }
 
+/// The page with an entry for each reason.
+const ENTRIES: &str =
+    "https://github.com/webhook-operator/webhook-operator/blob/main/docs/troubleshooting.md";
+
+impl Reason {
+    /// Where the documentation says what to do about it.
+    pub fn address(self) -> String {
+        format!("{ENTRIES}#{}", self.as_str().to_lowercase())
+    }
+
+    /// Whether it stands for work that goes on by itself, so that nobody has to do anything.
+    pub const fn is_under_way(self) -> bool {
+        matches!(
+            self,
+            Self::Progressing
+                | Self::ProgressingWithRetry
+                | Self::Deleting
+                | Self::DeletionUnconfirmed
+                | Self::CreateOutcomeUnknown
+                | Self::WaitingForList
+                | Self::WaitingForBudget
+                | Self::Replacing
+        )
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

@@ -62,6 +62,21 @@ impl Condition {
             message: message.chars().take(MESSAGE_MAX).collect(),
         }
     }
+
+    /// The message of `Ready`: where a person is needed, with the address of what the documentation says about the reason.
+    /// At most [`MESSAGE_MAX`] characters.
+    pub fn message_of_ready(&self) -> String {
+        if self.truth != Truth::False || self.reason.is_under_way() {
+            return self.message.clone();
+        }
+        // A message may end with a command for the shell: what follows a semicolon is not part of it.
+        let message = self.message.trim_end_matches('.');
+        let joint = if message.is_empty() { "" } else { "; " };
+        let address = format!("{joint}see {}", self.reason.address());
+        let room = MESSAGE_MAX.saturating_sub(address.len());
+        let kept: String = message.chars().take(room).collect();
+        kept + &address
+    }
 }
 
 /// What came out of a reconcile.

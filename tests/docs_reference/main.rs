@@ -12,6 +12,7 @@ mod fields;
 mod links;
 mod pages;
 mod plugin;
+mod troubleshooting;
 
 use std::collections::BTreeSet;
 use std::fs;

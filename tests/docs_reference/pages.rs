@@ -24,12 +24,18 @@ pub(crate) fn reasons() -> String {
     let mut page = format!("# Reasons\n\n{GENERATED}\n\n");
     page.push_str(
         "The reason of a condition is one of these and no other. They are stable: alerts may rely on them. The \
-         condition's message has the details, names the field or object, and says what to do.\n\n\
+         condition's message has the details, names the field or object, and says what to do. Each reason leads to \
+         its entry in [Troubleshooting](../troubleshooting.md).\n\n\
          | Reason | Meaning |\n|---|---|\n",
     );
     for reason in Reason::ALL {
         let explanation: Vec<&str> = reason.explanation().split_whitespace().collect();
-        let _ = writeln!(page, "| `{reason}` | {} |", cell(&explanation.join(" ")));
+        let anchor = reason.as_str().to_lowercase();
+        let _ = writeln!(
+            page,
+            "| [`{reason}`](../troubleshooting.md#{anchor}) | {} |",
+            cell(&explanation.join(" "))
+        );
     }
     page
 }

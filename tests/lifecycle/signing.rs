@@ -94,6 +94,8 @@ fn a_secret_that_is_not_ours_is_left_alone() {
         .unwrap()
         .to_owned();
     let (_, command) = message.split_once("kubectl ").unwrap();
+    // As a shell reads it: what comes after the semicolon is the address of the documentation.
+    let command = command.split(';').next().unwrap();
     let words: Vec<&str> = command.split_whitespace().collect();
     world.cluster().kubectl(&words, "").unwrap();
     world.becomes(SUBSCRIPTION, "crm", "SecretPublished", "True", "KeyPublished");

@@ -266,7 +266,10 @@ pub(in crate::controller) fn set_condition(
         type_: type_.to_owned(),
         status: condition.truth.as_str().to_owned(),
         reason: condition.reason.as_str().to_owned(),
-        message: condition.message.clone(),
+        message: match type_ {
+            "Ready" => condition.message_of_ready(),
+            _ => condition.message.clone(),
+        },
         observed_generation: Some(generation),
         last_transition_time: Time(now),
     };

@@ -6,6 +6,7 @@ use kube::Resource;
 use kube::core::error_boundary::InvalidObject;
 use kube::runtime::controller::Action as Requeue;
 use operator_core::reason::Reason;
+use operator_core::verdict::{Condition, Truth};
 use serde_json::json;
 
 use crate::api::v1alpha1::WebhookSubscription;
@@ -32,11 +33,15 @@ impl Context {
         let message = "this version of the operator cannot read the object: a field has a value of an unknown kind; \
                        compare it with `kubectl explain webhooksubscription.spec`";
         let time = Timestamp::now().to_string();
-        let condition = |type_: &str, status: &str| {
+        let told = Condition::new(Truth::False, Reason::InvalidSpec, message).message_of_ready();
+        let condition = |type_: &str, status: &str, message: &str| {
             json!({"type": type_, "status": status, "reason": Reason::InvalidSpec.as_str(), "message": message,
                    "observedGeneration": generation, "lastTransitionTime": time})
         };
-        let conditions = json!([condition("Ready", "False"), condition("Stalled", "True")]);
+        let conditions = json!([
+            condition("Ready", "False", &told),
+            condition("Stalled", "True", message)
+        ]);
         // By merge, because an object may come without any status; the version makes it fail on a stale copy.
         let patch = kube::api::Patch::Merge(json!({
             "metadata": {"resourceVersion": version},

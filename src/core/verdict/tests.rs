@@ -55,6 +55,25 @@ fn shown(phase: &Phase, context: &Context) -> (Truth, Reason, bool, bool) {
 }
 
 #[test]
+fn ready_leads_to_the_documentation_where_a_person_is_needed() {
+    let of = |truth, reason, message: &str| Condition::new(truth, reason, message).message_of_ready();
+    let address = Reason::InsecureURL.address();
+    assert_eq!(
+        of(Truth::False, Reason::InsecureURL, "use https."),
+        format!("use https; see {address}")
+    );
+    assert_eq!(
+        of(Truth::False, Reason::InsecureURL, ""),
+        format!("see {address}")
+    );
+    for reason in [Reason::Progressing, Reason::Deleting, Reason::WaitingForBudget] {
+        assert_eq!(of(Truth::False, reason, "wait"), "wait");
+    }
+    assert_eq!(of(Truth::Unknown, Reason::InsecureURL, "wait"), "wait");
+    assert_eq!(of(Truth::True, Reason::InSync, "well"), "well");
+}
+
+#[test]
 fn the_table_of_situations() {
     let in_sync = one(KeyState::InSync {
         not_kept: FieldSet::EMPTY,
@@ -242,5 +261,17 @@ proptest! {
         prop_assert!(verdict.ready.truth != Truth::True || verdict.reconciling.is_none() && verdict.stalled.is_none());
         prop_assert!(verdict.stalled.is_none() || verdict.ready.truth == Truth::False);
         prop_assert!(!verdict.in_sync || verdict.ready.truth == Truth::True);
+    }
+}
+
+proptest! {
+    /// However long a message is and whatever it is made of, the address is whole and the limit kept.
+    #[test]
+    fn the_address_is_whole_within_the_limit(message in "\\PC{0,2000}", at in 0..Reason::ALL.len()) {
+        let condition = Condition::new(Truth::False, Reason::ALL[at], message);
+        let told = condition.message_of_ready();
+        prop_assert!(told.chars().count() <= MESSAGE_MAX);
+        let whole = told.ends_with(&condition.reason.address());
+        prop_assert_eq!(whole, !condition.reason.is_under_way());
     }
 }
