@@ -1,5 +1,7 @@
 //! What the operator counts, as `OpenMetrics` text. Every label has a bounded set of values.
 
+mod budgets;
+mod census;
 mod labels;
 mod list_age;
 
@@ -7,6 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use operator_core::budget::Priority;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -15,8 +18,12 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::api::v1alpha1::ProviderType;
-use crate::provider::http::{Observation, Observer, Operation};
-use labels::{ByKind, ByOperation, ByPoll, ByProvider, ByReconcile, ByRequest};
+use crate::provider::http::{Observation, Observer};
+use budgets::Budgets;
+pub use budgets::Left;
+use census::Objects;
+pub use census::{Census, Counts};
+use labels::{ByKind, ByOperation, ByPoll, ByPriority, ByProvider, ByReconcile, ByRequest};
 pub use labels::{Kind, PollOutcome, ReconcileOutcome};
 use list_age::ListAges;
 
@@ -28,6 +35,9 @@ const REQUEST_BUCKETS: [f64; 10] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 
 /// A turn is anything from a look at the cache to several requests in a row.
 const RECONCILE_BUCKETS: [f64; 10] = [0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0, 60.0];
 
+/// A turn in the budget comes at once, or after as long as a day's limit lasts.
+const QUEUE_BUCKETS: [f64; 10] = [0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14400.0];
+
 /// A histogram in seconds, made when its labels are first seen.
 type Seconds<S> = Family<S, Histogram, fn() -> Histogram>;
 
@@ -37,6 +47,9 @@ pub struct Metrics {
     registry: Registry,
     provider_requests: Family<ByRequest, Counter>,
     provider_request_duration: Seconds<ByOperation>,
+    queue: Seconds<ByPriority>,
+    budgets: Arc<Budgets>,
+    objects: Arc<Objects>,
     reconciles: Family<ByReconcile, Counter>,
     reconcile_duration: Seconds<ByKind>,
     reconcile_panics: Family<ByKind, Counter>,
@@ -63,10 +76,14 @@ impl Metrics {
     pub fn new() -> Self {
         let request_seconds: fn() -> Histogram = || Histogram::new(REQUEST_BUCKETS);
         let reconcile_seconds: fn() -> Histogram = || Histogram::new(RECONCILE_BUCKETS);
+        let queue_seconds: fn() -> Histogram = || Histogram::new(QUEUE_BUCKETS);
         let mut metrics = Self {
             registry: Registry::with_prefix("webhook_operator"),
             provider_requests: Family::default(),
             provider_request_duration: Family::new_with_constructor(request_seconds),
+            queue: Family::new_with_constructor(queue_seconds),
+            budgets: Arc::default(),
+            objects: Arc::default(),
             reconciles: Family::default(),
             reconcile_duration: Family::new_with_constructor(reconcile_seconds),
             reconcile_panics: Family::default(),
@@ -101,6 +118,12 @@ impl Metrics {
             self.provider_request_duration.clone(),
         );
         r.register_collector(Box::new(Arc::clone(&self.list_ages)));
+        r.register_collector(Box::new(Arc::clone(&self.budgets)));
+        r.register(
+            "queue_seconds",
+            "Time that an object waited for its turn in the budget of its account",
+            self.queue.clone(),
+        );
         r.register(
             "delivery_polls",
             "Looks at the deliveries of a subscription",
@@ -135,6 +158,7 @@ impl Metrics {
 
     fn register_process(&mut self) {
         let r = &mut self.registry;
+        r.register_collector(Box::new(Arc::clone(&self.objects)));
         r.register("reconciles", "Turns of objects", self.reconciles.clone());
         r.register(
             "reconcile_duration_seconds",
@@ -173,23 +197,37 @@ impl Metrics {
         );
     }
 
-    /// One request to a provider ended; `outcome` is `success` or the constant reason of the error.
-    pub fn provider_request(
-        &self,
-        provider: ProviderType,
-        operation: Operation,
-        outcome: &'static str,
-        elapsed: Duration,
-    ) {
+    /// One request to a provider ended.
+    pub fn provider_request(&self, provider: ProviderType, call: &Observation) {
+        let operation = call.operation;
         let labels = ByRequest {
             provider,
             operation,
-            outcome,
+            outcome: call.error.unwrap_or("success"),
+            code: labels::code(call.status),
         };
         self.provider_requests.get_or_create(&labels).inc();
         self.provider_request_duration
             .get_or_create(&ByOperation { provider, operation })
-            .observe(elapsed.as_secs_f64());
+            .observe(call.elapsed.as_secs_f64());
+    }
+
+    /// An object got its turn in the budget of an account after `waited`.
+    pub fn waited(&self, provider: ProviderType, priority: Priority, waited: Duration) {
+        let priority = priority.as_str();
+        self.queue
+            .get_or_create(&ByPriority { provider, priority })
+            .observe(waited.as_secs_f64());
+    }
+
+    /// From now on `left` tells how much of an account's budget is left. `account` tells accounts of one type apart.
+    pub fn budget_opened(&self, provider: ProviderType, account: u64, left: Left) {
+        self.budgets.opened((provider, account), left);
+    }
+
+    /// From now on `census` counts the objects whenever somebody asks.
+    pub fn ask(&self, census: Arc<dyn Census>) {
+        self.objects.ask(census);
     }
 
     /// What to give the HTTP client of an account as its observer.
@@ -244,9 +282,10 @@ impl Metrics {
         self.list_ages.completed((provider, account), Instant::now());
     }
 
-    /// An account is no longer used, and its age no longer of interest.
+    /// An account is no longer used, and neither its age nor its budget of interest.
     pub fn account_forgotten(&self, provider: ProviderType, account: u64) {
         self.list_ages.forgotten((provider, account));
+        self.budgets.forgotten((provider, account));
     }
 
     /// The deliveries of one subscription were looked at.
@@ -290,9 +329,7 @@ struct RequestObserver {
 
 impl Observer for RequestObserver {
     fn observed(&self, call: &Observation) {
-        let outcome = call.error.unwrap_or("success");
-        self.metrics
-            .provider_request(self.provider, call.operation, outcome, call.elapsed);
+        self.metrics.provider_request(self.provider, call);
     }
 }
 

@@ -6,6 +6,7 @@
 //! all reconciles share; [`references`] and [`dereference`] what a spec refers to.
 
 mod apiserver;
+mod census;
 mod context;
 mod dereference;
 mod events;

@@ -124,6 +124,7 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
         config: setup.config,
     });
     let _ = waker.context.set(Arc::downgrade(&context));
+    context.offer_census();
 
     let mut tasks = JoinSet::new();
     writers.watch(&mut tasks, &watching, &context);

@@ -35,6 +35,19 @@ pub enum Priority {
     Delivery,
 }
 
+impl Priority {
+    /// A word for it, fit for a metric's label.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Edit => "edit",
+            Self::Delete => "delete",
+            Self::Create => "create",
+            Self::Drift => "drift",
+            Self::Delivery => "delivery",
+        }
+    }
+}
+
 /// The limits of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -284,6 +297,18 @@ impl<W: Clone + Eq + Hash> Budget<W> {
         self.paused_until.is_some_and(|until| now < until)
     }
 
+    /// The share of the budget that is left, from 0 to 1: of the requests at once or of those of the day, whichever is
+    /// less. 0 while the account is paused.
+    pub fn left(&mut self, now: Moment) -> f64 {
+        self.refill(now);
+        if self.is_paused(now) {
+            return 0.0;
+        }
+        let used: u64 = self.day.iter().map(|(_, used)| used).sum();
+        let today = share(self.per_day.saturating_sub(used), self.per_day);
+        share(self.all.level, self.all.capacity).min(today)
+    }
+
     /// How many wait.
     pub fn waiting(&self) -> usize {
         self.queue.len()
@@ -374,6 +399,15 @@ impl<W: Clone + Eq + Hash> Budget<W> {
             self.queue.remove(&place);
         }
     }
+}
+
+/// How much of `whole` a part is; precise enough for whoever looks at a chart.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "of numbers beyond 2^52 the first digits will do"
+)]
+fn share(part: u64, whole: u64) -> f64 {
+    part as f64 / whole.max(1) as f64
 }
 
 #[cfg(test)]

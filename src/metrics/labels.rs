@@ -8,7 +8,7 @@ use crate::api::v1alpha1::ProviderType;
 use crate::provider::http::Operation;
 
 /// Which kind an object is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// `WebhookSubscription`.
     Subscription,
@@ -40,6 +40,53 @@ pub enum PollOutcome {
     Error,
 }
 
+/// The status of a condition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Truth {
+    True,
+    False,
+    Unknown,
+}
+
+impl Truth {
+    /// What is neither of the two is unknown.
+    pub(super) fn of(status: &str) -> Self {
+        match status {
+            "True" => Self::True,
+            "False" => Self::False,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// The status of an answer as a label: the ones that mean something here by themselves, the others by their class, so
+/// that no provider can make more than these.
+pub(super) const fn code(status: Option<u16>) -> &'static str {
+    match status {
+        None => "none",
+        Some(200) => "200",
+        Some(201) => "201",
+        Some(204) => "204",
+        Some(400) => "400",
+        Some(401) => "401",
+        Some(403) => "403",
+        Some(404) => "404",
+        Some(409) => "409",
+        Some(410) => "410",
+        Some(422) => "422",
+        Some(429) => "429",
+        Some(500) => "500",
+        Some(502) => "502",
+        Some(503) => "503",
+        Some(504) => "504",
+        Some(200..=299) => "2xx",
+        Some(300..=399) => "3xx",
+        Some(400..=499) => "4xx",
+        Some(500..=599) => "5xx",
+        Some(_) => "other",
+    }
+}
+
 /// Implements a label value by a table of texts.
 macro_rules! label_values {
     ($type:ty { $($variant:ident => $text:literal),+ $(,)? }) => {
@@ -55,6 +102,11 @@ label_values!(Kind {
     Subscription => "WebhookSubscription",
     Provider => "WebhookProvider",
     ClusterProvider => "ClusterWebhookProvider",
+});
+label_values!(Truth {
+    True => "True",
+    False => "False",
+    Unknown => "Unknown",
 });
 label_values!(ReconcileOutcome {
     Settled => "settled",
@@ -84,6 +136,25 @@ pub(super) struct ByRequest {
     pub(super) provider: ProviderType,
     pub(super) operation: Operation,
     pub(super) outcome: &'static str,
+    pub(super) code: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ByPriority {
+    pub(super) provider: ProviderType,
+    pub(super) priority: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ByCondition {
+    pub(super) kind: Kind,
+    pub(super) ready: Truth,
+    pub(super) reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ByHealth {
+    pub(super) healthy: Truth,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

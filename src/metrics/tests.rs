@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::provider::http::Operation;
 
 const DIXA: ProviderType = ProviderType::Dixa;
 
@@ -13,11 +14,48 @@ fn value(metrics: &Metrics, series: &str) -> Option<f64> {
     line.parse().ok()
 }
 
+/// A census of three objects, of which one has a reason that no version of the operator writes.
+struct Three;
+
+impl Census for Three {
+    fn count(&self, counts: &mut Counts) {
+        counts.object(Kind::Subscription, Some(("False", "InsecureURL")));
+        counts.object(Kind::Subscription, Some(("Perhaps", "Invented")));
+        counts.object(Kind::Provider, None);
+        counts.delivery("False");
+    }
+}
+
+#[test]
+fn of_several_accounts_the_one_with_least_is_told_until_it_is_forgotten() {
+    let metrics = Metrics::new();
+    let series = r#"webhook_operator_budget_left_ratio{provider="Dixa"}"#;
+    for (account, left) in [(1, Some(0.5)), (2, Some(0.25)), (3, None)] {
+        metrics.budget_opened(DIXA, account, Arc::new(move || left));
+    }
+    assert_eq!(value(&metrics, series), Some(0.25));
+    metrics.account_forgotten(DIXA, 2);
+    assert_eq!(value(&metrics, series), Some(0.5));
+    metrics.account_forgotten(DIXA, 1);
+    assert_eq!(value(&metrics, series), None);
+}
+
 #[test]
 fn everything_that_is_told_shows_under_its_documented_name() {
     let metrics = Arc::new(Metrics::new());
-    metrics.provider_request(DIXA, Operation::Create, "success", Duration::from_millis(40));
-    metrics.provider_request(DIXA, Operation::Create, "Throttled", Duration::from_millis(5));
+    let call = |status, error| Observation {
+        operation: Operation::Create,
+        status,
+        error,
+        elapsed: Duration::from_millis(5),
+    };
+    metrics.provider_request(DIXA, &call(Some(201), None));
+    metrics.provider_request(DIXA, &call(Some(429), Some("Throttled")));
+    metrics.provider_request(DIXA, &call(Some(418), Some("RefusedByProvider")));
+    metrics.provider_request(DIXA, &call(None, Some("ProviderUnreachable")));
+    metrics.waited(DIXA, Priority::Delete, Duration::from_secs(2));
+    metrics.budget_opened(DIXA, 1, Arc::new(|| Some(1.0)));
+    metrics.ask(Arc::new(Three));
     metrics.reconciled(
         Kind::Subscription,
         ReconcileOutcome::Settled,
@@ -38,8 +76,16 @@ fn everything_that_is_told_shows_under_its_documented_name() {
     metrics.set_leader(true);
     metrics.lease_failed();
     for series in [
-        r#"provider_requests_total{provider="Dixa",operation="create",outcome="success"}"#,
-        r#"provider_requests_total{provider="Dixa",operation="create",outcome="Throttled"}"#,
+        r#"provider_requests_total{provider="Dixa",operation="create",outcome="success",code="201"}"#,
+        r#"provider_requests_total{provider="Dixa",operation="create",outcome="Throttled",code="429"}"#,
+        r#"provider_requests_total{provider="Dixa",operation="create",outcome="RefusedByProvider",code="4xx"}"#,
+        r#"provider_requests_total{provider="Dixa",operation="create",outcome="ProviderUnreachable",code="none"}"#,
+        r#"queue_seconds_count{provider="Dixa",priority="delete"}"#,
+        r#"budget_left_ratio{provider="Dixa"}"#,
+        r#"objects{kind="WebhookSubscription",ready="False",reason="InsecureURL"}"#,
+        r#"objects{kind="WebhookProvider",ready="Unknown",reason="NotChecked"}"#,
+        r#"objects{kind="WebhookSubscription",ready="Unknown",reason="other"}"#,
+        r#"deliveries{healthy="False"}"#,
         r#"reconciles_total{kind="WebhookSubscription",outcome="settled"}"#,
         r#"reconciles_total{kind="ClusterWebhookProvider",outcome="panicked"}"#,
         r#"reconcile_duration_seconds_count{kind="WebhookSubscription"}"#,
@@ -64,7 +110,7 @@ fn everything_that_is_told_shows_under_its_documented_name() {
     }
     let durations =
         r#"webhook_operator_provider_request_duration_seconds_count{provider="Dixa",operation="create"}"#;
-    assert_eq!(value(&metrics, durations), Some(2.0));
+    assert_eq!(value(&metrics, durations), Some(4.0));
     let build = format!(
         r#"webhook_operator_build_info{{version="{}"}}"#,
         env!("CARGO_PKG_VERSION")
@@ -100,14 +146,15 @@ fn the_observer_counts_a_call_for_its_provider_by_its_error() {
         error: Some("ProviderUnreachable"),
         ..call
     });
-    let of = |outcome: &str| {
-        let series = format!(
-            r#"webhook_operator_provider_requests_total{{provider="Dixa",operation="list",outcome="{outcome}"}}"#
-        );
-        value(&metrics, &series)
+    let of = |outcome: &str, code: &str| {
+        let labels = format!(r#"provider="Dixa",operation="list",outcome="{outcome}",code="{code}""#);
+        value(
+            &metrics,
+            &format!("webhook_operator_provider_requests_total{{{labels}}}"),
+        )
     };
-    assert_eq!(of("success"), Some(1.0));
-    assert_eq!(of("ProviderUnreachable"), Some(1.0));
+    assert_eq!(of("success", "200"), Some(1.0));
+    assert_eq!(of("ProviderUnreachable", "none"), Some(1.0));
 }
 
 #[test]
@@ -161,6 +208,10 @@ fn everything_of(metrics: &Arc<Metrics>, tenant: u64) {
                 });
             }
         }
+        metrics.budget_opened(provider, tenant, Arc::new(|| Some(0.5)));
+        for priority in [Priority::Edit, Priority::Delivery] {
+            metrics.waited(provider, priority, time);
+        }
         metrics.drift_corrected(provider);
         metrics.remote_created(provider);
         metrics.remote_deleted(provider);
@@ -213,9 +264,51 @@ fn ten_thousand_tenants_make_no_more_series_than_one() {
         {
             let name = label.split('=').next().unwrap();
             assert!(
-                ["provider", "operation", "outcome", "kind", "version", "le"].contains(&name),
+                [
+                    "provider",
+                    "operation",
+                    "outcome",
+                    "code",
+                    "priority",
+                    "kind",
+                    "version",
+                    "le"
+                ]
+                .contains(&name),
                 "{line}"
             );
         }
     }
+}
+
+/// As many objects as an argument says, each with a reason of its own.
+struct Many(u64);
+
+impl Census for Many {
+    fn count(&self, counts: &mut Counts) {
+        for object in 0..self.0 {
+            counts.object(Kind::Subscription, Some(("False", &format!("Invented{object}"))));
+            counts.delivery(&format!("Perhaps{object}"));
+        }
+    }
+}
+
+#[test]
+fn ten_thousand_objects_make_no_more_series_than_one() {
+    let metrics = Metrics::new();
+    metrics.ask(Arc::new(Many(1)));
+    let of_one = series(&metrics);
+    metrics.ask(Arc::new(Many(10_000)));
+    assert_eq!(series(&metrics), of_one);
+    let all = r#"webhook_operator_objects{kind="WebhookSubscription",ready="False",reason="other"}"#;
+    assert_eq!(value(&metrics, all), Some(10_000.0));
+}
+
+#[test]
+fn every_status_of_an_answer_is_one_of_a_few_codes() {
+    let codes: std::collections::BTreeSet<&str> =
+        (0..=u16::MAX).map(|status| labels::code(Some(status))).collect();
+    assert!(codes.len() <= 20, "{codes:?}");
+    assert_eq!(labels::code(Some(503)), "503");
+    assert_eq!(labels::code(Some(418)), "4xx");
 }

@@ -4,6 +4,9 @@
 //! [`Wake`] when its turn has come. A creation storm therefore holds no workers and makes at most one LIST a
 //! second.
 
+mod permit;
+mod waits;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
@@ -18,6 +21,8 @@ use operator_core::retry::Disposition;
 use operator_core::time::Moment;
 use tokio::sync::Notify;
 
+pub use self::permit::Permit;
+use self::waits::Waits;
 use super::clock::Clock;
 use super::{Adapter, ProviderError};
 
@@ -82,6 +87,7 @@ struct State<P> {
     snapshot: Option<Arc<Snapshot>>,
     /// Who needs a LIST that begins after a moment (any, where it is `None`), and how urgently.
     lookers: HashMap<P, (Option<Moment>, Priority)>,
+    waits: Waits<P>,
     list_begun: Option<Moment>,
     list_took: Duration,
     listing: bool,
@@ -96,47 +102,19 @@ pub struct Account<P: Party> {
     adapter: Adapter,
     clock: Clock,
     waker: Arc<dyn Wake<P>>,
+    waited: Option<Waited>,
     state: Mutex<State<P>>,
     changed: Notify,
 }
+
+/// Who is told how long a party waited for its turn.
+pub type Waited = Arc<dyn Fn(Priority, Duration) + Send + Sync>;
 
 impl<P: Party> fmt::Debug for Account<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Account")
             .field("id", &self.id)
             .finish_non_exhaustive()
-    }
-}
-
-/// The right to send one request. Its outcome must be reported; a permit that is dropped counts as used.
-#[derive(Debug)]
-pub struct Permit<'a, P: Party> {
-    account: &'a Account<P>,
-    who: Who<P>,
-    reported: bool,
-}
-
-impl<P: Party> Permit<'_, P> {
-    /// So many further requests were sent under this permit.
-    pub fn charge(&self, further: u32) {
-        let now = self.account.clock.now();
-        let mut state = self.account.lock();
-        (0..further).for_each(|_| state.budget.charge(now));
-    }
-
-    /// Reports how the request went.
-    pub fn report<T>(mut self, result: &Result<T, ProviderError>) {
-        self.reported = true;
-        self.account.report(&self.who, result.as_ref().err());
-    }
-}
-
-impl<P: Party> Drop for Permit<'_, P> {
-    fn drop(&mut self) {
-        if !self.reported {
-            self.account.lock().budget.withdraw(&self.who);
-            self.account.changed.notify_one();
-        }
     }
 }
 
@@ -153,6 +131,7 @@ impl<P: Party> Account<P> {
             budget: Budget::new(limits, clock.now()),
             snapshot: None,
             lookers: HashMap::new(),
+            waits: Waits::default(),
             list_begun: None,
             list_took: Duration::ZERO,
             listing: false,
@@ -164,9 +143,24 @@ impl<P: Party> Account<P> {
             adapter,
             clock,
             waker,
+            waited: None,
             state: Mutex::new(state),
             changed: Notify::new(),
         }
+    }
+
+    /// The same, which tells `waited` of each turn.
+    #[must_use]
+    pub fn telling(self, waited: Waited) -> Self {
+        Self {
+            waited: Some(waited),
+            ..self
+        }
+    }
+
+    /// The share of the budget that is left, see [`Budget::left`].
+    pub fn budget_left(&self) -> f64 {
+        self.lock().budget.left(self.clock.now())
     }
 
     /// Which account it is.
@@ -220,17 +214,19 @@ impl<P: Party> Account<P> {
     /// Asks to send one request.
     pub fn turn(&self, party: &P, priority: Priority) -> Turn<'_, P> {
         let who = Who::Party(party.clone());
+        let now = self.clock.now();
         let mut state = self.lock();
-        if state.budget.request(&who, priority, self.clock.now()) || operator_core::planted!(BudgetIgnored) {
+        if state.budget.request(&who, priority, now) || operator_core::planted!(BudgetIgnored) {
+            let waited = state.waits.took(party, now);
             drop(state);
+            if let Some(told) = &self.waited {
+                told(priority, waited);
+            }
             // A token that was reserved is used: whoever waits for room behind it can be told when.
             self.changed.notify_one();
-            return Turn::Now(Permit {
-                account: self,
-                who,
-                reported: false,
-            });
+            return Turn::Now(Permit::new(self, who));
         }
+        state.waits.begins(party, now);
         let trouble = state.trouble.clone();
         drop(state);
         self.changed.notify_one();
@@ -257,6 +253,7 @@ impl<P: Party> Account<P> {
     pub fn leave(&self, party: &P) {
         let mut state = self.lock();
         state.lookers.remove(party);
+        state.waits.leaves(party);
         state.budget.withdraw(&Who::Party(party.clone()));
     }
 
@@ -304,7 +301,10 @@ impl<P: Party> Account<P> {
         let mut granted = Vec::new();
         for who in state.budget.advance(now) {
             match who {
-                Who::Party(party) => granted.push(party),
+                Who::Party(party) => {
+                    state.waits.granted(&party, now);
+                    granted.push(party);
+                }
                 // While a list runs, the grant is for its next page, which asks for it by itself.
                 Who::List if !state.listing && state.budget.request(&Who::List, Priority::Edit, now) => {
                     start = Some(now);

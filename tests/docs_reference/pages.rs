@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::CommandFactory;
+use operator_core::budget::Priority;
 use operator_core::reason::Reason;
 use webhook_operator::api::v1alpha1::ProviderType;
 use webhook_operator::cli::Cli;
-use webhook_operator::metrics::{Kind, Metrics, PollOutcome, ReconcileOutcome};
-use webhook_operator::provider::http::Operation;
+use webhook_operator::metrics::{Census, Counts, Kind, Metrics, PollOutcome, ReconcileOutcome};
+use webhook_operator::provider::http::{Observation, Operation};
 
 /// The first line of every rendered page.
 pub(crate) const GENERATED: &str = "<!-- Rendered from the code. Change it there and run `make docs`. -->";
@@ -77,7 +79,13 @@ pub(crate) fn metrics() -> String {
         .map(|operation| format!("`{}`", operation.as_str()))
         .collect();
     page.push_str(&operations.join(", "));
-    page.push_str(". The `outcome` of a request is `success` or a [reason](reasons.md).\n");
+    page.push_str(
+        ". The `outcome` of a request is `success` or a [reason](reasons.md), its `code` the status of the answer: one \
+         that is known, a class such as `5xx`, or `none`. `priority` is `edit`, `delete`, `create`, `drift` or \
+         `delivery`. `kind` is the kind of an object, `reason` one of the [reasons](reasons.md) or `other`. \
+         `ready` and `healthy` are `True`, `False` or `Unknown`. What every replica counts is the same at each of them: \
+         take the maximum, not the sum.\n",
+    );
     page
 }
 
@@ -86,7 +94,16 @@ fn counted() -> Metrics {
     let metrics = Metrics::new();
     let dixa = ProviderType::Dixa;
     let second = Duration::from_secs(1);
-    metrics.provider_request(dixa, Operation::List, "success", second);
+    let call = Observation {
+        operation: Operation::List,
+        status: Some(200),
+        error: None,
+        elapsed: second,
+    };
+    metrics.provider_request(dixa, &call);
+    metrics.waited(dixa, Priority::Create, second);
+    metrics.budget_opened(dixa, 1, Arc::new(|| Some(1.0)));
+    metrics.ask(Arc::new(One));
     metrics.reconciled(Kind::Subscription, ReconcileOutcome::Panicked, second);
     metrics.drift_corrected(dixa);
     metrics.remote_created(dixa);
@@ -99,6 +116,16 @@ fn counted() -> Metrics {
     metrics.set_leader(true);
     metrics.lease_failed();
     metrics
+}
+
+/// A census that counts one object.
+struct One;
+
+impl Census for One {
+    fn count(&self, counts: &mut Counts) {
+        counts.object(Kind::Subscription, Some(("True", "InSync")));
+        counts.delivery("True");
+    }
 }
 
 fn families(text: &str) -> BTreeMap<String, Family> {

@@ -222,8 +222,14 @@ impl Context {
                 ..Connection::new(endpoint, egress)
             };
             let adapter = adapters::adapter(spec, reached, credential.clone(), &self.hash_key)?;
-            let account = Account::new(id, adapter, limits, self.clock, self.waker.clone());
+            let told = Arc::clone(&self.metrics);
+            let account = Account::new(id, adapter, limits, self.clock, self.waker.clone())
+                .telling(Arc::new(move |priority, waited| told.waited(type_, priority, waited)));
             let account = Arc::new(account);
+            let looked_at = Arc::downgrade(&account);
+            let left = move || Some(looked_at.upgrade()?.budget_left());
+            self.metrics
+                .budget_opened(type_, connection.short(), Arc::new(left));
             let running = Arc::clone(&account);
             let task = tokio::spawn(async move { running.run().await }).abort_handle();
             let metrics = Arc::clone(&self.metrics);

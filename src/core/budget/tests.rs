@@ -39,6 +39,28 @@ fn a_request_beyond_the_turn_is_paid_by_who_comes_next() {
 }
 
 #[test]
+fn what_is_left_is_the_smaller_share_of_the_burst_and_of_the_day() {
+    let left = |budget: &mut Budget<u32>, now| (budget.left(now) * 1000.0).round() / 1000.0;
+    let mut budget = Budget::new(
+        Limits {
+            per_minute: 60,
+            burst: 4,
+            per_day: 10,
+        },
+        at(0),
+    );
+    assert!((left(&mut budget, at(0)) - 1.0).abs() < f64::EPSILON);
+    assert!(budget.request(&1, Priority::Edit, at(0)));
+    assert!((left(&mut budget, at(0)) - 0.75).abs() < f64::EPSILON);
+    assert!(
+        (left(&mut budget, at(60_000)) - 0.9).abs() < f64::EPSILON,
+        "of the day"
+    );
+    budget.pause(&1, Duration::from_secs(60), at(60_000));
+    assert!(left(&mut budget, at(60_001)).abs() < f64::EPSILON);
+}
+
+#[test]
 fn an_edit_jumps_the_queue_and_equals_go_in_order() {
     let mut budget = budget(60, 1);
     assert!(budget.request(&0, Priority::Create, at(0)));
