@@ -281,6 +281,20 @@ pub struct RunArgs {
     )]
     pub lease_retry_period: Duration,
 
+    /// Only say what would be done.
+    ///
+    /// For a first look at an account that is in use. Objects and accounts are read; nothing is written to any
+    /// provider, and to the cluster nothing but Events, which say what would be created, changed, taken over or deleted:
+    /// no status, no finalizer, no Secret, no Lease. It stands for no election, so it may run beside an operator that
+    /// works.
+    #[arg(
+        long,
+        env = "WEBHOOK_OPERATOR_DRY_RUN",
+        action = ArgAction::SetTrue,
+        value_parser = BoolishValueParser::new()
+    )]
+    pub dry_run: bool,
+
     /// How log lines are written to standard output.
     #[arg(
         long,
@@ -380,6 +394,7 @@ mod tests {
             "lease-duration",
             "lease-renew-deadline",
             "lease-retry-period",
+            "dry-run",
             "log-format",
         ];
         assert_eq!(flags, documented);

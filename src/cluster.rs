@@ -12,4 +12,5 @@ pub use client::{
 pub use crds::{CRDS_GATE, CrdLookupError, brief, crd_terminating, served, wait_for_crds};
 pub use identity::{
     ClusterIdError, HASH_KEY_SECRET, HashKeyError, cluster_id, create_hash_key, fill_random, find_hash_key,
+    passing_hash_key,
 };

@@ -41,8 +41,10 @@ pub struct Config {
     pub interval: Duration,
     /// How long a create with unknown outcome may take to show at the provider before it is repeated.
     pub settle_time: Duration,
-    /// How this replica stands for election; `None`: it is the only one.
+    /// How this replica stands for election; `None`: it is the only one, or a dry run.
     pub election: Option<ElectionConfig>,
+    /// Nothing is written but Events that say what would be.
+    pub dry_run: bool,
     /// How log lines are written.
     pub log_format: LogFormat,
     /// The operator's own namespace: the hash key and the Secrets of cluster-scoped providers are there.
@@ -83,7 +85,10 @@ impl Config {
             concurrency: args.concurrency,
             interval: args.interval,
             settle_time: args.settle_time,
-            election: args.leader_elect.then(|| election(args)).transpose()?,
+            election: (args.leader_elect && !args.dry_run)
+                .then(|| election(args))
+                .transpose()?,
+            dry_run: args.dry_run,
             log_format: args.log_format,
             operator_namespace: environment
                 .pod_namespace

@@ -97,7 +97,8 @@ async fn operate(
     let leadership = if config.election.is_some() {
         Leadership::none()
     } else {
-        metrics.set_leader(true);
+        // A dry run leads nobody, and what it may send is decided by the clients themselves.
+        metrics.set_leader(!config.dry_run);
         Leadership::sole()
     };
     let start = start(&config, &readiness, &metrics, &leadership);
@@ -136,7 +137,7 @@ async fn start(
     leadership: &Leadership,
 ) -> Result<(kube::Client, Option<HashKey>, Option<Candidacy>), RunError> {
     readiness.require(IDENTITY_GATE);
-    let client = cluster::connect(Arc::clone(readiness), leadership.clone()).await?;
+    let client = cluster::connect(Arc::clone(readiness), leadership.clone(), config.dry_run).await?;
     cluster::wait_for_crds(&client, config.is_namespaced(), readiness).await;
     let namespace = &config.operator_namespace;
     let hash_key = cluster::find_hash_key(client.clone(), namespace).await?;
@@ -226,6 +227,7 @@ async fn prepare(
     let client = started.client;
     let hash_key = match started.hash_key {
         Some(key) => key,
+        None if config.dry_run => cluster::passing_hash_key()?,
         None => first_hash_key(&client, &config.operator_namespace, &leadership).await?,
     };
     let cluster_id = cluster::cluster_id(client.clone(), config.cluster_id.as_ref()).await?;
@@ -237,6 +239,9 @@ async fn prepare(
         apiserver: Arc::new(cluster::apiserver(&cluster::Access::default()).await?),
         network: Arc::new(System),
     };
+    if config.dry_run {
+        tracing::warn!("dry run: nothing is written to a provider, and nothing but Events to the cluster");
+    }
     tracing::info!(%cluster_id, namespace = config.operator_namespace, "starting the controllers");
     Ok(Setup {
         client,

@@ -69,17 +69,23 @@ pub struct Access {
 /// A client of the cluster that `KUBECONFIG` names, else of `~/.kube/config`, else of the one around.
 ///
 /// It repeats nothing on its own: a POST that took effect and was answered 504 must not be sent again. What changes
-/// something is sent only while `leadership` is held. Answers to watches are told to `readiness`. No request is sent
-/// yet.
+/// something is sent only while `leadership` is held, and in a dry run only if it is an Event. Answers to watches are
+/// told to `readiness`. No request is sent yet.
 ///
 /// # Errors
 /// [`ClientError`].
-pub async fn connect(readiness: Arc<Readiness>, leadership: Leadership) -> Result<Client, ClientError> {
+pub async fn connect(
+    readiness: Arc<Readiness>,
+    leadership: Leadership,
+    dry_run: bool,
+) -> Result<Client, ClientError> {
     let builder = ClientBuilder::try_from(tuned(load(&Access::default()).await?)).map_err(unbuildable)?;
-    Ok(builder
-        .with_layer(&Fence(leadership))
-        .with_layer(&PulseLayer(readiness))
-        .build())
+    let builder = builder.with_layer(&Fence(leadership));
+    let pulse = PulseLayer(readiness);
+    if dry_run {
+        return Ok(builder.with_layer(&ReadOnly::Events).with_layer(&pulse).build());
+    }
+    Ok(builder.with_layer(&pulse).build())
 }
 
 /// A second client, with connections of its own, for the Lease and nothing else: it has to be written by who does not
@@ -108,7 +114,7 @@ pub async fn connect_for_person(access: &Access, patience: Duration) -> Result<C
 pub async fn connect_to_look(access: &Access, patience: Duration) -> Result<Client, ClientError> {
     let config = patient(tuned(load(access).await?), patience);
     let builder = ClientBuilder::try_from(config).map_err(unbuildable)?;
-    Ok(builder.with_layer(&ReadOnly).build())
+    Ok(builder.with_layer(&ReadOnly::Questions).build())
 }
 
 fn patient(mut config: Config, patience: Duration) -> Config {

@@ -107,6 +107,16 @@ pub async fn create_hash_key(client: Client, namespace: &str) -> Result<HashKey,
     }
 }
 
+/// A hash key that is stored nowhere and ends with the process.
+///
+/// # Errors
+/// [`HashKeyError::Random`].
+pub fn passing_hash_key() -> Result<HashKey, HashKeyError> {
+    let mut bytes = [0; 32];
+    fill_random(&mut bytes)?;
+    Ok(HashKey::new(bytes))
+}
+
 async fn read(secrets: &Api<Secret>, namespace: &str) -> Result<Option<Secret>, HashKeyError> {
     secrets
         .get_opt(HASH_KEY_SECRET)

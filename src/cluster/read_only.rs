@@ -10,9 +10,32 @@ use tower::{BoxError, Layer, Service};
 /// The one POST that stores nothing: a question about one's own rights.
 const QUESTIONS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 
-/// Lets reads and questions about the caller's own rights through, and nothing else.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct ReadOnly;
+/// Lets reads and one kind of POST through, and nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ReadOnly {
+    /// Questions about the caller's own rights, which store nothing.
+    Questions,
+    /// Events, which change no object.
+    Events,
+}
+
+impl ReadOnly {
+    fn lets(self, method: &Method, path: &str) -> bool {
+        let posted = match self {
+            Self::Questions => path == QUESTIONS,
+            Self::Events => is_events(path),
+        };
+        method.is_safe() || posted && method == Method::POST
+    }
+}
+
+/// Whether a path is that of the Events of a namespace.
+fn is_events(path: &str) -> bool {
+    let namespace = path
+        .strip_prefix("/apis/events.k8s.io/v1/namespaces/")
+        .and_then(|rest| rest.strip_suffix("/events"));
+    namespace.is_some_and(|namespace| !namespace.is_empty() && !namespace.contains('/'))
+}
 
 /// Why a request was not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -23,13 +46,16 @@ impl<S> Layer<S> for ReadOnly {
     type Service = Reading<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Reading(inner)
+        Reading { inner, rule: *self }
     }
 }
 
 /// See [`ReadOnly`].
 #[derive(Debug, Clone)]
-pub(super) struct Reading<S>(S);
+pub(super) struct Reading<S> {
+    inner: S,
+    rule: ReadOnly,
+}
 
 impl<S> Service<Request<Body>> for Reading<S>
 where
@@ -43,15 +69,14 @@ where
     type Future = BoxFuture<'static, Result<S::Response, BoxError>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.0.poll_ready(cx).map_err(Into::into)
+        self.inner.poll_ready(cx).map_err(Into::into)
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let asks = request.method() == Method::POST && request.uri().path() == QUESTIONS;
-        if !asks && !request.method().is_safe() {
+        if !self.rule.lets(request.method(), request.uri().path()) {
             return Box::pin(std::future::ready(Err(Refused.into())));
         }
-        let answer = self.0.call(request);
+        let answer = self.inner.call(request);
         Box::pin(async move { answer.await.map_err(Into::into) })
     }
 }
@@ -79,7 +104,7 @@ mod tests {
             std::future::ready(r#"{"metadata": {"name": "a"}, "spec": {}}"#)
         });
         let client = ClientBuilder::new(apiserver, "default")
-            .with_layer(&ReadOnly)
+            .with_layer(&ReadOnly::Questions)
             .build();
         let api: Api<ConfigMap> = Api::default_namespaced(client.clone());
         let (params, object) = (PostParams::default(), ConfigMap::default());
@@ -102,5 +127,23 @@ mod tests {
         let question = SelfSubjectAccessReview::default();
         questions.create(&params, &question).await.unwrap();
         assert_eq!(reached.load(Ordering::SeqCst), 2);
+    }
+
+    #[test]
+    fn a_dry_run_posts_events_and_nothing_else() {
+        let events = "/apis/events.k8s.io/v1/namespaces/team-a/events";
+        let lets = |method, path| ReadOnly::Events.lets(&method, path);
+        assert!(lets(Method::GET, "/api/v1/secrets") && lets(Method::POST, events));
+        assert!(!lets(Method::PUT, events) && !lets(Method::PATCH, events) && !lets(Method::DELETE, events));
+        for path in [
+            QUESTIONS,
+            "/api/v1/namespaces/team-a/secrets",
+            "/apis/events.k8s.io/v1/namespaces//events",
+            "/apis/events.k8s.io/v1/namespaces/team-a/x/events",
+            "/apis/webhook-operator.io/v1alpha1/namespaces/team-a/webhooksubscriptions",
+            "/apis/coordination.k8s.io/v1/namespaces/webhook-operator/leases",
+        ] {
+            assert!(!lets(Method::POST, path), "{path}");
+        }
     }
 }

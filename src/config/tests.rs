@@ -44,6 +44,7 @@ fn without_flags_the_documented_defaults_hold() {
                 )
                 .unwrap(),
             }),
+            dry_run: false,
             log_format: LogFormat::Json,
             operator_namespace: "default".into(),
             pod_name: None,
@@ -200,4 +201,6 @@ fn the_terms_of_the_lease_are_checked_and_the_message_names_the_flag() {
     }
     let off = config(&["--leader-elect=false", "--lease-duration=1s"]).unwrap();
     assert_eq!(off.election, None);
+    let dry = config(&["--dry-run", "--leader-elect"]).unwrap();
+    assert_eq!((dry.election, dry.dry_run), (None, true));
 }

@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::controller::events::EventSink;
 use crate::controller::provider::credentials::Accounts;
 use crate::controller::provider::directory::Directory;
+use crate::controller::rehearsal::Rehearsal;
 use crate::controller::subscription::claims::Claims;
 use crate::controller::subscription::quota::Quotas;
 use crate::controller::subscription::records::Records;
@@ -135,6 +136,8 @@ pub(super) struct Context {
     pub(super) triggers: Triggers,
     pub(super) waker: SharedWaker,
     pub(super) events: EventSink,
+    /// In a dry run: what was said.
+    pub(super) rehearsal: Option<Rehearsal>,
 }
 
 impl Context {

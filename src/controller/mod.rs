@@ -14,6 +14,7 @@ mod events;
 pub(crate) mod fuzzing;
 mod provider;
 mod references;
+mod rehearsal;
 mod run;
 mod subscription;
 mod triggers;

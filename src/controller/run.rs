@@ -23,6 +23,7 @@ use crate::controller::events::EventSink;
 use crate::controller::provider;
 use crate::controller::provider::credentials::Accounts;
 use crate::controller::provider::directory::Directory;
+use crate::controller::rehearsal::Rehearsal;
 use crate::controller::subscription::claims::Claims;
 use crate::controller::subscription::quota::Quotas;
 use crate::controller::subscription::reconcile::{self, ReconcileError};
@@ -121,6 +122,7 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
         triggers,
         waker: Arc::clone(&waker),
         events,
+        rehearsal: setup.config.dry_run.then(Rehearsal::default),
         config: setup.config,
     });
     let _ = waker.context.set(Arc::downgrade(&context));

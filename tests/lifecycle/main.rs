@@ -15,6 +15,7 @@ mod cluster_wide;
 mod create;
 mod delivery;
 mod drift;
+mod dry_run;
 mod guard;
 mod provider;
 mod quiet;

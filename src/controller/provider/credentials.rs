@@ -219,12 +219,14 @@ impl Context {
                 ca_bundle,
                 observer: Some(self.metrics.observer(type_)),
                 gate: Some(Arc::new(self.leadership.clone())),
+                read_only: self.config.dry_run,
                 ..Connection::new(endpoint, egress)
             };
             let adapter = adapters::adapter(spec, reached, credential.clone(), &self.hash_key)?;
             let told = Arc::clone(&self.metrics);
-            let account = Account::new(id, adapter, limits, self.clock, self.waker.clone())
-                .telling(Arc::new(move |priority, waited| told.waited(type_, priority, waited)));
+            let account = Account::new(id, adapter, limits, self.clock, self.waker.clone()).telling(
+                Arc::new(move |priority, waited| told.waited(type_, priority, waited)),
+            );
             let account = Arc::new(account);
             let looked_at = Arc::downgrade(&account);
             let left = move || Some(looked_at.upgrade()?.budget_left());

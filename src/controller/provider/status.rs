@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use operator_core::reason::Reason;
 use operator_core::verdict::{self, Context as VerdictContext, Phase, Truth};
@@ -14,8 +15,10 @@ use crate::api::v1alpha1 as api;
 use crate::api::v1alpha1::WebhookProviderStatus;
 use crate::controller::apiserver::{WriteError, guarded, params};
 use crate::controller::context::Context;
+use crate::controller::events::{Kind, News};
 use crate::controller::provider::Subject;
 use crate::controller::provider::directory::{Assessment, Link, Listed};
+use crate::controller::rehearsal::Rehearsal;
 use crate::controller::subscription::reconcile::{GRACE, ReconcileError};
 use crate::controller::subscription::status::set_condition;
 use crate::provider::account::Trouble;
@@ -56,6 +59,10 @@ pub(in crate::controller) async fn publish(
             Reason::Connected,
             "the provider answers and the credential works",
         );
+    }
+    if let Some(rehearsal) = &ctx.rehearsal {
+        rehearse(subject, ctx, rehearsal, &verdict.ready);
+        return Ok(Told::Now);
     }
     let mut status = before.clone();
     status.observed_generation = Some(generation);
@@ -117,6 +124,32 @@ pub(in crate::controller) async fn publish(
         .await
         .map_err(WriteError::of)?;
     Ok(Told::Now)
+}
+
+/// Says in a dry run what keeps a provider from being used, once.
+fn rehearse(subject: &Subject, ctx: &Context, rehearsal: &Rehearsal, ready: &verdict::Condition) {
+    let metadata = &subject.metadata;
+    let uid = metadata.uid.clone().unwrap_or_default();
+    let (reason, note) = (ready.reason.as_str(), ready.message.clone());
+    if ready.truth != Truth::False || ready.reason.is_under_way() || !rehearsal.is_news(&uid, reason, &note) {
+        return;
+    }
+    tracing::info!(provider = %subject.key, reason, note = %note, "event");
+    let about = ObjectReference {
+        api_version: Some(subject.resource.api_version.clone()),
+        kind: Some(subject.resource.kind.clone()),
+        namespace: metadata.namespace.clone(),
+        name: metadata.name.clone(),
+        uid: Some(uid),
+        ..ObjectReference::default()
+    };
+    ctx.events.publish(News {
+        about,
+        kind: Kind::Warning,
+        reason,
+        action: "DryRun",
+        note,
+    });
 }
 
 /// What only a LIST can tell.

@@ -1,5 +1,6 @@
 //! Performs one action of the plan and tells memory how it went.
 
+mod rehearse;
 mod writes;
 
 use operator_core::budget::Priority;
@@ -15,6 +16,7 @@ use crate::controller::events::Kind;
 use crate::controller::subscription::reconcile::{Pass, ReconcileError, Rest, seed};
 use crate::provider::ProviderError;
 use crate::provider::account::{Look, Permit, Turn};
+use rehearse::Rehearsed;
 
 fn fault(error: &ProviderError) -> Fault {
     Fault {
@@ -37,6 +39,13 @@ impl Pass<'_> {
             Intent::Remove { .. } | Intent::SwitchOff { .. } => &[],
         };
         let find = |key: &RemoteKey| wanted.iter().find(|wish| wish.key == *key);
+        if self.rehearses() {
+            match self.rehearse(&action, intent).await? {
+                Rehearsed::Perform => {}
+                Rehearsed::Said => return Ok(None),
+                Rehearsed::Rest(rest) => return Ok(Some(rest)),
+            }
+        }
         match action {
             Action::ClaimFinalizer => {
                 let object = self.ctx.claim_finalizer(&self.object).await?;
@@ -215,6 +224,10 @@ impl Pass<'_> {
     fn tell_note(&mut self, note: &Note) {
         let Note::Forget(_, why) = note else { return };
         match why {
+            Forgotten::Vanished if self.rehearses() => {
+                let note = "the subscription disappeared at the provider and would be made anew";
+                self.plan("WouldCreate", note.to_owned());
+            }
             Forgotten::Vanished if self.object.metadata.deletion_timestamp.is_none() => {
                 if let Some(link) = &self.link {
                     self.ctx.metrics.remote_vanished(link.type_);

@@ -42,6 +42,7 @@ impl Pass<'_> {
         let existing = existing.map_err(DereferenceError::of)?;
         let data_key = generate.key.as_deref().unwrap_or(SIGNING_KEY);
         let written = match existing {
+            None if self.rehearses() => return Err(self.rehearse_key(&generate).into()),
             None => {
                 let member = new_key(data_key)?;
                 // No owner: where objects are restored one by one, the key must not go with a former one.
@@ -56,6 +57,8 @@ impl Pass<'_> {
                     .is_some_and(|data| data.contains_key(data_key))
                 {
                     secret
+                } else if self.rehearses() {
+                    return Err(self.rehearse_key(&generate).into());
                 } else {
                     set_member(&api, &secret, new_key(data_key)?).await?
                 }
@@ -64,6 +67,17 @@ impl Pass<'_> {
         self.record.kept = Some(Kept::of(&written, data_key));
         self.record.generated = written.metadata.resource_version;
         Ok(())
+    }
+
+    /// Says that a key would be made. What would be sent with it cannot be said: that depends on the key.
+    fn rehearse_key(&self, generate: &GenerateKey) -> DereferenceError {
+        let name = &generate.secret_name;
+        let note = format!(
+            "would make a signing key in Secret {name}, and then create the subscription; what else would be done is said \
+             when the key is there"
+        );
+        self.plan("WouldWriteSecret", note);
+        DereferenceError::Invalid(Invalid::new(Reason::Progressing, "this is a dry run"))
     }
 
     /// A Secret of somebody else is never written to, and its content never taken for a key of ours.

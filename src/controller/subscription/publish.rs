@@ -30,6 +30,12 @@ impl Pass<'_> {
         if let Some(failure) = &mut self.record.failure {
             failure.note(phase, verdict.synced.as_ref());
         }
+        if self.rehearses() {
+            self.rehearse_verdict(phase, &verdict);
+            self.record.memory.stored();
+            self.record.told = true;
+            return Ok(());
+        }
         let mut status = self.status(phase, &verdict);
         let now = Timestamp::now();
         let generation = self.generation();
@@ -378,7 +384,8 @@ impl Pass<'_> {
     }
 
     async fn write_if_changed(&mut self, status: WebhookSubscriptionStatus) -> Result<(), ReconcileError> {
-        if self.object.status.as_ref() == Some(&status) && !operator_core::planted!(StatusEveryPass) {
+        let same = self.object.status.as_ref() == Some(&status) && !operator_core::planted!(StatusEveryPass);
+        if same || self.rehearses() {
             return Ok(());
         }
         let object = self.ctx.write_status(&self.object, &status).await?;
@@ -387,7 +394,7 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// One Event about this object, and a line in the log.
+    /// One Event about this object, and a line in the log; in a dry run only if that was not said before.
     pub(in crate::controller) fn tell(
         &self,
         kind: Kind,
@@ -395,6 +402,12 @@ impl Pass<'_> {
         action: &'static str,
         note: String,
     ) {
+        let uid = self.object.metadata.uid.as_deref().unwrap_or_default();
+        if let Some(rehearsal) = &self.ctx.rehearsal
+            && !rehearsal.is_news(uid, reason, &note)
+        {
+            return;
+        }
         tracing::info!(subscription = %self.name, reason, note = %note, "event");
         self.ctx.events.publish(News {
             about: self.object.object_ref(&()),

@@ -56,6 +56,14 @@ impl Pass<'_> {
         {
             return Ok(());
         }
+        if self.rehearses() {
+            let name = &target.secret_name;
+            self.plan(
+                "WouldWriteSecret",
+                format!("would write the provider's signing key into Secret {name}"),
+            );
+            return Ok(());
+        }
         let data_key = target.key.as_deref().unwrap_or(SIGNING_KEY);
         match self
             .store_signing_key(link, &id, &target.secret_name, data_key, shown)

@@ -317,7 +317,8 @@ impl<'a> Pass<'a> {
                 KeyState::InSync { .. } | KeyState::Drifted(..) | KeyState::Off(_)
             )
         });
-        if there && !self.send_tests(link, wish.observe).await? {
+        // A dry run sends no test, and has no status to say in how deliveries go.
+        if there && !self.rehearses() && !self.send_tests(link, wish.observe).await? {
             self.poll_deliveries(link).await;
         }
         if let Some(trouble) = self.schedule_comparison(link) {

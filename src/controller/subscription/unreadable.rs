@@ -52,9 +52,11 @@ impl Context {
             &name.namespace,
             &kube::api::ApiResource::erase::<WebhookSubscription>(&()),
         );
-        api.patch_subresource("status", &name.name, &params(), &patch)
-            .await
-            .map_err(WriteError::of)?;
+        if self.rehearsal.is_none() {
+            api.patch_subresource("status", &name.name, &params(), &patch)
+                .await
+                .map_err(WriteError::of)?;
+        }
         self.records.tell_unreadable(&name, generation);
         let about = ObjectReference {
             api_version: Some(WebhookSubscription::api_version(&()).into_owned()),

@@ -128,6 +128,11 @@ impl Client {
         call: &mut Call<'_>,
         status: &mut Option<u16>,
     ) -> Result<Response<Incoming>, ProviderError> {
+        if self.read_only && !call.method.is_safe() {
+            return Err(ProviderError::NotSendable {
+                why: "the operator runs with --dry-run",
+            });
+        }
         let url = self.endpoint.at(&call.path, call.query);
         let (name, value) = self.header.clone();
         if operator_core::planted!(LogTheCredential) {

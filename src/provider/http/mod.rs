@@ -121,10 +121,12 @@ pub struct Connection {
     pub observer: Option<Arc<dyn Observer>>,
     /// What all requests have to pass.
     pub gate: Option<Arc<dyn Gate>>,
+    /// What would change something is not sent.
+    pub read_only: bool,
 }
 
 impl Connection {
-    /// A connection with the system's roots, the usual limits, no observer and no gate.
+    /// A connection with the system's roots, the usual limits, no observer and no gate, over which anything may be sent.
     pub fn new(endpoint: Endpoint, egress: Egress) -> Self {
         Self {
             endpoint,
@@ -133,6 +135,7 @@ impl Connection {
             limits: Limits::default(),
             observer: None,
             gate: None,
+            read_only: false,
         }
     }
 
@@ -212,6 +215,7 @@ pub(crate) struct Client {
     limits: Limits,
     observer: Option<Arc<dyn Observer>>,
     gate: Option<Arc<dyn Gate>>,
+    read_only: bool,
 }
 
 impl fmt::Debug for Client {
@@ -237,6 +241,7 @@ impl Client {
             limits,
             observer,
             gate,
+            read_only,
         } = connection;
         let text = Zeroizing::new(format!("{prefix}{}", credential.expose_secret()));
         // The check for visible ASCII is ours: a tab or a space at the end would pass as a header and fail as a key.
@@ -257,6 +262,7 @@ impl Client {
             limits,
             observer,
             gate,
+            read_only,
         })
     }
 }

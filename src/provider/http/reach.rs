@@ -33,6 +33,7 @@ pub async fn reach(connection: Connection) -> Result<(), ReachError> {
         limits,
         gate,
         observer: _,
+        read_only: _,
     } = connection;
     let tls = tls::client_config(ca_bundle.as_deref())?;
     let mut connector = Connector::new(egress, tls, endpoint.is_https(), limits.connect, gate);

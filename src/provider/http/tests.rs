@@ -264,6 +264,27 @@ impl Gate for Shut {
 }
 
 #[tokio::test]
+async fn over_a_connection_that_only_reads_nothing_but_a_read_is_sent() {
+    let server = Server::start(Reply::of(200, b"{}")).await;
+    let connection = Connection {
+        read_only: true,
+        ..Connection::local(server.endpoint())
+    };
+    let client = Client::new(connection, ::http::header::AUTHORIZATION, "", "key".into()).unwrap();
+    for method in [Method::POST, Method::PATCH, Method::PUT, Method::DELETE] {
+        // Whatever it says that it is for.
+        let call = Call::new(Operation::Get, method, "/v1/webhooks".to_owned(), false);
+        let error = client.send(call, |_| Ok(())).await.unwrap_err();
+        assert_eq!(error.reason(), "RequestNotSendable");
+        assert!(!error.may_have_taken_effect(), "{error}");
+    }
+    assert_eq!(server.requests(), [""; 0]);
+    let call = Call::new(Operation::Get, Method::GET, "/v1/webhooks".to_owned(), false);
+    client.send(call, |_| Ok(())).await.unwrap();
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
 async fn behind_a_closed_gate_nothing_is_sent() {
     let server = Server::start(Reply::of(200, b"{}")).await;
     let connection = Connection {

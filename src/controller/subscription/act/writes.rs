@@ -139,13 +139,13 @@ impl Pass<'_> {
             let pending = self.record.memory.entry(key).pending.as_ref();
             let sent = pending.is_some_and(|pending| matches!(pending.certainty, Certainty::Unknown { .. }));
             self.record.memory.adopted(key, hold, sent, remote, at);
-            let verb = if observe { "observing" } else { "took over" };
-            self.tell(
-                Kind::Normal,
-                "Adopted",
-                "Adopt",
-                format!("{verb} subscription {id}"),
-            );
+            let (reason, verb) = match (self.rehearses(), observe) {
+                (false, false) => ("Adopted", "took over"),
+                (false, true) => ("Adopted", "observing"),
+                (true, false) => ("WouldAdopt", "would take over"),
+                (true, true) => ("WouldAdopt", "would observe"),
+            };
+            self.tell(Kind::Normal, reason, "Adopt", format!("{verb} subscription {id}"));
             return Ok(None);
         }
         let Some(settings) = self.settings(key).await? else {
