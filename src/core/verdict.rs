@@ -64,9 +64,10 @@ impl Condition {
     }
 
     /// The message of `Ready`: where a person is needed, with the address of what the documentation says about the reason.
-    /// At most [`MESSAGE_MAX`] characters.
+    /// At most [`MESSAGE_MAX`] characters; what has the address already, as what was said before, stays as it is.
     pub fn message_of_ready(&self) -> String {
-        if self.truth != Truth::False || self.reason.is_under_way() {
+        let told = self.message.ends_with(&self.reason.address());
+        if self.truth != Truth::False || self.reason.is_under_way() || told {
             return self.message.clone();
         }
         // A message may end with a command for the shell: what follows a semicolon is not part of it.

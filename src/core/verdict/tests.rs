@@ -271,6 +271,8 @@ proptest! {
         let condition = Condition::new(Truth::False, Reason::ALL[at], message);
         let told = condition.message_of_ready();
         prop_assert!(told.chars().count() <= MESSAGE_MAX);
+        let again = Condition::new(Truth::False, condition.reason, told.clone());
+        prop_assert_eq!(again.message_of_ready(), told.clone());
         let whole = told.ends_with(&condition.reason.address());
         prop_assert_eq!(whole, !condition.reason.is_under_way());
     }
