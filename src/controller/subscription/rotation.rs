@@ -99,6 +99,13 @@ impl Pass<'_> {
                 self.wake_at(self.ctx.clock.now().after(Duration::from_millis(left)));
                 return Ok(());
             }
+            Turn::Rotate { .. } | Turn::Extend { .. } | Turn::Drop if self.rehearses() => {
+                let name = &generate.secret_name;
+                let note =
+                    format!("would exchange the signing key in Secret {name}, or take the previous one away");
+                self.plan("WouldWriteSecret", note);
+                return Ok(());
+            }
             step @ (Turn::Rotate { .. } | Turn::Extend { .. } | Turn::Drop) => {
                 self.write_keys(&generate, &version, step, wall).await?;
             }
