@@ -28,6 +28,7 @@ mod output;
 mod rehearsal;
 mod remotes;
 mod request;
+mod rotate;
 mod screen;
 mod session;
 mod status;
@@ -55,6 +56,7 @@ pub async fn run(cli: &Cli, screen: &mut Screen<'_>) -> Result<Exit, PluginError
         Verb::Status(args) => status::run(&session, args, screen).await,
         Verb::Reconcile(args) => request::reconcile(&session, args, screen).await,
         Verb::Test(args) => request::test(&session, args, screen).await,
+        Verb::Rotate(args) => rotate::run(&session, args, screen).await,
         Verb::Suspend(args) => suspend::run(&session, args, true, screen).await,
         Verb::Resume(args) => suspend::run(&session, args, false, screen).await,
         Verb::Diff(args) => diff::run(&session, args, screen).await,

@@ -77,6 +77,11 @@ pub enum Verb {
     Reconcile(SomeArgs),
     /// Have the provider send a test event, and wait for what comes of it.
     Test(TestArgs),
+    /// Have the operator exchange the signing key that it made, and wait until it has.
+    ///
+    /// The Secret of spec.signing.generate then holds the new key and, until the overlap ends, the previous one, so that
+    /// receivers can accept both. While an overlap goes on, the next exchange waits for its end.
+    Rotate(RotateArgs),
     /// Send nothing more for a subscription; what exists at the provider stays as it is.
     Suspend(SomeArgs),
     /// End what suspend began.
@@ -144,6 +149,14 @@ pub struct StatusArgs {
     /// The form of the result; unset: text.
     #[arg(short, long, value_name = "FORMAT")]
     pub output: Option<Document>,
+}
+
+/// The arguments of `rotate`.
+#[derive(Debug, Clone, Args)]
+pub struct RotateArgs {
+    /// The subscription.
+    #[arg(value_name = "NAME")]
+    pub name: String,
 }
 
 /// Some subscriptions of a namespace.

@@ -18,7 +18,7 @@ use crate::api::names::{
 use crate::api::v1alpha1::{TestReceipt, TestResult};
 
 /// A value that no earlier request had.
-fn requested_at() -> String {
+pub(super) fn requested_at() -> String {
     Timestamp::now().to_string()
 }
 

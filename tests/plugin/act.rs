@@ -140,3 +140,29 @@ fn a_provider_without_tests_says_so() {
     let said = world.webhooks(&["test", "crm"]).ends(1);
     assert!(said.out.contains("Unsupported"), "{said:#?}");
 }
+
+#[test]
+fn another_signing_key_is_asked_for_and_is_there_when_the_command_ends() {
+    let side = Side::Babel;
+    let world = World::start();
+    side.connect(&world, json!({}));
+    let change = json!({"events": side.events()[..1], "signing": {"generate": {"secretName": "made"}}});
+    side.subscribe(&world, "crm", change);
+    world.ready("crm");
+    let key = |name: &str| world.object("secrets", "made")["data"][name].clone();
+    let first = key("signingKey");
+    let said = world.webhooks(&["rotate", "crm"]).ends(0);
+    assert!(said.out.contains("/crm rotated: Secret made"), "{said:#?}");
+    assert_ne!(key("signingKey"), first);
+    assert_eq!(key("signingKey.previous"), first);
+    // The overlap goes on: receivers still need the one before.
+    let said = world.webhooks(&["rotate", "crm", "--timeout=1s"]).ends(6);
+    assert!(
+        said.notes.contains("waits for the end of its overlap"),
+        "{said:#?}"
+    );
+
+    side.subscribe(&world, "erp", json!({"url": "https://hooks.acme.example/erp"}));
+    let said = world.webhooks(&["rotate", "erp"]).ends(3);
+    assert!(said.notes.contains("spec.signing.generate"), "{said:#?}");
+}

@@ -19,6 +19,7 @@ const BACK_UP: &str = "docs/quickstart.md#Back up";
 const RESTORE: &str = "docs/quickstart.md#Restore";
 const UNINSTALL: &str = "docs/quickstart.md#Uninstall";
 const DRIFT: &str = "docs/how-it-works.md#Drift";
+const DRY_RUN: &str = "docs/operations.md#Dry run";
 const ARGO_CD: &str = "docs/gitops.md#Argo CD";
 const CHART: [&str; 3] = [
     "charts/webhook-operator/README.md#Install",
@@ -66,6 +67,7 @@ fn no_command_is_without_a_run() {
         RESTORE,
         UNINSTALL,
         DRIFT,
+        DRY_RUN,
         ARGO_CD,
         CERTIFICATE,
     ]);
@@ -144,6 +146,24 @@ fn with_helm_from_nothing_over_all_providers_and_the_loss_of_the_cluster_to_noth
         assert_eq!(ids(shell), before, "nothing was made anew");
         shell.some(UNINSTALL, 0..2);
         nothing_is_left(shell);
+    });
+}
+
+#[test]
+fn a_dry_run_says_what_would_be_done_and_nothing_has_to_be_undone_to_begin_in_earnest() {
+    Stage::new().in_new_cluster(|shell| {
+        shell.some(DRY_RUN, 0..1);
+        shell.some(QUICK, 1..4);
+        wait_for(SOON, "the Event", || {
+            let events = shell.kubectl(&["get", "events", "--namespace=support"]);
+            events.contains("WouldCreate")
+        })
+        .unwrap();
+        shell.some(DRY_RUN, 1..2);
+        assert_eq!(ids(shell), NOTHING);
+        shell.some(DRY_RUN, 2..3);
+        shell.some(QUICK, 4..5);
+        assert_eq!(ids(shell).map(|ids| ids.len()), [1, 0, 0]);
     });
 }
 
