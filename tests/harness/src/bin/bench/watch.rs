@@ -15,8 +15,9 @@ const DEADLINE: Duration = Duration::from_mins(5);
 const PAUSE: Duration = Duration::from_millis(50);
 /// For each row of a table that is looked at, in microseconds: a look at many rows is not cheap.
 const PAUSE_A_ROW: u64 = 50;
-/// So long without a request and without a write counts as rest.
-const REST: Duration = Duration::from_secs(5);
+/// So long without a request and without a write counts as rest: longer than the five seconds within which the status of a
+/// provider may lag behind.
+const REST: Duration = Duration::from_secs(8);
 
 /// What came of a wait: the time it took, or what was missing at the deadline.
 pub type Waited = Result<Duration, String>;
