@@ -9,6 +9,7 @@
 //! | [`run`] | order of start and stop: telemetry, server, client, kinds, hash key, controllers, drain |
 //! | [`doctor`] | looks at what the operator needs, and changes nothing |
 //! | [`duration`] | durations as people write them |
+//! | [`wording`] | texts of others, fit for one line that a person reads |
 //! | [`telemetry`], [`server`], [`metrics`] | what people and machines outside see: logs, probes, numbers |
 //! | [`cluster`], [`leader`] | which cluster this is, whether it is prepared, and who may write |
 //! | [`gate`] | what stands before every request that changes something |
@@ -36,3 +37,4 @@ pub mod provider;
 pub mod run;
 pub mod server;
 pub mod telemetry;
+pub mod wording;

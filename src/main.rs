@@ -9,6 +9,7 @@ use clap::Parser;
 use webhook_operator::cli::{Cli, Command, DoctorArgs, OutputFormat, RunArgs};
 use webhook_operator::cluster::Access;
 use webhook_operator::config::{Config, ConfigError, Environment};
+use webhook_operator::wording::{with_causes, without_gaps};
 use webhook_operator::{crd, doctor, run, telemetry};
 use zeroizing_alloc::ZeroAlloc;
 
@@ -91,19 +92,9 @@ fn print(text: &str) -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// An error and its causes on one line. Some errors repeat their cause in their own text: it is not said twice.
+/// An error and its causes on one line.
 fn one_line(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        let more = source.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = source.source();
-    }
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    without_gaps(&with_causes(error))
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! Entry point of the `kubectl-webhooks` binary, which `kubectl webhooks` starts: arguments in, exit status out.
 
 use std::alloc::System;
-use std::error::Error;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
 use webhook_operator::plugin::{self, Cli, Exit, PluginError, Screen};
+use webhook_operator::wording::{one_line, with_causes, without_gaps};
 use zeroizing_alloc::ZeroAlloc;
 
 /// What is freed is wiped: credentials pass through buffers of libraries that wipe nothing themselves.
@@ -16,7 +16,11 @@ static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 fn main() -> ExitCode {
     let exit = run().unwrap_or_else(|error| {
         // Where standard error is gone too there is nobody left to tell.
-        let _ = writeln!(io::stderr(), "error: {}", with_causes(&error));
+        let _ = writeln!(
+            io::stderr(),
+            "error: {}",
+            without_gaps(&one_line(&with_causes(&error)))
+        );
         error.exit()
     });
     ExitCode::from(exit as u8)
@@ -36,24 +40,4 @@ fn run() -> Result<Exit, PluginError> {
     // A look-up of a name that hangs must not keep the process.
     runtime.shutdown_background();
     result
-}
-
-/// An error and its causes on one line. Some errors repeat their cause in their own text: it is not said twice.
-fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        let more = source.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = source.source();
-    }
-    let visible = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    visible
-        .collect::<String>()
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
 }

@@ -8,7 +8,7 @@ use crate::api::names::SecretUse;
 use crate::api::v1alpha1 as api;
 
 /// The key in a Secret's data that holds a signing key, where the spec names none.
-pub(super) const SIGNING_KEY: &str = "signingKey";
+const SIGNING_KEY: &str = "signingKey";
 
 /// A Secret that a spec refers to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,8 +85,16 @@ pub(super) fn signing_key(signing: &api::Signing) -> Option<(&str, &str, &'stati
         return Some((&reference.name, &reference.key, "spec.signing.secretKeyRef"));
     }
     let generate = signing.generate.as_ref()?;
-    let key = generate.key.as_deref().unwrap_or(SIGNING_KEY);
-    Some((&generate.secret_name, key, "spec.signing.generate"))
+    Some((
+        &generate.secret_name,
+        data_key(generate.key.as_deref()),
+        "spec.signing.generate",
+    ))
+}
+
+/// The key in a Secret's data that the operator keeps a signing key under.
+pub(super) fn data_key(named: Option<&str>) -> &str {
+    named.unwrap_or(SIGNING_KEY)
 }
 
 pub(super) fn username_key(basic: &api::BasicAuthorization) -> &str {

@@ -2,18 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use operator_core::disabled::{OnDisabled, Rules};
+use operator_core::disabled::Rules;
 use operator_core::hash::HashKey;
 use operator_core::marker::Owner;
 use operator_core::memory::{Memory, Wanted};
 use operator_core::names::ObjectName;
 use operator_core::plan::{Adoption, Replace};
-use operator_core::settings::switched_off;
 use operator_core::time::Moment;
 use secrecy::SecretString;
 
 use crate::api::v1alpha1 as api;
 use crate::controller::references;
+use crate::controller::subscription::disabled::rules;
+use crate::controller::subscription::resolve::wanted;
 use crate::controller::subscription::status::restore;
 use crate::controller::subscription::validate::{self, Surroundings};
 use crate::provider::Adapter;
@@ -97,35 +98,12 @@ pub(crate) fn wish(spec: &api::WebhookSubscriptionSpec, asking: &Asking<'_>) -> 
     {
         return Err(refused);
     }
-    let wanted = settings.iter().map(|(remote_key, settings)| {
-        let view = settings.view(asking.key).only(able.supports);
-        Wanted {
-            key: remote_key.clone(),
-            view,
-            digest: view.digest(asking.key),
-            events: settings.events.iter().cloned().collect(),
-        }
-    });
     Ok(Wish {
-        wanted: wanted.collect(),
+        wanted: wanted(&settings, able, asking.key),
         adoption: validate::adoption(spec.adoption.as_ref()).map_err(told)?,
         replace: validate::replace(spec.replace_policy),
-        rules: rules(spec, asking),
+        rules: rules(spec, asking.key, able),
     })
-}
-
-fn rules(spec: &api::WebhookSubscriptionSpec, asking: &Asking<'_>) -> Rules {
-    let delivery = spec.delivery.as_ref();
-    let asked = delivery.and_then(|delivery| delivery.on_disabled);
-    Rules {
-        asked: asked.map(|asked| match asked {
-            api::OnDisabled::Report => OnDisabled::Report,
-            api::OnDisabled::Reenable => OnDisabled::Reenable,
-        }),
-        off: switched_off(asking.key),
-        wall: jiff::Timestamp::now().as_millisecond(),
-        tests: asking.adapter.capabilities().tests,
-    }
 }
 
 /// What a status remembers of the object with this UID.

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use crate::wording::one_line;
+
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -50,17 +52,14 @@ impl Check {
             check,
             subject: subject.into(),
             outcome,
-            message: one_line(&message.into()),
+            message: short_line(&message.into()),
         }
     }
 }
 
 /// Messages may quote names that others chose.
-fn one_line(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(1000)
-        .collect()
+fn short_line(text: &str) -> String {
+    one_line(text).chars().take(1000).collect()
 }
 
 /// All that was looked at.

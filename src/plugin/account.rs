@@ -128,8 +128,7 @@ async fn credential(
 /// # Errors
 /// [`PluginError::Unfit`]: the system gives no random bytes.
 pub(super) fn passing_key() -> Result<Arc<HashKey>, PluginError> {
-    let mut bytes = [0; 32];
-    cluster::fill_random(&mut bytes)
-        .map_err(|_| PluginError::Unfit("the system gives no random bytes".to_owned()))?;
-    Ok(Arc::new(HashKey::new(bytes)))
+    let key = cluster::passing_hash_key();
+    key.map(Arc::new)
+        .map_err(|_| PluginError::Unfit("the system gives no random bytes".to_owned()))
 }

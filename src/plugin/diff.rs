@@ -25,12 +25,13 @@ use super::args::DiffArgs;
 use super::error::{Exit, PluginError};
 use super::object::Subscription;
 use super::rehearsal::{Change, Deed, Rehearsal};
-use super::screen::{Screen, one_line};
+use super::screen::Screen;
 use super::session::Session;
 use super::table::Tone;
 use crate::api::names::LABEL_USE;
 use crate::api::v1alpha1::{DriftPolicy, ManagementMode, WebhookSubscriptionSpec};
 use crate::api::{GROUP, names};
+use crate::wording::one_line;
 use crate::{cluster, controller};
 
 /// A UID that no object has.

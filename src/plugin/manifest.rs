@@ -10,8 +10,8 @@ use operator_core::view::Field;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::screen::one_line;
 use crate::api::{GROUP, VERSION};
+use crate::wording::one_line;
 
 /// A part of a URL's path from this length on may be a token of the receiver.
 const TOKEN_MIN: usize = 16;

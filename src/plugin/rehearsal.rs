@@ -415,21 +415,10 @@ mod tests {
             let events: Vec<&str> = events.iter().map(String::as_str).collect();
             let before = wanted(able, &["a"], &format!("https://h.example/{old}"));
             let after = wanted(able, &events, &format!("https://h.example/{url}"));
-            let plan = Rehearsal {
-                wanted: &after,
-                adoption: &Adoption::default(),
-                observe: false,
-                correct_drift: true,
-                replace: Replace::default(),
-                able,
-                owner: &owner(),
-                rivals: &Rivals::default(),
-            rules: Rules::NONE,
-            };
-            let changes = plan.play(Memory::default(), vec![remote(&before[0], able)]);
+            let changes = play(able, &after, vec![remote(&before[0], able)]);
             let blocked = changes.iter().any(|change| change.deed == Deed::Blocked);
             prop_assert!(!blocked, "{:?}", changes);
-            let done = plan.play(Memory::default(), vec![remote(&after[0], able)]);
+            let done = play(able, &after, vec![remote(&after[0], able)]);
             prop_assert_eq!(deeds(&done), [Deed::Adopt]);
         }
     }

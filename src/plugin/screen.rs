@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io::{self, Write};
 
+use crate::wording::one_line;
+
 /// Results for standard output, progress for standard error.
 pub struct Screen<'a> {
     out: &'a mut dyn Write,
@@ -49,13 +51,6 @@ impl<'a> Screen<'a> {
         let _ = writeln!(self.notes, "{}", one_line(text));
         let _ = self.notes.flush();
     }
-}
-
-/// A text of others on one line, without anything that a terminal would obey.
-pub(super) fn one_line(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
 }
 
 #[cfg(test)]

@@ -14,10 +14,11 @@ use super::findings::{Finding, findings};
 use super::get::Row;
 use super::health::Health;
 use super::object::Subscription;
-use super::screen::{Screen, one_line};
+use super::screen::Screen;
 use super::session::Session;
 use super::table::{Cell, Tone, table};
 use crate::api::v1alpha1::{ClusterWebhookProvider, WebhookProvider};
+use crate::wording::one_line;
 
 /// How wide text is.
 const WIDTH: usize = 100;

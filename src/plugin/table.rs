@@ -1,6 +1,6 @@
 //! Tables for people: columns as wide as what is in them. Pure.
 
-use super::screen::one_line;
+use crate::wording::one_line;
 
 /// How a cell is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -42,19 +42,14 @@ pub(in crate::controller) struct Driven {
 }
 
 impl Driven {
-    /// Several provider objects may stand for one account, each with its `rateLimit`: the strictest holds.
-    fn limit(&self, provider: &ProviderKey, limits: Limits) {
+    /// Takes the limits that a provider object gives, or forgets them where it stands for the account no more. Several
+    /// objects may stand for one account, each with its `rateLimit`: the strictest holds.
+    pub(in crate::controller) fn limit(&self, provider: &ProviderKey, limits: Option<Limits>) {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        asked.insert(provider.clone(), limits);
-        if let Some(strictest) = asked.values().copied().reduce(Limits::strictest) {
-            self.account.set_limits(strictest);
-        }
-    }
-
-    /// A provider object does not stand for the account any more.
-    pub(in crate::controller) fn unlimit(&self, provider: &ProviderKey) {
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        asked.remove(provider);
+        match limits {
+            Some(limits) => asked.insert(provider.clone(), limits),
+            None => asked.remove(provider),
+        };
         if let Some(strictest) = asked.values().copied().reduce(Limits::strictest) {
             self.account.set_limits(strictest);
         }
@@ -244,7 +239,7 @@ impl Context {
                 asked: Mutex::default(),
             })
         })?;
-        driven.limit(key, limits);
+        driven.limit(key, Some(limits));
         let interval = spec
             .interval
             .as_deref()

@@ -194,7 +194,7 @@ impl Directory {
             return;
         };
         if !link.is_some_and(|link| Arc::ptr_eq(&link.driven, &before.driven)) {
-            before.driven.unlimit(key);
+            before.driven.limit(key, None);
         }
     }
 
@@ -204,7 +204,7 @@ impl Directory {
         let gone = directory.remove(key);
         drop(directory);
         if let Some(link) = gone.and_then(|gone| gone.link) {
-            link.driven.unlimit(key);
+            link.driven.limit(key, None);
         }
     }
 

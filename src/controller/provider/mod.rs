@@ -38,7 +38,7 @@ use crate::controller::apiserver::{WriteError, guarded, params};
 use crate::controller::context::{Context, Party, ProviderKey};
 use crate::controller::provider::directory::{Assessment, COUNT_EVERY, Link, Listed, Problem};
 use crate::controller::provider::lent::Lent;
-use crate::controller::subscription::comparison::REQUEST_MAX;
+use crate::controller::subscription::comparison::request;
 use crate::controller::subscription::reconcile::{self, ReconcileError};
 use crate::controller::triggers::Target;
 use crate::metrics::{Kind, ReconcileOutcome};
@@ -244,8 +244,7 @@ impl Subject {
         let value = self
             .annotation(ANNOTATION_FLUX_REQUESTED_AT)
             .or_else(|| self.annotation(ANNOTATION_RECONCILE_REQUESTED_AT))?;
-        let value = value.chars().take(REQUEST_MAX).collect();
-        Some(value).filter(|value| self.status.last_handled_reconcile_at.as_ref() != Some(value))
+        Some(request(value)).filter(|value| self.status.last_handled_reconcile_at.as_ref() != Some(value))
     }
 }
 

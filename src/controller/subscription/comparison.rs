@@ -14,7 +14,7 @@ use crate::duration::parse_duration;
 use crate::provider::account::{Look, Trouble};
 
 /// The longest value of such an annotation that is echoed, in characters.
-pub(in crate::controller) const REQUEST_MAX: usize = 128;
+const REQUEST_MAX: usize = 128;
 
 impl Pass<'_> {
     /// Asks for the LIST that the next comparison needs, when it is due: one that all objects of the account share.
@@ -86,5 +86,10 @@ pub(in crate::controller) fn requested_value(object: &WebhookSubscription) -> Op
     let value = annotations
         .get(ANNOTATION_FLUX_REQUESTED_AT)
         .or_else(|| annotations.get(ANNOTATION_RECONCILE_REQUESTED_AT))?;
-    Some(value.chars().take(REQUEST_MAX).collect())
+    Some(request(value))
+}
+
+/// The value of an annotation that asks for something, cut to what status holds.
+pub(in crate::controller) fn request(value: &str) -> String {
+    value.chars().take(REQUEST_MAX).collect()
 }

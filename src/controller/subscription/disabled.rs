@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use operator_core::capabilities::Capabilities;
 use operator_core::delivery::DeliveryResult;
 use operator_core::disabled::{AGAIN_MAX, Known, OnDisabled, Rules};
+use operator_core::hash::HashKey;
 use operator_core::names::{ExternalId, RemoteKey};
 use operator_core::reason::Reason;
 use operator_core::settings::switched_off;
@@ -18,17 +20,7 @@ use crate::provider::{Deliveries, Logged};
 impl Pass<'_> {
     /// What decides about what is off.
     pub(in crate::controller) fn disabled_rules(&self) -> Rules {
-        let delivery = self.object.spec.delivery.as_ref();
-        let asked = delivery.and_then(|delivery| delivery.on_disabled);
-        Rules {
-            asked: asked.map(|asked| match asked {
-                api::OnDisabled::Report => OnDisabled::Report,
-                api::OnDisabled::Reenable => OnDisabled::Reenable,
-            }),
-            off: switched_off(&self.ctx.hash_key),
-            wall: wall(),
-            tests: self.capabilities().tests,
-        }
+        rules(&self.object.spec, &self.ctx.hash_key, self.capabilities())
     }
 
     /// What is known of the deliveries of each key.
@@ -98,6 +90,25 @@ impl Pass<'_> {
             )
         };
         self.tell(Kind::Normal, "Reenabled", "Update", note);
+    }
+}
+
+/// What decides about what is off, of a spec and at a provider.
+pub(in crate::controller) fn rules(
+    spec: &api::WebhookSubscriptionSpec,
+    key: &HashKey,
+    able: &Capabilities,
+) -> Rules {
+    let delivery = spec.delivery.as_ref();
+    let asked = delivery.and_then(|delivery| delivery.on_disabled);
+    Rules {
+        asked: asked.map(|asked| match asked {
+            api::OnDisabled::Report => OnDisabled::Report,
+            api::OnDisabled::Reenable => OnDisabled::Reenable,
+        }),
+        off: switched_off(key),
+        wall: wall(),
+        tests: able.tests,
     }
 }
 

@@ -11,7 +11,7 @@ use secrecy::zeroize::Zeroizing;
 use crate::api::v1alpha1::{GenerateKey, ManagementMode};
 use crate::cluster::fill_random;
 use crate::controller::dereference::{DereferenceError, object_name};
-use crate::controller::references::SIGNING_KEY;
+use crate::controller::references::data_key;
 use crate::controller::subscription::reconcile::{Pass, ReconcileError};
 use crate::controller::subscription::rotation::Kept;
 use crate::controller::subscription::signing_secret::{Member, set_member};
@@ -40,7 +40,7 @@ impl Pass<'_> {
         let api = Api::<Secret>::namespaced(self.ctx.client.clone(), &self.name.namespace);
         let existing = api.get_opt(&generate.secret_name).await;
         let existing = existing.map_err(DereferenceError::of)?;
-        let data_key = generate.key.as_deref().unwrap_or(SIGNING_KEY);
+        let data_key = data_key(generate.key.as_deref());
         let written = match existing {
             None if self.rehearses() => return Err(self.rehearse_key(&generate).into()),
             None => {

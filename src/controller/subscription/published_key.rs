@@ -13,7 +13,7 @@ use secrecy::ExposeSecret;
 
 use crate::controller::dereference::DereferenceError;
 use crate::controller::provider::directory::Link;
-use crate::controller::references::SIGNING_KEY;
+use crate::controller::references::data_key;
 use crate::controller::subscription::reconcile::{Pass, ReconcileError};
 use crate::controller::subscription::signing_secret::{Member, set_member};
 
@@ -64,7 +64,7 @@ impl Pass<'_> {
             );
             return Ok(());
         }
-        let data_key = target.key.as_deref().unwrap_or(SIGNING_KEY);
+        let data_key = data_key(target.key.as_deref());
         match self
             .store_signing_key(link, &id, &target.secret_name, data_key, shown)
             .await?

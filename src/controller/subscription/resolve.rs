@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use operator_core::capabilities::Capabilities;
+use operator_core::hash::HashKey;
 use operator_core::memory::Wanted;
-use operator_core::names::ObjectName;
+use operator_core::names::{ObjectName, RemoteKey};
 use operator_core::reason::Reason;
+use operator_core::settings::Settings;
 
 use crate::controller::context::{Party, ProviderKey};
 use crate::controller::dereference::DereferenceError;
@@ -143,22 +146,11 @@ impl Pass<'_> {
             let invalid = Invalid::new(Reason::UnsupportedByProvider, refused);
             return Err(DereferenceError::Invalid(invalid));
         }
-        let key = &self.ctx.hash_key;
-        let wanted = settings.iter().map(|(remote_key, settings)| {
-            let view = settings.view(key).only(able.supports);
-            let events = settings.events.iter().cloned().collect();
-            Wanted {
-                key: remote_key.clone(),
-                view,
-                digest: view.digest(key),
-                events,
-            }
-        });
         self.record.resolved = Some(Resolved {
             type_: link.type_,
             generation: self.object.metadata.generation.unwrap_or(0),
             secrets,
-            wanted: wanted.collect(),
+            wanted: wanted(&settings, able, &self.ctx.hash_key),
             host: settings
                 .first()
                 .map(|(_, settings)| settings.url.host().to_owned())
@@ -203,4 +195,22 @@ impl Pass<'_> {
             self.tell(Kind::Warning, "UnknownEvents", "Validate", note);
         }
     }
+}
+
+/// What is wanted of a provider that can do this much, in digests.
+pub(in crate::controller) fn wanted(
+    settings: &[(RemoteKey, Settings)],
+    able: &Capabilities,
+    key: &HashKey,
+) -> Vec<Wanted> {
+    let one = |(remote_key, settings): &(RemoteKey, Settings)| {
+        let view = settings.view(key).only(able.supports);
+        Wanted {
+            key: remote_key.clone(),
+            view,
+            digest: view.digest(key),
+            events: settings.events.iter().cloned().collect(),
+        }
+    };
+    settings.iter().map(one).collect()
 }

@@ -21,8 +21,8 @@ use crate::api::v1alpha1::{GenerateKey, ManagementMode};
 use crate::controller::apiserver::{WriteError, guarded, params};
 use crate::controller::dereference::DereferenceError;
 use crate::controller::events::Kind;
-use crate::controller::references::SIGNING_KEY;
-use crate::controller::subscription::comparison::REQUEST_MAX;
+use crate::controller::references::data_key;
+use crate::controller::subscription::comparison::request;
 use crate::controller::subscription::generated_key::random_key;
 use crate::controller::subscription::reconcile::{Pass, ReconcileError};
 use crate::duration::{format_duration, parse_duration};
@@ -119,8 +119,7 @@ impl Pass<'_> {
     fn asked_key(&self) -> Option<String> {
         let annotations = self.object.metadata.annotations.as_ref()?;
         let value = annotations.get(ANNOTATION_ROTATE_REQUESTED_AT)?;
-        let value: String = value.chars().take(REQUEST_MAX).collect();
-        Some(value).filter(|value| !value.is_empty())
+        Some(request(value)).filter(|value| !value.is_empty())
     }
 
     /// The request for another key that was carried out last, for status.
@@ -205,7 +204,7 @@ impl Pass<'_> {
             self.record.generated = None;
             return Ok(());
         };
-        let data_key = generate.key.as_deref().unwrap_or(SIGNING_KEY);
+        let data_key = data_key(generate.key.as_deref());
         let mut data = secret.data.clone().unwrap_or_default();
         let mut annotations = secret.metadata.annotations.clone().unwrap_or_default();
         self.exchange(&mut data, &mut annotations, data_key, step, wall)?;

@@ -12,7 +12,7 @@ use crate::api::names::ANNOTATION_TEST_REQUESTED_AT;
 use crate::api::v1alpha1::{TestReceipt, TestResult, TestStatus};
 use crate::controller::events::Kind;
 use crate::controller::provider::directory::Link;
-use crate::controller::subscription::comparison::REQUEST_MAX;
+use crate::controller::subscription::comparison::request;
 use crate::controller::subscription::reconcile::{Pass, ReconcileError};
 use crate::provider::{Logged, ProviderError};
 
@@ -70,7 +70,7 @@ impl Pass<'_> {
     fn asked_test(&self) -> Option<String> {
         let annotations = self.object.metadata.annotations.as_ref()?;
         let value = annotations.get(ANNOTATION_TEST_REQUESTED_AT)?;
-        let value: String = value.chars().take(REQUEST_MAX).collect();
+        let value = request(value);
         let open = |test: &TestStatus| {
             test.results
                 .iter()

@@ -33,16 +33,7 @@ pub fn edits(stage: &mut Stage<'_>, report: &mut Report) -> Outcome<()> {
         APART,
         spread,
     )?;
-    report.figure(
-        "from apply to the provider's PATCH, p50",
-        format!("{} ms", latencies.p50),
-    );
-    report.goal(
-        "the same, p99",
-        format!("{} ms", latencies.p99),
-        &format!("< {P99_GOAL_MS} ms"),
-        latencies.p99 < P99_GOAL_MS,
-    );
+    report.latencies("from apply to the provider's PATCH", &latencies, P99_GOAL_MS);
     stage.rest()?;
     Ok(())
 }

@@ -98,9 +98,7 @@ fn restart(stage: &mut Stage<'_>, report: &mut Report) -> Outcome<()> {
 /// A minute in which nobody does anything.
 fn quiet(stage: &mut Stage<'_>, report: &mut Report) -> Outcome<()> {
     report.section(&format!("a quiet minute with {} in place", stage.count));
-    let cpu = stage.operator.cpu_seconds()?;
-    let (requests, writes) = watch::minute(stage.world, &mut stage.audit)?;
-    let cpu = (stage.operator.cpu_seconds()? - cpu) / 60.0 * 100.0;
+    let (requests, writes, cpu) = stage.minute()?;
     let text = format!("{} ({})", requests.total(), requests.text());
     // One LIST an account in ten minutes, whenever its turn is.
     let accounts = u64::try_from(stage.world.accounts)?;
@@ -165,9 +163,7 @@ pub fn applied(world: &World, count: usize, report: &mut Report) -> Outcome<()> 
     report.figure("CPU of the operator", format!("{cpu:.2} s"));
     memory(report, "peak memory (VmHWM)", count, &stage.operator)?;
     if world.quiet {
-        let cpu = stage.operator.cpu_seconds()?;
-        let (requests, writes) = watch::minute(world, &mut stage.audit)?;
-        let cpu = (stage.operator.cpu_seconds()? - cpu) / 60.0 * 100.0;
+        let (requests, writes, cpu) = stage.minute()?;
         let polls = requests.of("deliveryStatus") + requests.of("logs");
         let text = format!("{} ({})", requests.total(), requests.text());
         report.figure("minute with delivery on: requests", text);

@@ -62,16 +62,7 @@ pub fn default_budget(world: &World, count: usize, report: &mut Report) -> Outco
     };
     drop(operator);
     judge(report, &log);
-    report.figure(
-        "an edit meanwhile, from apply to PATCH, p50",
-        format!("{} ms", edited.p50),
-    );
-    report.goal(
-        "the same, p99",
-        format!("{} ms", edited.p99),
-        &format!("< {P99_GOAL_MS} ms"),
-        edited.p99 < P99_GOAL_MS,
-    );
+    report.latencies("an edit meanwhile, from apply to PATCH", &edited, P99_GOAL_MS);
     Ok(())
 }
 

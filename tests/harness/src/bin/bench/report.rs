@@ -79,6 +79,13 @@ impl Report {
         self.row(measure, value.into(), goal.to_owned(), verdict);
     }
 
+    /// Times, with a goal in milliseconds for the slowest of a hundred.
+    pub fn latencies(&mut self, measure: &str, times: &Percentiles, goal: u64) {
+        self.figure(&format!("{measure}, p50"), format!("{} ms", times.p50));
+        let (value, text) = (format!("{} ms", times.p99), format!("< {goal} ms"));
+        self.goal("the same, p99", value, &text, times.p99 < goal);
+    }
+
     /// Something that must hold.
     pub fn must(&mut self, measure: &str, value: impl Into<String>, goal: &str, holds: bool) {
         let verdict = if holds { Verdict::Ok } else { Verdict::Wrong };

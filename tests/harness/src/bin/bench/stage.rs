@@ -61,6 +61,14 @@ impl<'a> Stage<'a> {
         watch::rest(self.world, &mut self.audit)
     }
 
+    /// A minute in which nobody does anything: requests, writes, and the CPU in hundredths of a core.
+    pub fn minute(&mut self) -> Outcome<(Counts, Counts, f64)> {
+        let before = self.operator.cpu_seconds()?;
+        let (requests, writes) = watch::minute(self.world, &mut self.audit)?;
+        let cpu = (self.operator.cpu_seconds()? - before) / 60.0 * 100.0;
+        Ok((requests, writes, cpu))
+    }
+
     /// Deletes all objects, then the providers, then ends the operator.
     pub fn clear(mut self) -> Outcome<Waited> {
         let begun = Instant::now();
