@@ -20,6 +20,22 @@ fn budget(per_minute: u32, burst: u32) -> Budget<u32> {
 }
 
 #[test]
+fn each_priority_has_a_word_for_dashboards() {
+    let all = [
+        Priority::Edit,
+        Priority::Delete,
+        Priority::Create,
+        Priority::Drift,
+        Priority::Delivery,
+    ];
+    assert!(all.is_sorted(), "the most urgent first");
+    assert_eq!(
+        all.map(Priority::as_str),
+        ["edit", "delete", "create", "drift", "delivery"]
+    );
+}
+
+#[test]
 fn a_request_beyond_the_turn_is_paid_by_who_comes_next() {
     let limits = Limits {
         per_minute: 60,

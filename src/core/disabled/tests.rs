@@ -106,6 +106,21 @@ fn times_are_written_as_calendars_have_them() {
     }
 }
 
+#[test]
+fn what_was_counted_may_be_sent_for_ten_minutes_and_counts_for_a_day_more() {
+    const HOUR: i64 = 3_600_000;
+    let mut off = Disabled::default();
+    off.count(10);
+    let rule = |off: &Disabled, wall| off.rule(1, &rules(REENABLE, wall), arrived(5));
+    assert_eq!(rule(&off, 10 + HOUR / 6 - 1), Ruling::SwitchOn);
+    assert_eq!(rule(&off, 10 + HOUR / 6), Ruling::Count);
+    assert_eq!(DAY, 24 * HOUR);
+    off.count(20);
+    let last = 10 + DAY + HOUR / 6;
+    let times = [19, last - 1, last, last + 9, last + 10].map(|wall| off.times(wall));
+    assert_eq!(times, [2, 2, 1, 1, 0], "a time that lies ahead counts too");
+}
+
 /// One thing that happens, some time after the one before.
 #[derive(Debug, Clone, Copy)]
 enum Happens {

@@ -2,6 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod conditions;
+
 const NEW: Context = Context {
     synced_before: false,
     ever_synced: false,
