@@ -236,6 +236,14 @@ mod tests {
     }
 
     #[test]
+    fn a_row_that_becomes_longer_than_the_threshold_is_told_once() {
+        let (key, a) = (RemoteKey::single(), event("A"));
+        let mut health = poll(&Health::new(), &[delivery("A", false, 500)]).health;
+        let told = [3, 4, 5].map(|failures| deepen(&mut health, &key, &a, failures, 3));
+        assert_eq!(told, [true, false, false]);
+    }
+
+    #[test]
     fn one_failed_delivery_is_not_a_row_however_often_it_is_seen() {
         let failed = |time: &str| {
             let mut delivery = delivery("A", false, 500);

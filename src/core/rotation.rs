@@ -107,6 +107,11 @@ mod tests {
         assert_eq!(turn(false), Turn::Extend { until: 17 * HOUR });
     }
 
+    #[test]
+    fn where_nobody_says_the_previous_key_stays_good_for_a_day() {
+        assert_eq!(OVERLAP, 24 * HOUR);
+    }
+
     proptest! {
         /// Keys are numbers here: each rotation makes the next one.
         #[test]

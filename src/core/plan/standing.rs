@@ -20,14 +20,15 @@ pub(super) fn standing(
     entry: &Entry,
     remote: &Remote,
 ) -> Option<Ownership> {
-    if crate::planted!(TrustTheId) && entry.id.as_ref() == Some(&remote.id) {
+    let held = entry.id.as_ref() == Some(&remote.id);
+    if crate::planted!(TrustTheId) && held {
         return Some(Ownership::Ours);
     }
     match s.capabilities.identity {
         Identity::Marker => remote.marker.map(|marker| s.owner.ownership(key, &marker)),
         Identity::Content => {
             let proof = entry.proof.filter(|_| entry.hold != Hold::Observed)?;
-            (entry.id.as_ref() == Some(&remote.id)).then(|| {
+            held.then(|| {
                 if proof == remote.view.get(Field::Events) {
                     Ownership::Ours
                 } else {

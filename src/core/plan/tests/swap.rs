@@ -70,6 +70,12 @@ fn nothing_is_exchanged_where_the_user_says_never_and_the_old_one_stays() {
 }
 
 #[test]
+fn what_comes_beside_what_stays_is_no_exchange() {
+    let both = swap(Replace::Never).bend(|case| case.wanted = vec![wish("k"), wish("l")]);
+    assert_eq!(both.action(), Action::RecordIntent(vec![key("l")]));
+}
+
+#[test]
 fn an_entry_that_was_opened_before_the_exchange_was_forbidden_is_closed() {
     let mut case = swap(Replace::Never);
     let opened = open(&wish("l"), Certainty::NotSent { opened: at(990) });
