@@ -108,6 +108,14 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_the_provider_does_not_have_yet_is_not_exchanged() {
+        for (requested, wall) in [(false, HOUR), (true, HOUR), (false, 24 * HOUR), (true, 24 * HOUR)] {
+            let turn = turn(stored(None), rhythm(requested), false, wall);
+            assert_eq!(turn, Turn::Wait(None));
+        }
+    }
+
+    #[test]
     fn where_nobody_says_the_previous_key_stays_good_for_a_day() {
         assert_eq!(OVERLAP, 24 * HOUR);
     }

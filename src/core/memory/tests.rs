@@ -3,6 +3,8 @@ use crate::capabilities::examples::NAMED;
 use crate::hash::HashKey;
 use crate::view::Part;
 
+mod doubt;
+
 fn digest(text: &str) -> Fingerprint {
     HashKey::new([5; 32]).fingerprint("test", [text.as_bytes()])
 }
