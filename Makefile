@@ -136,6 +136,7 @@ test-packaging: binaries ## The chart, manifests and alerts, with Helm and their
 	@$(STEP) "checkers of packaging" tools/check-packaging
 	@export WEBHOOK_OPERATOR_CONTROLPLANE=$$(tools/tool-path controlplane); \
 	export WEBHOOK_OPERATOR_HELM=$$(tools/tool-path helm); \
+	export WEBHOOK_OPERATOR_KREW=$$(tools/tool-path krew); \
 	export WEBHOOK_OPERATOR_JUDGE=$$(tools/tool-path judge); \
 	export WEBHOOK_OPERATOR_GITOPS_CRDS=$$(tools/tool-path gitops-crds); \
 	export WEBHOOK_OPERATOR_BINARIES="$(abspath $(TARGET)/debug)"; \

@@ -175,9 +175,23 @@ impl Environment {
             pod_name: variable("POD_NAME"),
             pod_namespace: variable("POD_NAMESPACE"),
             service_account_namespace,
-            provider_proxy: variable("WEBHOOK_OPERATOR_PROVIDER_PROXY").map(Hidden),
+            provider_proxy: proxy_variable(),
         })
     }
+}
+
+/// `WEBHOOK_OPERATOR_PROVIDER_PROXY` of this process.
+pub(crate) fn proxy_variable() -> Option<Hidden> {
+    let value = std::env::var("WEBHOOK_OPERATOR_PROVIDER_PROXY").ok();
+    value.and_then(|value| filled(&value)).map(Hidden)
+}
+
+/// The proxy that a flag `--provider-proxy`, or its variable in this process, names.
+///
+/// # Errors
+/// [`ConfigError::Proxy`], and [`ConfigError::ProxyPasswordInArguments`] where a password came over the command line.
+pub(crate) fn provider_proxy(given: Option<&Hidden>) -> Result<Option<Arc<Proxy>>, ConfigError> {
+    proxy(given, proxy_variable().as_ref())
 }
 
 fn filled(text: &str) -> Option<String> {

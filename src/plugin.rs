@@ -24,6 +24,7 @@ mod import;
 mod manifest;
 mod object;
 mod orphans;
+mod others;
 mod output;
 mod rehearsal;
 mod remotes;
@@ -34,9 +35,12 @@ mod session;
 mod status;
 mod suspend;
 mod table;
+mod wished;
+mod words;
 
 pub use advice::{next_step, page};
 pub use args::{Cli, Verb};
+pub use completion::{complete, words_to_complete};
 pub use error::{Exit, PluginError};
 pub use screen::Screen;
 

@@ -27,7 +27,12 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<Exit, PluginError> {
-    let cli = Cli::parse();
+    let arguments = std::env::args_os().skip(1);
+    let arguments: Vec<String> = arguments
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let words = plugin::words_to_complete(&arguments);
+    let cli = if words.is_none() { Some(Cli::parse()) } else { None };
     // The one TLS stack. It fails only where a provider is set already, which nothing before this does.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -36,7 +41,11 @@ fn run() -> Result<Exit, PluginError> {
     let (mut out, mut notes) = (io::stdout(), io::stderr());
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let colour = out.is_terminal() && !plain;
-    let result = runtime.block_on(plugin::run(&cli, &mut Screen::new(&mut out, &mut notes, colour)));
+    let mut screen = Screen::new(&mut out, &mut notes, colour);
+    let result = match (&cli, words) {
+        (Some(cli), _) => runtime.block_on(plugin::run(cli, &mut screen)),
+        (None, words) => runtime.block_on(plugin::complete(words.unwrap_or_default(), &mut screen)),
+    };
     // A look-up of a name that hangs must not keep the process.
     runtime.shutdown_background();
     result

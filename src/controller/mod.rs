@@ -12,6 +12,7 @@ mod dereference;
 mod events;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod holds;
 mod provider;
 mod references;
 mod rehearsal;
@@ -21,8 +22,9 @@ mod triggers;
 mod watches;
 mod wish;
 
-pub(crate) use provider::adapters::{adapter, endpoint};
+pub(crate) use holds::{Borrower, Contest, Entrant, Standing};
+pub(crate) use provider::adapters::{adapter, endpoint, realm};
 pub(crate) use provider::credentials::ca_bundle;
 pub(crate) use references::secret_value;
 pub use run::{RunError, Setup, run};
-pub(crate) use wish::{Asking, remembered, secrets, wish};
+pub(crate) use wish::{Asking, Wish, remembered, secrets, wish};

@@ -14,7 +14,7 @@ use secrecy::SecretString;
 use crate::api::v1alpha1 as api;
 use crate::controller::references;
 use crate::controller::subscription::disabled::rules;
-use crate::controller::subscription::resolve::wanted;
+use crate::controller::subscription::resolve::{Host, wanted};
 use crate::controller::subscription::status::restore;
 use crate::controller::subscription::validate::{self, Surroundings};
 use crate::provider::Adapter;
@@ -43,6 +43,8 @@ pub(crate) struct Wish {
     pub(crate) replace: Replace,
     /// What becomes of what the provider has switched off.
     pub(crate) rules: Rules,
+    /// Where deliveries go.
+    pub(in crate::controller) host: Host,
 }
 
 /// Who asks, and of whom.
@@ -99,6 +101,7 @@ pub(crate) fn wish(spec: &api::WebhookSubscriptionSpec, asking: &Asking<'_>) -> 
         return Err(refused);
     }
     Ok(Wish {
+        host: Host::of(&settings),
         wanted: wanted(&settings, able, asking.key),
         adoption: validate::adoption(spec.adoption.as_ref()).map_err(told)?,
         replace: validate::replace(spec.replace_policy),

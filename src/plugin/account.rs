@@ -13,11 +13,13 @@ use secrecy::SecretString;
 use super::args::AccountArgs;
 use super::error::PluginError;
 use super::session::Session;
-use crate::api::v1alpha1::{ClusterWebhookProvider, WebhookProvider, WebhookProviderSpec};
-use crate::cluster;
-use crate::controller;
+use crate::api::v1alpha1::{
+    ClusterWebhookProvider, ProviderKind, ProviderRef, WebhookProvider, WebhookProviderSpec,
+};
+use crate::controller::{self, Standing};
 use crate::provider::http::{Connection, Rules, System};
 use crate::provider::{Adapter, ProviderError};
+use crate::{cluster, config};
 
 /// A provider object that can be spoken to.
 #[derive(Debug)]
@@ -26,6 +28,11 @@ pub(super) struct Account {
     pub(super) what: String,
     pub(super) spec: WebhookProviderSpec,
     pub(super) adapter: Adapter,
+    /// What its object says about changes.
+    pub(super) standing: Standing,
+    /// Where contents must differ.
+    pub(super) realm: String,
+    rules: Rules,
 }
 
 impl Account {
@@ -40,26 +47,11 @@ impl Account {
         namespace: &str,
         hash_key: &Arc<HashKey>,
     ) -> Result<Self, PluginError> {
-        let shared = kind == "ClusterWebhookProvider";
-        let (api, what, home, scope): (Api<DynamicObject>, _, _, _) = if shared {
-            let kind = ApiResource::erase::<ClusterWebhookProvider>(&());
-            (
-                Api::all_with(session.client.clone(), &kind),
-                format!("ClusterWebhookProvider {name}"),
-                args.operator_namespace.as_str(),
-                Scope::Cluster,
-            )
-        } else {
-            let kind = ApiResource::erase::<WebhookProvider>(&());
-            (
-                Api::namespaced_with(session.client.clone(), namespace, &kind),
-                format!("WebhookProvider {namespace}/{name}"),
-                namespace,
-                Scope::Namespaced,
-            )
+        let (object, what) = provider_object(session, (kind, name), namespace).await?;
+        let (home, scope) = match kind {
+            "ClusterWebhookProvider" => (args.operator_namespace.as_str(), Scope::Cluster),
+            _ => (namespace, Scope::Namespaced),
         };
-        let object = api.get(name).await;
-        let object = object.map_err(|error| PluginError::of(error, "get", what.as_str()))?;
         // The parser's text may quote what it did not expect.
         let unreadable = |_| PluginError::Unfit(format!("{what}: this version cannot read its spec"));
         let spec: WebhookProviderSpec =
@@ -70,7 +62,7 @@ impl Account {
             allow_insecure_http: args.reach.allow_insecure_http,
             apiserver: Arc::new(cluster::apiserver(&session.access).await?),
             network: Arc::new(System),
-            proxy: None,
+            proxy: config::provider_proxy(args.reach.provider_proxy.as_ref())?,
         };
         let egress = rules.of(scope);
         let endpoint = controller::endpoint(&spec, &egress).map_err(|problem| unusable(&problem.message))?;
@@ -84,13 +76,47 @@ impl Account {
         })?;
         let ca_bundle = bundle.map_err(|problem| unusable(&problem.message))?;
         let credential = credential(session, &spec, home).await?;
+        let reference = ProviderRef {
+            kind: Some(match scope {
+                Scope::Cluster => ProviderKind::ClusterWebhookProvider,
+                Scope::Namespaced => ProviderKind::WebhookProvider,
+            }),
+            name: name.to_owned(),
+        };
+        let standing = Standing::of(&reference, namespace, &spec, &object);
+        let realm = controller::realm(&spec, &endpoint);
         let connection = Connection {
             ca_bundle,
             ..Connection::new(endpoint, egress)
         };
         let adapter = controller::adapter(&spec, connection, credential, hash_key);
         let adapter = adapter.map_err(|problem| unusable(&problem.message))?;
-        Ok(Self { what, spec, adapter })
+        Ok(Self {
+            what,
+            spec,
+            adapter,
+            standing,
+            realm,
+            rules,
+        })
+    }
+
+    /// Where contents must differ for the objects of another provider object, as far as that can be told: it may be the
+    /// same place.
+    pub(super) async fn realm_of(
+        &self,
+        session: &Session,
+        (kind, name): (&str, &str),
+        namespace: &str,
+    ) -> Option<String> {
+        let (object, _) = provider_object(session, (kind, name), namespace).await.ok()?;
+        let spec: WebhookProviderSpec = serde_json::from_value(object.data["spec"].clone()).ok()?;
+        let scope = match kind {
+            "ClusterWebhookProvider" => Scope::Cluster,
+            _ => Scope::Namespaced,
+        };
+        let endpoint = controller::endpoint(&spec, &self.rules.of(scope)).ok()?;
+        Some(controller::realm(&spec, &endpoint))
     }
 
     /// What a request came to.
@@ -103,6 +129,26 @@ impl Account {
             source,
         })
     }
+}
+
+/// A provider object as it is, and its kind, namespace and name.
+async fn provider_object(
+    session: &Session,
+    (kind, name): (&str, &str),
+    namespace: &str,
+) -> Result<(DynamicObject, String), PluginError> {
+    let (api, what): (Api<DynamicObject>, _) = if kind == "ClusterWebhookProvider" {
+        let kind = ApiResource::erase::<ClusterWebhookProvider>(&());
+        let api = Api::all_with(session.client.clone(), &kind);
+        (api, format!("ClusterWebhookProvider {name}"))
+    } else {
+        let kind = ApiResource::erase::<WebhookProvider>(&());
+        let api = Api::namespaced_with(session.client.clone(), namespace, &kind);
+        (api, format!("WebhookProvider {namespace}/{name}"))
+    };
+    let object = api.get(name).await;
+    let object = object.map_err(|error| PluginError::of(error, "get", what.as_str()))?;
+    Ok((object, what))
 }
 
 /// The credential that the operator would use.

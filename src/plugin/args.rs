@@ -8,11 +8,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
-use clap_complete::Shell;
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use super::output::{Document, Format};
-use crate::cli::{self, PrivateEndpoints};
+use crate::cli::{self, Hidden, PrivateEndpoints};
 use crate::duration::parse_duration;
 
 /// Looks at webhook subscriptions and acts on them, as you and with your rights.
@@ -39,7 +38,13 @@ pub struct Cli {
 #[derive(Debug, Clone, Args)]
 pub struct Global {
     /// The kubeconfig; unset: KUBECONFIG, then ~/.kube/config.
-    #[arg(long, global = true, value_name = "FILE", help_heading = "Cluster")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        help_heading = "Cluster"
+    )]
     pub kubeconfig: Option<PathBuf>,
 
     /// The context in the kubeconfig; unset: the current one.
@@ -88,7 +93,8 @@ pub enum Verb {
     Resume(SomeArgs),
     /// Show what a manifest would change at the provider, exactly, before it is applied.
     ///
-    /// The operator's own plan is played on a copy of what the provider lists; nothing is changed anywhere. The exit
+    /// The operator's own plan is played on a copy of what the provider lists; nothing is changed anywhere. What would
+    /// hold the change back is told: the policy and the quota of a lent account, a guard, what another object has. The exit
     /// status is 0 without changes, 1 with changes, and above 1 where it cannot be told. You need the right to get the
     /// Secrets that the manifest and the provider object refer to; where you may also get the operator's hash key, what
     /// the provider hides is compared too.
@@ -111,7 +117,7 @@ pub enum Verb {
     /// Everything is judged as you see it: your rights, and the network of your machine. With --as and the name of the
     /// operator's ServiceAccount the rights are the operator's. Nothing is written, no Secret is read.
     Doctor(DoctorArgs),
-    /// Print a script that completes the command line in a shell.
+    /// Print a script that completes the command line, for kubectl or a shell.
     Completion(CompletionArgs),
 }
 
@@ -252,7 +258,7 @@ pub struct DeliveriesArgs {
 #[derive(Debug, Clone, Args)]
 pub struct DiffArgs {
     /// The manifests, a YAML stream; - is standard input.
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub filename: PathBuf,
 
     /// The operator's --cluster-id, where it has one; unset: the UID of namespace kube-system.
@@ -402,14 +408,42 @@ pub struct Reach {
     /// Accept plain http in subscriptions' URLs and, on loopback, in providers' endpoints.
     #[arg(long, help_heading = "Providers")]
     pub allow_insecure_http: bool,
+
+    /// The HTTP proxy through which providers at public addresses are reached, as the operator's flag of this name says.
+    /// A URL with a user name or password is accepted only from the environment.
+    #[arg(
+        long,
+        env = "WEBHOOK_OPERATOR_PROVIDER_PROXY",
+        value_name = "URL",
+        hide_env_values = true,
+        help_heading = "Providers"
+    )]
+    pub provider_proxy: Option<Hidden>,
 }
 
 /// The arguments of `completion`.
 #[derive(Debug, Clone, Args)]
 pub struct CompletionArgs {
-    /// The shell.
+    /// The shell; or kubectl, for a file kubectl_complete-webhooks in PATH, by which kubectl webhooks itself is completed.
     #[arg(value_name = "SHELL")]
-    pub shell: Shell,
+    pub shell: Script,
+}
+
+/// For whom a script is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Script {
+    /// kubectl, whatever the shell.
+    Kubectl,
+    /// Bash.
+    Bash,
+    /// Elvish.
+    Elvish,
+    /// Fish.
+    Fish,
+    /// PowerShell.
+    Powershell,
+    /// Z shell.
+    Zsh,
 }
 
 const AFTER_HELP: &str = "\

@@ -7,7 +7,7 @@ use super::error::{Exit, PluginError};
 use super::screen::Screen;
 use super::session::Session;
 use crate::cli::{OutputFormat, RunArgs};
-use crate::config::{Config, Environment};
+use crate::config::{self, Config, Environment};
 use crate::doctor;
 
 /// The flags of `run`, for their defaults.
@@ -41,6 +41,7 @@ fn config(args: &DoctorArgs) -> Result<Config, PluginError> {
     let run = RunArgs {
         private_endpoints: args.reach.private_endpoints,
         allow_insecure_http: args.reach.allow_insecure_http,
+        provider_proxy: args.reach.provider_proxy.clone(),
         watch_namespace: args.watch_namespace.clone(),
         lease_name: args.lease_name.clone(),
         // Not looked at; an operator that watches some namespaces has one.
@@ -49,6 +50,7 @@ fn config(args: &DoctorArgs) -> Result<Config, PluginError> {
     };
     let environment = Environment {
         pod_namespace: Some(args.operator_namespace.clone()),
+        provider_proxy: config::proxy_variable(),
         ..Environment::default()
     };
     Ok(Config::new(&run, environment)?)

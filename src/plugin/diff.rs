@@ -1,38 +1,40 @@
 //! `diff`: what a manifest would change at the provider.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
-use std::path::Path;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::Api;
 use operator_core::capabilities::Identity;
+use operator_core::guard::Deletions;
 use operator_core::hash::HashKey;
 use operator_core::marker::Owner;
 use operator_core::memory::{Memory, Wanted};
-use operator_core::names::{ClusterId, ExternalId, ObjectName, ObjectUid};
-use operator_core::plan::Rivals;
+use operator_core::names::{ClusterId, ObjectName, ObjectUid};
+use operator_core::quota::Share;
+use operator_core::reason::Reason;
 use operator_core::remote::Remote;
 use operator_core::time::Moment;
 use operator_core::view::{Field, Sent};
 use secrecy::SecretString;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::account::{Account, passing_key};
 use super::args::DiffArgs;
 use super::error::{Exit, PluginError};
 use super::object::Subscription;
+use super::others::{Asker, Others};
 use super::rehearsal::{Change, Deed, Rehearsal};
 use super::screen::Screen;
 use super::session::Session;
 use super::table::Tone;
+use super::wished::{Wished, manifests, read};
 use crate::api::names::LABEL_USE;
 use crate::api::v1alpha1::{DriftPolicy, ManagementMode, WebhookSubscriptionSpec};
-use crate::api::{GROUP, names};
+use crate::cluster;
+use crate::controller::{self, Borrower, Wish};
 use crate::wording::one_line;
-use crate::{cluster, controller};
 
 /// A UID that no object has.
 const NO_UID: &str = "not-created-yet";
@@ -53,16 +55,20 @@ struct All<'a> {
     items: &'a [Told],
 }
 
-/// A manifest as it was read.
-struct Wished {
-    name: ObjectName,
-    spec: WebhookSubscriptionSpec,
-}
-
 /// An account and everything that it lists.
 struct Listed {
     account: Account,
     remotes: Vec<Remote>,
+    /// What earlier manifests would have deleted there, and be counted as.
+    deletions: Deletions,
+    announced: Vec<Share>,
+}
+
+/// What earlier manifests of the file leave behind for later ones.
+#[derive(Default)]
+struct Stage {
+    accounts: BTreeMap<(String, String, String), Listed>,
+    others: Others,
 }
 
 pub(super) async fn run(
@@ -73,20 +79,29 @@ pub(super) async fn run(
     let text = read(&args.filename)?;
     let wished = manifests(&text, &session.namespace, screen)?;
     let (key, stored) = hash_key(session, args, screen).await?;
-    let mut accounts: BTreeMap<(String, String, String), Listed> = BTreeMap::new();
+    let mut stage = Stage::default();
     let mut all = Vec::with_capacity(wished.len());
     for one in &wished {
-        let (kind, provider) = provider(&one.spec);
+        let (kind, provider) = one.provider();
         let namespace = &one.name.namespace;
-        let place = (kind.to_owned(), provider.to_owned(), namespace.clone());
-        if !accounts.contains_key(&place) {
-            let account = Account::open(session, &args.account, (kind, provider), namespace, &key).await?;
-            let remotes = list(&account, screen).await?;
-            accounts.insert(place.clone(), Listed { account, remotes });
-        }
-        if let Some(listed) = accounts.get(&place) {
-            all.push(compare(session, args, one, listed, (&key, stored)).await?);
-        }
+        let home = if kind == "WebhookProvider" { namespace } else { "" };
+        let place = (kind.to_owned(), provider.to_owned(), home.to_owned());
+        let listed = match stage.accounts.entry(place) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(free) => {
+                let account =
+                    Account::open(session, &args.account, (kind, provider), namespace, &key).await?;
+                let remotes = list(&account, screen).await?;
+                free.insert(Listed {
+                    account,
+                    remotes,
+                    deletions: Deletions::default(),
+                    announced: Vec::new(),
+                })
+            }
+        };
+        let told = compare(session, args, one, (listed, &mut stage.others), (&key, stored)).await?;
+        all.push(told);
     }
     let text = match args.output {
         Some(document) => document.render(&All { items: &all })?,
@@ -95,68 +110,6 @@ pub(super) async fn run(
     screen.print(&text)?;
     let none = all.iter().all(|told| told.changes.is_empty());
     Ok(if none { Exit::Done } else { Exit::No })
-}
-
-fn read(file: &Path) -> Result<String, PluginError> {
-    let unreadable =
-        |error: std::io::Error| PluginError::Unfit(format!("cannot read {}: {error}", file.display()));
-    let mut text = String::new();
-    if file == Path::new("-") {
-        std::io::stdin().read_to_string(&mut text).map_err(unreadable)?;
-        return Ok(text);
-    }
-    std::fs::read_to_string(file).map_err(unreadable)
-}
-
-/// The subscriptions of a YAML stream; other kinds are passed over.
-fn manifests(text: &str, namespace: &str, screen: &mut Screen<'_>) -> Result<Vec<Wished>, PluginError> {
-    // The parser's text may quote the file, which may hold a secret.
-    let documents: Vec<Value> = serde_saphyr::from_multiple(text)
-        .map_err(|_| PluginError::Unfit("the file is not a stream of YAML documents".to_owned()))?;
-    let mut found = Vec::new();
-    for document in documents.iter().flat_map(items) {
-        let api = document["apiVersion"].as_str().unwrap_or_default();
-        if document["kind"] != "WebhookSubscription" || !api.starts_with(&format!("{GROUP}/")) {
-            screen.note("passed over: a document that is no WebhookSubscription");
-            continue;
-        }
-        let text = |field: &str| document["metadata"][field].as_str().map(str::to_owned);
-        let name = text("name").unwrap_or_default();
-        let spec = serde_json::from_value(document["spec"].clone());
-        found.push(Wished {
-            spec: spec.map_err(|_| {
-                let name = one_line(&name);
-                PluginError::Unfit(format!("{name}: its spec is not one of a WebhookSubscription"))
-            })?,
-            name: ObjectName {
-                namespace: text("namespace").unwrap_or_else(|| namespace.to_owned()),
-                name,
-            },
-        });
-    }
-    if found.is_empty() {
-        return Err(PluginError::Unfit(
-            "the file has no WebhookSubscription".to_owned(),
-        ));
-    }
-    Ok(found)
-}
-
-/// The documents in a document: a List holds several.
-fn items(document: &Value) -> Vec<&Value> {
-    match document["items"].as_array() {
-        Some(items) if document["kind"] == "List" => items.iter().collect(),
-        _ if document.is_null() => Vec::new(),
-        _ => vec![document],
-    }
-}
-
-fn provider(spec: &WebhookSubscriptionSpec) -> (&'static str, &str) {
-    let kind = match spec.provider_ref.kind.unwrap_or_default() {
-        crate::api::v1alpha1::ProviderKind::WebhookProvider => "WebhookProvider",
-        crate::api::v1alpha1::ProviderKind::ClusterWebhookProvider => "ClusterWebhookProvider",
-    };
-    (kind, &spec.provider_ref.name)
 }
 
 /// The operator's key, by which it knows again what providers hide; else one that only compares what is shown.
@@ -186,7 +139,7 @@ async fn compare(
     session: &Session,
     args: &DiffArgs,
     wished: &Wished,
-    listed: &Listed,
+    (listed, others): (&mut Listed, &mut Others),
     (key, stored): (&Arc<HashKey>, bool),
 ) -> Result<Told, PluginError> {
     let live = session.find(&wished.name).await?;
@@ -204,16 +157,34 @@ async fn compare(
     };
     let wish = controller::wish(&wished.spec, &asking)
         .map_err(|why| PluginError::Unfit(format!("{}: {why}", wished.name)))?;
+    let told = |changes| Told {
+        namespace: wished.name.namespace.clone(),
+        name: wished.name.name.clone(),
+        exists: live.is_some(),
+        changes,
+    };
+    if wished.spec.suspend == Some(true) {
+        return Ok(told(Vec::new()));
+    }
+    if let Some((reason, message)) = refusal(session, wished, &wish, listed).await? {
+        return Ok(told(vec![Change::blocked(reason, &message)]));
+    }
     let able = listed.account.adapter.capabilities();
     let mut memory = controller::remembered(&object.status, &object.uid, key, Moment::from_millis(1));
     if !stored {
         let same = live.is_some() && is_same(&object, &wished.spec);
         assume(&mut memory, &wish.wanted, &listed.remotes, same, able.identity);
     }
-    let mut rivals = Rivals::default();
-    if able.identity == Identity::Content {
-        rivals.held = held(session, &object).await?;
-    }
+    let asker = Asker {
+        name: &wished.name,
+        live: &object,
+        account: &listed.account,
+        remotes: &listed.remotes,
+        wanted: &wish.wanted,
+        memory: &memory,
+        key: (key, stored),
+    };
+    let rivals = others.rivals(session, args, &asker).await?;
     let rehearsal = Rehearsal {
         wanted: &wish.wanted,
         adoption: &wish.adoption,
@@ -224,22 +195,53 @@ async fn compare(
         owner: &owner,
         rivals: &rivals,
         rules: wish.rules,
+        restraint: listed.account.standing.restraint,
+        limits: listed.account.standing.limits,
     };
-    let changes = if wished.spec.suspend == Some(true) {
-        Vec::new()
-    } else {
-        rehearsal.play(memory, listed.remotes.clone())
+    let changes = rehearsal.play(memory, listed.remotes.clone(), &mut listed.deletions);
+    Ok(told(changes))
+}
+
+/// Why the owner of a lent account would not let the object have what it asks for.
+async fn refusal(
+    session: &Session,
+    wished: &Wished,
+    wish: &Wish,
+    listed: &mut Listed,
+) -> Result<Option<(Reason, String)>, PluginError> {
+    let standing = &listed.account.standing;
+    let namespace = wished.name.namespace.as_str();
+    let mut labels = None;
+    if standing.asks_for_labels_of(namespace) {
+        let api: Api<Namespace> = Api::all(session.client.clone());
+        let found = api.get(namespace).await;
+        let found = found.map_err(|error| PluginError::of(error, "get", format!("Namespace {namespace}")))?;
+        labels = found.metadata.labels;
+    }
+    let mut neighbours = Vec::new();
+    if standing.counts() {
+        let found = session.objects(Some(namespace), None).await?.into_iter();
+        neighbours = found.filter_map(|object| object.try_parse().ok()).collect();
+    }
+    let borrower = Borrower {
+        name: &wished.name,
+        spec: &wished.spec,
+        wish,
+        labels: labels.as_ref(),
+        neighbours: &neighbours,
+        announced: &listed.announced,
     };
-    Ok(Told {
-        namespace: wished.name.namespace.clone(),
-        name: wished.name.name.clone(),
-        exists: live.is_some(),
-        changes,
-    })
+    let refusal = standing.refusal(&borrower);
+    if refusal.is_none() && standing.counts() {
+        let mut share = standing.share(&borrower);
+        share.holds = share.holds.max(share.wants);
+        listed.announced.push(share);
+    }
+    Ok(refusal)
 }
 
 /// The markers of the object: with the id of the cluster as its status has it, or as the flag or the cluster says.
-async fn owner(
+pub(super) async fn owner(
     session: &Session,
     args: &DiffArgs,
     name: &ObjectName,
@@ -297,10 +299,7 @@ async fn values(
         {
             return Err(PluginError::Unfit(format!(
                 "{}: {what} is not released for this use: kubectl label secret --namespace {namespace} {} {}={}",
-                reference.field,
-                reference.name,
-                names::LABEL_USE,
-                reference.purpose
+                reference.field, reference.name, LABEL_USE, reference.purpose
             )));
         }
         let data = secret.data.unwrap_or_default();
@@ -322,7 +321,13 @@ fn is_same(object: &Subscription, spec: &WebhookSubscriptionSpec) -> bool {
 }
 
 /// Without the operator's key nobody knows what was sent of what is hidden: it is taken to be as wanted. Pure.
-fn assume(memory: &mut Memory, wanted: &[Wanted], remotes: &[Remote], same: bool, identity: Identity) {
+pub(super) fn assume(
+    memory: &mut Memory,
+    wanted: &[Wanted],
+    remotes: &[Remote],
+    same: bool,
+    identity: Identity,
+) {
     for wish in wanted {
         let Some(entry) = memory.entries.get_mut(&wish.key) else {
             continue;
@@ -341,23 +346,6 @@ fn assume(memory: &mut Memory, wanted: &[Wanted], remotes: &[Remote], same: bool
             }
         }
     }
-}
-
-/// What other objects hold, where nothing at the provider tells.
-async fn held(
-    session: &Session,
-    object: &Subscription,
-) -> Result<std::collections::HashSet<ExternalId>, PluginError> {
-    let all = session.list(true, None).await?;
-    let others = all.iter().filter(|other| other.uid != object.uid);
-    let ids = others.flat_map(|other| {
-        other
-            .external_ids()
-            .into_iter()
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
-    });
-    Ok(ids.filter_map(|id| ExternalId::parse(&id).ok()).collect())
 }
 
 /// What a person reads. Total.
@@ -404,36 +392,6 @@ fn in_words(told: &Told, colour: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn read_all(text: &str) -> Result<Vec<Wished>, PluginError> {
-        let (mut out, mut notes) = (Vec::new(), Vec::new());
-        manifests(text, "support", &mut Screen::new(&mut out, &mut notes, false))
-    }
-
-    #[test]
-    fn subscriptions_are_found_among_other_documents_and_in_lists() {
-        let one = "apiVersion: webhook-operator.io/v1alpha1\nkind: WebhookSubscription\nmetadata: {name: crm}\n\
-                   spec: {providerRef: {name: dixa}, url: 'https://h.example/x', events: [A]}\n";
-        let stream = format!("---\n{one}---\napiVersion: v1\nkind: Secret\nmetadata: {{name: s}}\n");
-        let found = read_all(&stream).unwrap();
-        assert_eq!(found.len(), 1);
-        assert_eq!(found[0].name.to_string(), "support/crm");
-        let indented = one.trim_end().replace('\n', "\n  ");
-        let list = format!("apiVersion: v1\nkind: List\nitems:\n- {indented}\n");
-        assert_eq!(read_all(&list).unwrap().len(), 1);
-    }
-
-    #[test]
-    fn a_file_that_cannot_be_read_is_not_quoted() {
-        for text in [
-            "canary: [",
-            "apiVersion: webhook-operator.io/v1alpha1\nkind: WebhookSubscription\nspec: {events: canary}\n",
-            "apiVersion: v1\nkind: Secret\nstringData: {canary: x}\n",
-        ] {
-            let error = read_all(text).err().unwrap().to_string();
-            assert!(!error.contains("canary"), "{error}");
-        }
-    }
 
     #[test]
     fn changes_are_told_in_words() {

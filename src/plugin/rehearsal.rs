@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use operator_core::capabilities::{Capabilities, Identity};
 use operator_core::disabled::Rules;
+use operator_core::guard::{Deletions, GuardLimits};
 use operator_core::marker::Owner;
 use operator_core::memory::{Hold, Memory, Wanted};
 use operator_core::names::{ExternalId, RemoteKey};
@@ -33,6 +34,10 @@ pub(super) struct Rehearsal<'a> {
     pub(super) owner: &'a Owner,
     pub(super) rivals: &'a Rivals,
     pub(super) rules: Rules,
+    /// What a guard that has tripped forbids.
+    pub(super) restraint: Restraint,
+    /// When one would trip.
+    pub(super) limits: GuardLimits,
 }
 
 /// What would happen.
@@ -80,6 +85,11 @@ impl Change {
         }
     }
 
+    /// The object as a whole would be refused.
+    pub(super) fn blocked(reason: Reason, message: &str) -> Self {
+        Self::new(Deed::Blocked, None, None, FieldSet::EMPTY).because(reason, message)
+    }
+
     fn because(mut self, reason: Reason, message: &str) -> Self {
         self.reason = Some(reason.to_string());
         self.message = (!message.is_empty()).then(|| message.to_owned());
@@ -94,18 +104,30 @@ struct Play<'a> {
     remotes: Vec<Remote>,
     now: Moment,
     made: u32,
+    /// The account's deletions, those of earlier plays among them.
+    deletions: &'a mut Deletions,
+    /// One more would be too many.
+    tripped: bool,
     changes: Vec<Change>,
 }
 
 impl Rehearsal<'_> {
-    /// Everything that would happen until there is rest, in its order. Total.
-    pub(super) fn play(&self, memory: Memory, remotes: Vec<Remote>) -> Vec<Change> {
+    /// Everything that would happen until there is rest, in its order. Total. `deletions` counts those of the account in
+    /// several plays.
+    pub(super) fn play(
+        &self,
+        memory: Memory,
+        remotes: Vec<Remote>,
+        deletions: &mut Deletions,
+    ) -> Vec<Change> {
         let mut play = Play {
             plan: self,
             memory,
             remotes,
             now: Moment::from_millis(1_000_000),
             made: 0,
+            deletions,
+            tripped: false,
             changes: Vec::new(),
         };
         for _ in 0..STEPS_MAX {
@@ -138,7 +160,10 @@ impl Play<'_> {
             memory: &self.memory,
             snapshot: Some(&snapshot),
             rivals: self.plan.rivals,
-            restraint: Restraint::default(),
+            restraint: Restraint {
+                guard_deletions: self.plan.restraint.guard_deletions || self.tripped,
+                ..self.plan.restraint
+            },
             timing: Timing {
                 settle: Duration::ZERO,
                 confirm: Duration::ZERO,
@@ -170,6 +195,9 @@ impl Play<'_> {
                 fields,
                 repair,
             } => self.update(&key, &id, fields, repair),
+            Action::Delete(..) if !self.deletions.reserve(&self.plan.limits, self.now) => {
+                self.tripped = true;
+            }
             Action::Delete(key, id) => {
                 let change = Change::new(Deed::Delete, key.as_ref(), Some(&id), FieldSet::EMPTY);
                 self.changes.push(change);
@@ -273,6 +301,10 @@ impl Play<'_> {
                 KeyState::Off(message) => change(Deed::Drift, FieldSet::of(&[Field::Enabled]))
                     .because(Reason::DisabledByProvider, message),
                 KeyState::Waiting(reason) => change(Deed::Blocked, FieldSet::EMPTY).because(*reason, ""),
+                KeyState::Stalled(Reason::Guarded, message) if self.tripped => {
+                    let message = format!("{message}; this would be more than spec.guard.maxDeletions");
+                    change(Deed::Blocked, FieldSet::EMPTY).because(Reason::DeletionsGuarded, &message)
+                }
                 KeyState::Failing(reason, message) | KeyState::Stalled(reason, message) => {
                     change(Deed::Blocked, FieldSet::EMPTY).because(*reason, message)
                 }
@@ -356,8 +388,10 @@ mod tests {
             owner: &owner(),
             rivals: &Rivals::default(),
             rules: Rules::NONE,
+            restraint: Restraint::default(),
+            limits: GuardLimits::default(),
         }
-        .play(Memory::default(), remotes)
+        .play(Memory::default(), remotes, &mut Deletions::default())
     }
 
     fn remote(wish: &Wanted, able: &Capabilities) -> Remote {

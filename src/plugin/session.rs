@@ -101,13 +101,29 @@ impl Session {
         everywhere: bool,
         selector: Option<&str>,
     ) -> Result<Vec<Subscription>, PluginError> {
+        let namespace = (!everywhere).then_some(self.namespace.as_str());
+        let found = self.objects(namespace, selector).await?;
+        let mut all: Vec<Subscription> = found.iter().map(Subscription::of).collect();
+        all.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+        Ok(all)
+    }
+
+    /// Those of a namespace, or of all, as they are.
+    ///
+    /// # Errors
+    /// [`PluginError`].
+    pub(super) async fn objects(
+        &self,
+        namespace: Option<&str>,
+        selector: Option<&str>,
+    ) -> Result<Vec<DynamicObject>, PluginError> {
         let kind = ApiResource::erase::<WebhookSubscription>(&());
-        let (api, what) = if everywhere {
+        let (api, what): (Api<DynamicObject>, _) = if let Some(namespace) = namespace {
+            let api = Api::namespaced_with(self.client.clone(), namespace, &kind);
+            (api, format!("WebhookSubscriptions of namespace {namespace}"))
+        } else {
             let all = Api::all_with(self.client.clone(), &kind);
             (all, "WebhookSubscriptions of all namespaces".to_owned())
-        } else {
-            let what = format!("WebhookSubscriptions of namespace {}", self.namespace);
-            (self.subscriptions(), what)
         };
         let mut params = ListParams::default().limit(PAGE);
         if let Some(selector) = selector {
@@ -117,13 +133,12 @@ impl Session {
         loop {
             let page = api.list(&params).await;
             let page = page.map_err(|error| PluginError::of(error, "list", what.as_str()))?;
-            all.extend(page.items.iter().map(Subscription::of));
+            all.extend(page.items);
             match page.metadata.continue_.filter(|token| !token.is_empty()) {
                 Some(token) => params = params.continue_token(&token),
                 None => break,
             }
         }
-        all.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
         Ok(all)
     }
 

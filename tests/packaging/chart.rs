@@ -68,7 +68,7 @@ impl Helm {
     /// Without a cluster, as `helm template` and Argo CD render.
     pub fn offline() -> Self {
         Self {
-            program: program(),
+            program: tool("WEBHOOK_OPERATOR_HELM", "helm"),
             kubeconfig: None,
             home: tempfile::tempdir().unwrap(),
         }
@@ -135,17 +135,17 @@ impl Helm {
     }
 }
 
-/// Of the tools cache, as `make` has it.
-fn program() -> PathBuf {
-    if let Some(path) = env::var_os("WEBHOOK_OPERATOR_HELM").filter(|path| !path.is_empty()) {
+/// Of the tools cache: `make` says where it is, else it is asked for.
+pub fn tool(variable: &str, name: &str) -> PathBuf {
+    if let Some(path) = env::var_os(variable).filter(|path| !path.is_empty()) {
         return path.into();
     }
     let output = Command::new(in_checkout("tools/tool-path"))
-        .arg("helm")
+        .arg(name)
         .stderr(Stdio::inherit())
         .output()
         .unwrap();
-    assert!(output.status.success(), "no Helm: see the messages above");
+    assert!(output.status.success(), "no {name}: see the messages above");
     String::from_utf8(output.stdout).unwrap().trim().into()
 }
 

@@ -13,6 +13,7 @@ mod lifecycle;
 mod manifests;
 mod monitoring;
 mod people;
+mod plugin;
 mod pods;
 mod releases;
 mod rights;

@@ -11,28 +11,37 @@ use crate::support::{ELSEWHERE, OPERATOR_NAMESPACE, Side, World, merge};
 
 const HTTP: &str = "--allow-insecure-http";
 
-/// A file with the manifest of a subscription.
-fn manifest(world: &World, name: &str, spec: &Value) -> NamedTempFile {
-    let object = json!({
-        "apiVersion": "webhook-operator.io/v1alpha1",
-        "kind": "WebhookSubscription",
-        "metadata": {"name": name, "namespace": world.namespace},
-        "spec": spec,
-    });
+/// A file with the manifests of subscriptions.
+fn manifests(world: &World, objects: &[(&str, &Value)]) -> NamedTempFile {
+    let object = |(name, spec): &(&str, &Value)| {
+        json!({
+            "apiVersion": "webhook-operator.io/v1alpha1",
+            "kind": "WebhookSubscription",
+            "metadata": {"name": name, "namespace": world.namespace},
+            "spec": spec,
+        })
+    };
+    let items: Vec<Value> = objects.iter().map(object).collect();
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
     let file = NamedTempFile::new().unwrap();
-    fs::write(file.path(), object.to_string()).unwrap();
+    fs::write(file.path(), list.to_string()).unwrap();
     file
 }
 
-fn diff(world: &World, name: &str, spec: &Value) -> Said {
-    let file = manifest(world, name, spec);
+pub(crate) fn diff(world: &World, name: &str, spec: &Value) -> Said {
+    diff_of(world, &[(name, spec)])
+}
+
+/// The same for several in one file.
+pub(crate) fn diff_of(world: &World, objects: &[(&str, &Value)]) -> Said {
+    let file = manifests(world, objects);
     let cluster = format!("--cluster-id={}", world.namespace);
     let path = file.path().to_str().unwrap();
     world.webhooks(&["diff", "-f", path, HTTP, &cluster, "-o", "json"])
 }
 
 /// What would be done, as `deed key: fields`.
-fn deeds(said: &Said) -> Vec<String> {
+pub(crate) fn deeds(said: &Said) -> Vec<String> {
     let told = said.json();
     let changes = told["items"][0]["changes"].as_array().unwrap().clone();
     changes

@@ -1,7 +1,7 @@
 //! What only looks: `get`, `status`, `doctor`, `completion`.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use serde_json::{Value, json};
 
@@ -208,6 +208,51 @@ fn kubectl_finds_it_and_a_shell_completes_it() {
             "{shell}"
         );
     }
+}
+
+#[test]
+fn kubectl_completes_verbs_flags_and_the_names_of_objects() {
+    let world = World::start();
+    world.connect();
+    world.subscribe("crm", json!({}));
+    world.subscribe("erp", json!({"url": "https://hooks.acme.example/erp"}));
+    let folder = tempfile::tempdir().unwrap();
+    symlink(plugin(), folder.path().join("kubectl-webhooks")).unwrap();
+    let nowhere = std::path::Path::new("/nonexistent");
+    let script = Said::of(&command(nowhere, &["completion", "kubectl"]).output().unwrap()).ends(0);
+    let file = folder.path().join("kubectl_complete-webhooks");
+    fs::write(&file, &script.out).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    let kubectl = world.cluster().kubectl_as_admin();
+    let complete = |words: &[&str]| {
+        let output = kubectl
+            .command()
+            .args(["__complete", "webhooks"])
+            .args(words)
+            .env("PATH", folder.path())
+            .output()
+            .unwrap();
+        let said = Said::of(&output).ends(0);
+        world.assert_discreet(&said);
+        let lines: Vec<String> = said.out.lines().map(str::to_owned).collect();
+        let text = |line: &String| line.split('\t').next().unwrap_or_default().to_owned();
+        lines.iter().map(text).collect::<Vec<_>>()
+    };
+    assert_eq!(complete(&["re"]), ["reconcile", "resume", ":4"]);
+    assert_eq!(complete(&["get", "--unh"]), ["--unhealthy", ":4"]);
+    assert_eq!(complete(&["get", "-o", "j"]), ["json", ":4"]);
+    assert_eq!(complete(&["diff", "-f", ""]), [":0"], "the shell completes files");
+    let namespace = world.namespace.as_str();
+    assert_eq!(complete(&["status", "-n", namespace, ""]), ["crm", "erp", ":4"]);
+    assert_eq!(complete(&["suspend", "-n", namespace, "crm", ""]), ["erp", ":4"]);
+    assert_eq!(complete(&["get", "-n", namespace]), [namespace, ":4"]);
+    assert_eq!(
+        complete(&["import", "-n", namespace, "--provider", "d"]),
+        ["dixa", ":4"]
+    );
+    // A cluster that does not answer has nothing to offer, and nobody reads about it.
+    let silent = Said::of(&command(nowhere, &["__complete", "status", ""]).output().unwrap()).ends(0);
+    assert_eq!((silent.out.as_str(), silent.notes.as_str()), (":4\n", ""));
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod support;
 
 mod act;
 mod diff;
+mod holds;
 mod look;
 mod person;
 mod provider;

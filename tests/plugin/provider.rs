@@ -1,9 +1,13 @@
 //! What asks the provider: `deliveries`, `import`, `orphans`.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::thread;
+
 use provider_simulator::Config;
 use serde_json::{Value, json};
 
-use crate::person::Said;
+use crate::person::{Said, command};
 use crate::support::{SUBSCRIPTION, Side, World};
 
 const HTTP: &str = "--allow-insecure-http";
@@ -101,6 +105,92 @@ fn the_account_is_reached_by_the_operators_rules_and_the_persons_rights() {
         "{unauthenticated:#?}"
     );
     assert_eq!(world.remote_writes_since(mark), Vec::<String>::new());
+}
+
+/// A proxy that refuses every tunnel, and the first head that it was sent.
+fn refusing_proxy() -> (String, thread::JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let seen = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = String::new();
+        for line in BufReader::new(stream.try_clone().unwrap()).lines() {
+            let line = line.unwrap();
+            if line.is_empty() {
+                break;
+            }
+            head.push_str(&line);
+            head.push('\n');
+        }
+        stream
+            .write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n")
+            .unwrap();
+        head
+    });
+    (address, seen)
+}
+
+#[test]
+fn a_provider_at_a_public_address_is_reached_through_the_proxy_and_its_password_is_never_on_a_command_line() {
+    let mut world = World::start();
+    world.watch_over("canary-proxy-5518");
+    world.stop_operator();
+    // Nobody is there; and only a proxy could lead to it.
+    world.connect_with(json!({"endpoint": "https://11.0.0.1"}));
+    let run = |verb: &[&str], url: Option<&str>| {
+        let scoped = [verb, &["--namespace", world.namespace.as_str(), "--timeout=10s"]].concat();
+        let mut command = command(&world.cluster().kubeconfig(), &scoped);
+        if let Some(url) = url {
+            command.env("WEBHOOK_OPERATOR_PROVIDER_PROXY", url);
+        }
+        let said = Said::of(&command.output().unwrap());
+        world.assert_discreet(&said);
+        said
+    };
+    for verb in [
+        &["import", "--provider=dixa"][..],
+        &["orphans", "list", "--provider=dixa"],
+    ] {
+        let (address, seen) = refusing_proxy();
+        let said = run(
+            &[verb, &[&format!("--provider-proxy=http://{address}")]].concat(),
+            None,
+        )
+        .ends(3);
+        assert!(
+            said.notes
+                .contains("the proxy of --provider-proxy makes no connection"),
+            "{said:#?}"
+        );
+        assert!(seen.join().unwrap().starts_with("CONNECT 11.0.0.1:443 "));
+    }
+    for verb in [&["import", "--provider=dixa"][..], &["doctor"]] {
+        let (address, seen) = refusing_proxy();
+        let said = run(verb, Some(&format!("http://me:canary-proxy-5518@{address}")));
+        assert_ne!(said.status, 2, "{said:#?}");
+        assert!(
+            seen.join().unwrap().contains("roxy-"),
+            "the password is for the proxy"
+        );
+    }
+    let shown = run(
+        &[
+            "import",
+            "--provider=dixa",
+            "--provider-proxy=http://me:canary-proxy-5518@p",
+        ],
+        None,
+    )
+    .ends(2);
+    assert!(
+        shown.notes.contains("a command line can be read by others"),
+        "{shown:#?}"
+    );
+    run(
+        &["import", "--provider=dixa", "--provider-proxy=socks5://p"],
+        None,
+    )
+    .ends(2);
 }
 
 #[test]

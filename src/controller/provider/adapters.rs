@@ -58,6 +58,19 @@ pub(in crate::controller) fn workspace(spec: &WebhookProviderSpec) -> &str {
     spec.bird.as_ref().map_or("", |bird| bird.workspace_id.as_str())
 }
 
+/// Type, address and workspace: what tells accounts apart, but for their credentials.
+pub(in crate::controller) fn place<'a>(
+    spec: &'a WebhookProviderSpec,
+    endpoint: &'a Endpoint,
+) -> [&'a str; 3] {
+    [spec.type_.as_str(), endpoint.as_str(), workspace(spec)]
+}
+
+/// The same as a text: within it contents must differ, where nothing at the provider tells whose a subscription is.
+pub(crate) fn realm(spec: &WebhookProviderSpec, endpoint: &Endpoint) -> String {
+    place(spec, endpoint).join(" ")
+}
+
 /// How the account is spoken to, beyond what [`workspace`] says: with another manner it is the same account over another
 /// connection.
 pub(in crate::controller) fn manner(spec: &WebhookProviderSpec) -> String {

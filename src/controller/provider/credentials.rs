@@ -196,12 +196,12 @@ impl Context {
         let egress = self.egress.of(key.scope());
         let endpoint = adapters::endpoint(spec, &egress)?;
         let type_ = spec.type_;
-        let place = [type_.as_str(), endpoint.as_str(), adapters::workspace(spec)];
+        let place = adapters::place(spec, &endpoint);
         let parts = place.iter().copied().chain([credential.expose_secret()]);
         let identity = self.hash_key.fingerprint("account", parts.map(str::as_bytes));
         let id = AccountId::parse(&format!("v1:{identity}"))
             .map_err(|error| problem(Reason::InvalidSpec, format!("the account's id {error}")))?;
-        let realm = place.join(" ");
+        let realm = adapters::realm(spec, &endpoint);
         // A tenant's object must not speak over a connection that reaches further than it may itself.
         let manner = format!("{}/{:?}", adapters::manner(spec), egress.reach());
         let bundle = ca_bundle.as_deref().unwrap_or_default();
@@ -248,7 +248,7 @@ impl Context {
             driven,
             realm,
             interval: interval.unwrap_or(self.config.interval),
-            guard: guard(spec),
+            guard: guard_limits(spec),
         })
     }
 }
@@ -278,7 +278,8 @@ pub(crate) async fn ca_bundle(
     }))
 }
 
-fn guard(spec: &WebhookProviderSpec) -> GuardLimits {
+/// When the guard of an account trips.
+pub(in crate::controller) fn guard_limits(spec: &WebhookProviderSpec) -> GuardLimits {
     let default = GuardLimits::default();
     let Some(guard) = &spec.guard else { return default };
     let window = guard

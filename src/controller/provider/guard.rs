@@ -1,5 +1,6 @@
 //! What a provider object says while a guard holds changes back.
 
+use operator_core::plan::Restraint;
 use operator_core::reason::Reason;
 use operator_core::verdict::Phase;
 
@@ -14,6 +15,15 @@ pub(in crate::controller) fn guard_reason(assessment: &Assessment) -> Reason {
         Some(_) if assessment.restraint.account_unproven => Reason::AccountChanged,
         Some(_) => Reason::Guarded,
         None => Reason::DeletionsGuarded,
+    }
+}
+
+/// What a guard forbids that tripped for this reason, as a status names it: [`guard_reason`] backwards.
+pub(in crate::controller) fn restraint_of(reason: &str) -> Restraint {
+    Restraint {
+        account_unproven: reason == Reason::AccountChanged.as_str(),
+        guard_vanished: reason == Reason::Guarded.as_str(),
+        guard_deletions: reason == Reason::DeletionsGuarded.as_str(),
     }
 }
 
@@ -47,4 +57,32 @@ pub(super) fn guarded_phase(subject: &Subject, link: &Link, token: &str) -> Phas
         },
     );
     Phase::Rejected(reason, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_status_tells_of_a_trip_forbids_what_the_trip_forbade() {
+        let account = Restraint {
+            account_unproven: true,
+            ..Restraint::default()
+        };
+        let vanished = Restraint {
+            guard_vanished: true,
+            ..Restraint::default()
+        };
+        for restraint in [account, vanished] {
+            let assessment = Assessment {
+                restraint,
+                token: Some("t".to_owned()),
+                ..Assessment::default()
+            };
+            assert_eq!(restraint_of(guard_reason(&assessment).as_str()), restraint);
+        }
+        let deletions = restraint_of(guard_reason(&Assessment::default()).as_str());
+        assert!(deletions.guard_deletions && !deletions.guard_vanished && !deletions.account_unproven);
+        assert_eq!(restraint_of("Another"), Restraint::default());
+    }
 }

@@ -2,6 +2,9 @@
 //!
 //! A violation stops creates and changes, never a deletion. What exists stays as it is, or is switched off.
 
+use std::collections::BTreeMap;
+
+use operator_core::memory::Wanted;
 use operator_core::plan::Intent;
 use operator_core::policy::Refusal;
 use operator_core::reason::Reason;
@@ -13,6 +16,7 @@ use crate::controller::dereference::DereferenceError;
 use crate::controller::provider::lent::Lent;
 use crate::controller::subscription::reconcile::{Pass, ReconcileError, Rest};
 use crate::controller::subscription::records::Resolved;
+use crate::controller::subscription::resolve::Host;
 use crate::controller::subscription::validate::Invalid;
 
 /// Whether a refusal means that the owner of the account does not permit what the object asks for.
@@ -26,37 +30,60 @@ const fn is_violation(reason: Reason) -> bool {
     )
 }
 
+/// Whether an object of a namespace with these labels may ask for anything, as far as that is known before its Secrets
+/// are read. Pure.
+///
+/// # Errors
+/// [`Invalid`]: the owner of the account does not permit it.
+pub(in crate::controller) fn may_ask(
+    key: &ProviderKey,
+    lent: &Lent,
+    namespace: &str,
+    labels: Option<&BTreeMap<String, String>>,
+    spec: &api::WebhookSubscriptionSpec,
+) -> Result<(), Invalid> {
+    if !lent.to(namespace, labels) {
+        let message = format!(
+            "spec.providerRef: {key} is not lent to namespace {namespace}; its owner can add it to \
+             spec.allowedNamespaces"
+        );
+        return Err(invalid(lent, Reason::NamespaceNotAllowed, &message));
+    }
+    let policy = spec.adoption.as_ref().and_then(|adoption| adoption.policy);
+    let imports = matches!(
+        policy,
+        Some(api::AdoptionPolicy::ById | api::AdoptionPolicy::IfMatches)
+    );
+    let observes = spec.mode == Some(api::ManagementMode::Observe);
+    lent.policy
+        .adoption(imports, observes)
+        .map_err(|refusal| refused(lent, &refusal))
+}
+
+/// Whether deliveries may go to this host, and these events may be asked for. Pure.
+///
+/// # Errors
+/// [`Invalid`]: the owner of the account does not permit it.
+pub(in crate::controller) fn may_have(lent: &Lent, host: &Host, wanted: &[Wanted]) -> Result<(), Invalid> {
+    let events = wanted.iter().flat_map(|wish| &wish.events);
+    lent.policy
+        .host(&host.name, host.plain)
+        .and_then(|()| lent.policy.events(events))
+        .map_err(|refusal| refused(lent, &refusal))
+}
+
 impl Pass<'_> {
     /// Whether the object may ask for anything, as far as that is known before its Secrets are read.
     pub(in crate::controller) fn may_ask(&self, key: &ProviderKey, lent: &Lent) -> Result<(), Invalid> {
         let namespace = &self.name.namespace;
-        if !lent.to(namespace, self.ctx.namespace_labels(namespace).as_ref()) {
-            let message = format!(
-                "spec.providerRef: {key} is not lent to namespace {namespace}; its owner can add it to \
-                 spec.allowedNamespaces"
-            );
-            return Err(invalid(lent, Reason::NamespaceNotAllowed, &message));
-        }
-        let spec = &self.object.spec;
-        let policy = spec.adoption.as_ref().and_then(|adoption| adoption.policy);
-        let imports = matches!(
-            policy,
-            Some(api::AdoptionPolicy::ById | api::AdoptionPolicy::IfMatches)
-        );
-        let observes = spec.mode == Some(api::ManagementMode::Observe);
-        lent.policy
-            .adoption(imports, observes)
-            .map_err(|refusal| refused(lent, &refusal))
+        let labels = self.ctx.namespace_labels(namespace);
+        may_ask(key, lent, namespace, labels.as_ref(), &self.object.spec)
     }
 
     /// Whether the object may have what it asks for.
     pub(in crate::controller) fn may_have(&self, resolved: &Resolved) -> Result<(), Invalid> {
         let Some(lent) = self.lent() else { return Ok(()) };
-        let events = resolved.wanted.iter().flat_map(|wish| &wish.events);
-        lent.policy
-            .host(&resolved.host, resolved.host_is_plain)
-            .and_then(|()| lent.policy.events(events))
-            .map_err(|refusal| refused(&lent, &refusal))?;
+        may_have(&lent, &resolved.host, &resolved.wanted)?;
         self.within_quota(&lent, resolved.wanted.len())
     }
 

@@ -237,7 +237,7 @@ impl Pass<'_> {
             .clone()
             .filter(|own| parse_duration(own) == Ok(interval));
         Some(api::EffectiveSettings {
-            destination_host: Some(resolved.host.clone()),
+            destination_host: Some(resolved.host.name.clone()),
             interval: Some(own.unwrap_or_else(|| crate::duration::format_duration(interval))),
             deletion_policy: Some(match spec.mode {
                 Some(api::ManagementMode::Observe) => api::DeletionPolicy::Orphan,

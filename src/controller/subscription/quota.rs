@@ -99,15 +99,7 @@ impl Pass<'_> {
         if admitted {
             return Ok(());
         }
-        Err(Invalid::new(
-            Reason::QuotaExceeded,
-            format!(
-                "this needs {wants} subscriptions at the provider, and namespace {} may have {quota} at {key} altogether; \
-                 delete others there, or ask its owner to raise spec.quota.perNamespace; what exists at the provider \
-                 stays as it is",
-                name.namespace
-            ),
-        ))
+        Err(exceeded(wants, quota, &name.namespace, &key))
     }
 
     /// A refusal for another reason gives way to those that wait for room.
@@ -134,23 +126,48 @@ impl Context {
             if name.namespace != namespace || ProviderKey::of(&object.spec.provider_ref, namespace) != *key {
                 continue;
             }
-            let holds = held(object).max(granted(state, &name));
-            let out = object.metadata.deletion_timestamp.is_some()
-                || object.spec.suspend == Some(true)
-                || state.refused.get(&name).copied() == object.metadata.generation;
-            let wants = if out {
-                0
-            } else {
-                validate::demand(&object.spec, type_).unwrap_or(0)
-            };
-            shares.push(Share {
-                created: created(object),
-                name,
-                holds,
-                wants,
-            });
+            let refused = state.refused.get(&name).copied() == object.metadata.generation;
+            shares.push(share(object, type_, granted(state, &name), refused));
         }
         shares
+    }
+}
+
+/// The refusal of an object that wants more than there is room for.
+pub(in crate::controller) fn exceeded(
+    wants: usize,
+    quota: usize,
+    namespace: &str,
+    key: &ProviderKey,
+) -> Invalid {
+    Invalid::new(
+        Reason::QuotaExceeded,
+        format!(
+            "this needs {wants} subscriptions at the provider, and namespace {namespace} may have {quota} at {key} \
+             altogether; delete others there, or ask its owner to raise spec.quota.perNamespace; what exists at the \
+             provider stays as it is"
+        ),
+    )
+}
+
+/// What an object has and wants at a provider of this type: what it holds is at least what it was let have, and one that
+/// is on its way out, suspended, or refused for another reason wants nothing. Pure.
+pub(in crate::controller) fn share(
+    object: &WebhookSubscription,
+    type_: ProviderType,
+    granted: usize,
+    refused: bool,
+) -> Share {
+    let out = object.metadata.deletion_timestamp.is_some() || object.spec.suspend == Some(true) || refused;
+    Share {
+        created: created(object),
+        name: object_name(&object.metadata),
+        holds: held(object).max(granted),
+        wants: if out {
+            0
+        } else {
+            validate::demand(&object.spec, type_).unwrap_or(0)
+        },
     }
 }
 

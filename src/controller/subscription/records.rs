@@ -13,6 +13,7 @@ use operator_core::names::{AccountId, ClusterId, EventName, ExternalId, ObjectNa
 use operator_core::time::Moment;
 use operator_core::verdict::Failure;
 
+use super::resolve::Host;
 use super::rotation::Kept;
 use super::status;
 use crate::api::v1alpha1 as api;
@@ -30,9 +31,7 @@ pub(in crate::controller) struct Resolved {
     /// (name, resourceVersion) of each Secret.
     pub(in crate::controller) secrets: Vec<(String, String)>,
     pub(in crate::controller) wanted: Vec<Wanted>,
-    pub(in crate::controller) host: String,
-    /// The host is written in the one way that every parser reads alike.
-    pub(in crate::controller) host_is_plain: bool,
+    pub(in crate::controller) host: Host,
 }
 
 /// Delivery monitoring of one object.

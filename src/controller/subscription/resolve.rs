@@ -151,11 +151,7 @@ impl Pass<'_> {
             generation: self.object.metadata.generation.unwrap_or(0),
             secrets,
             wanted: wanted(&settings, able, &self.ctx.hash_key),
-            host: settings
-                .first()
-                .map(|(_, settings)| settings.url.host().to_owned())
-                .unwrap_or_default(),
-            host_is_plain: settings.iter().all(|(_, settings)| settings.url.is_plain()),
+            host: Host::of(&settings),
         });
         self.settings = Some(settings);
         Ok(())
@@ -193,6 +189,27 @@ impl Pass<'_> {
                 unknown.join(", ")
             );
             self.tell(Kind::Warning, "UnknownEvents", "Validate", note);
+        }
+    }
+}
+
+/// Where deliveries go.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Host {
+    /// As it is written.
+    pub(in crate::controller) name: String,
+    /// It is written in the one way that every parser reads alike.
+    pub(in crate::controller) plain: bool,
+}
+
+impl Host {
+    pub(in crate::controller) fn of(settings: &[(RemoteKey, Settings)]) -> Self {
+        let first = settings.first();
+        Self {
+            name: first
+                .map(|(_, settings)| settings.url.host().to_owned())
+                .unwrap_or_default(),
+            plain: settings.iter().all(|(_, settings)| settings.url.is_plain()),
         }
     }
 }
