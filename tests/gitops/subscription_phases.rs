@@ -4,7 +4,7 @@ use provider_simulator::{DeliveryResult, FaultAction, FaultPlan, RequestFilter};
 use serde_json::{Value, json};
 
 use crate::phases::Phases;
-use crate::support::{PROVIDER, SUBSCRIPTION, Setup, World, condition};
+use crate::support::{PROVIDER, SUBSCRIPTION, Setup, Side, World, condition};
 
 /// Lets every request of an operation (empty: all) fail until the faults are cleared.
 pub fn fail(world: &World, operation: &str) {
@@ -147,6 +147,90 @@ fn differing(world: &World, phases: &mut Phases) {
     world.ready("crm");
 }
 
+/// What the provider switches off, and what is switched on again.
+fn switched_off(world: &World, phases: &mut Phases) {
+    let spec = |on_disabled: &str| {
+        let delivery = json!({"interval": "5s", "onDisabled": on_disabled});
+        json!({"url": "https://hooks.acme.example/off", "delivery": delivery})
+    };
+    // Both looks were taken, at the subscription and at its deliveries, in whatever order.
+    let off = |world: &World| {
+        world.becomes(
+            SUBSCRIPTION,
+            "off",
+            "DeliveryHealthy",
+            "Unknown",
+            "NoRecentDelivery",
+        );
+        world.eventually("the look that was asked for", || {
+            (world.subscription("off")["status"]["lastHandledReconcileAt"] == "off").then_some(())
+        });
+        world.becomes(SUBSCRIPTION, "off", "Ready", "False", "DisabledByProvider")
+    };
+    world.subscribe("off", spec("Report"));
+    world.ready("off");
+    let id = world.external_id("off");
+    Side::Dixa.edit(world, &id, json!({"enabled": false}));
+    nudge(world, SUBSCRIPTION, "off", "off");
+    phases.note("switched-off", "InProgress", "Degraded", off(world));
+    world.subscribe("off", spec("Reenable"));
+    let object = off(world);
+    phases.note(
+        "switched-off-until-something-arrives",
+        "InProgress",
+        "Degraded",
+        object.clone(),
+    );
+    let since = object["status"]["subscriptions"][0]["disabledAt"]
+        .as_str()
+        .unwrap();
+    let since: jiff::Timestamp = since.parse().unwrap();
+    // What arrives is newer, also in whole seconds.
+    world.eventually("the clock to go on", || {
+        (jiff::Timestamp::now() >= since + jiff::SignedDuration::from_secs(1)).then_some(())
+    });
+    Side::Dixa.delivered(world, &id, Side::Dixa.events()[0], 200, 1);
+    phases.note("switched-on-again", "Current", "Healthy", world.ready("off"));
+    world.delete(SUBSCRIPTION, "off");
+    world.gone(SUBSCRIPTION, "off");
+}
+
+/// The exchange of a key that the operator made, at a provider that takes one.
+fn rotating(world: &World, phases: &mut Phases) {
+    let side = Side::Bird;
+    side.connect(world, json!({}));
+    let signing = json!({
+        "generate": {"secretName": "signed-key"},
+        "rotation": {"interval": "720h", "overlap": "24h"},
+    });
+    side.subscribe(
+        world,
+        "signed",
+        json!({"events": side.events()[..1], "signing": signing}),
+    );
+    phases.note("signed", "Current", "Healthy", world.ready("signed"));
+    let failing = FaultAction::FailBefore {
+        status: 503,
+        body: None,
+        retry_after: None,
+    };
+    world
+        .simulator
+        .add_fault(FaultPlan::every(side.requests("update"), failing));
+    let annotations = json!({"webhook-operator.io/rotate-requested-at": "2026-01-01"});
+    let metadata = json!({"metadata": {"annotations": annotations}});
+    world.patch(SUBSCRIPTION, "signed", metadata);
+    let object = world.becomes(SUBSCRIPTION, "signed", "Synced", "False", "");
+    phases.note("rotation-fails", "Current", "Healthy", object);
+    world.simulator.clear_faults();
+    world.told("signed", "Normal KeyRotated");
+    phases.note("rotated", "Current", "Healthy", world.ready("signed"));
+    world.delete(SUBSCRIPTION, "signed");
+    world.gone(SUBSCRIPTION, "signed");
+    world.delete(PROVIDER, side.name());
+    world.gone(PROVIDER, side.name());
+}
+
 fn suspended(world: &mut World, phases: &mut Phases) {
     let becomes = |world: &World, name: &str| world.becomes(SUBSCRIPTION, name, "Suspended", "True", "");
     world.subscribe(
@@ -225,6 +309,8 @@ fn a_subscription_is_judged_rightly_in_every_phase_of_its_life() {
     waiting(&world, &mut phases);
     retrying(&mut world, &mut phases);
     differing(&world, &mut phases);
+    switched_off(&world, &mut phases);
+    rotating(&world, &mut phases);
 
     world.stop_operator();
     world.subscribe("crm", json!({"enabled": false}));

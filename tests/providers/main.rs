@@ -11,6 +11,7 @@ mod bird;
 mod claims;
 mod deliveries;
 mod disabled;
+mod dry_run;
 mod fan_out;
 mod life;
 mod lost_change;

@@ -128,6 +128,13 @@ impl Pass<'_> {
             Phase::Settled(settled) | Phase::Deleting(settled) => Some(settled),
             _ => None,
         };
+        // What goes once something else is there in its place: here that never comes.
+        let waiting = settled.iter().flat_map(|settled| &settled.keys);
+        let waiting = waiting.filter(|(_, state)| matches!(state, KeyState::Waiting(Reason::Replacing)));
+        for id in waiting.filter_map(|(key, _)| self.record.memory.entries.get(key)?.id.as_ref()) {
+            let note = format!("would delete subscription {id}, once what comes in its place is there");
+            self.plan("WouldDelete", note);
+        }
         // One key speaks for the object in its conditions; here each does, as what was planned for another one stalls it.
         let stalled = settled.iter().flat_map(|settled| settled.keys.values());
         let stalled = stalled.filter_map(|state| match state {
