@@ -217,3 +217,30 @@ impl fmt::Display for Reason {
         f.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_reads_as_it_is_written_and_has_an_entry_of_its_own() {
+        for reason in Reason::ALL {
+            let written = reason.to_string();
+            assert_eq!(Reason::parse(&written), Some(*reason));
+            let entry = format!("/docs/troubleshooting.md#{}", written.to_lowercase());
+            assert!(reason.address().ends_with(&entry), "{}", reason.address());
+        }
+    }
+
+    #[test]
+    fn what_goes_on_by_itself_is_told_from_what_needs_a_person() {
+        for (reason, goes_on) in [
+            (Reason::Progressing, true),
+            (Reason::WaitingForBudget, true),
+            (Reason::DeletionBlocked, false),
+            (Reason::InvalidSpec, false),
+        ] {
+            assert_eq!(reason.is_under_way(), goes_on, "{reason}");
+        }
+    }
+}
