@@ -596,6 +596,7 @@ fn the_map_of_entries_is_a_map() {
             .map(|(key, entry)| format!("{key:?} {:?}", entry.id));
         all.collect()
     };
+    assert_eq!(ids(&entries).len(), 2);
     let copy: Entries = entries.clone().into_iter().collect();
     assert_eq!(ids(&copy), ids(&entries));
     entries.get_mut(a).unwrap().id = None;

@@ -24,8 +24,12 @@ fn what_is_ours_and_on_is_switched_off_by_a_fresh_read() {
         marker,
     };
     // Status has said before that what was applied does not stand any more.
-    assert_eq!(case.action(), Action::Note(Note::Withdraw(key("k"))));
-    assert_eq!(case.effect(), off);
+    let withdraw = Note::Withdraw(key("k"));
+    assert_eq!(case.action(), Action::Note(withdraw.clone()));
+    case.memory.note(&withdraw, &case.wanted, case.now);
+    assert_eq!(case.action(), Action::Store);
+    case.memory.stored();
+    assert_eq!(case.action(), off);
     let case = case.entry(held()).listed(at(NOW - 11), [remote]);
     assert_eq!(case.action(), read("r1"));
 }
