@@ -244,6 +244,15 @@ pub struct RunArgs {
     )]
     pub lease_name: String,
 
+    /// Serve the providers with this label, and no others.
+    ///
+    /// For more accounts than one operator can serve. An operator with --shard=NAME serves the providers whose label
+    /// webhook-operator.io/shard is NAME, with their subscriptions; one without it serves those without the label. Each
+    /// shard elects a leader of its own, by a Lease with the name of --lease-name, a dash and NAME. All shards of an
+    /// install need the same flags otherwise. Needs leader election, in all of them.
+    #[arg(long, env = "WEBHOOK_OPERATOR_SHARD", value_name = "NAME", default_value = "")]
+    pub shard: String,
+
     /// How long the others wait for a leader that is not heard of any more.
     ///
     /// From 2s to 5m. A shorter one gives a faster failover, and leaves less time for a slow apiserver.
@@ -391,6 +400,7 @@ mod tests {
             "settle-time",
             "leader-elect",
             "lease-name",
+            "shard",
             "lease-duration",
             "lease-renew-deadline",
             "lease-retry-period",

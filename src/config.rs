@@ -8,6 +8,7 @@ use std::{fs, io};
 use operator_core::address::PrivateEndpoints;
 use operator_core::leadership::{Terms, TermsError};
 use operator_core::names::{ClusterId, NameError};
+use operator_core::shard::Shard;
 
 use crate::cli::{self, Hidden, LogFormat, RunArgs};
 use crate::provider::http::{Proxy, ProxyError};
@@ -43,6 +44,10 @@ pub struct Config {
     pub settle_time: Duration,
     /// How this replica stands for election; `None`: it is the only one, or a dry run.
     pub election: Option<ElectionConfig>,
+    /// The shard whose providers are served.
+    pub shard: Shard,
+    /// The name of the Lease of operators without a shard; those of the others begin with it.
+    pub lease_base: String,
     /// Nothing is written but Events that say what would be.
     pub dry_run: bool,
     /// How log lines are written.
@@ -67,6 +72,7 @@ impl Config {
         if !args.interval.is_zero() && args.interval < MIN_INTERVAL {
             return Err(ConfigError::IntervalTooShort);
         }
+        let shard = shard(args)?;
         Ok(Self {
             listen: args.listen,
             allow_insecure_http: args.allow_insecure_http,
@@ -86,8 +92,10 @@ impl Config {
             interval: args.interval,
             settle_time: args.settle_time,
             election: (args.leader_elect && !args.dry_run)
-                .then(|| election(args))
+                .then(|| election(args, &shard))
                 .transpose()?,
+            shard,
+            lease_base: args.lease_name.clone(),
             dry_run: args.dry_run,
             log_format: args.log_format,
             operator_namespace: environment
@@ -123,8 +131,18 @@ pub struct ElectionConfig {
     pub terms: Terms,
 }
 
-fn election(args: &RunArgs) -> Result<ElectionConfig, ConfigError> {
-    let name = &args.lease_name;
+/// The shard; without election nobody would know whether it may be taken from it.
+fn shard(args: &RunArgs) -> Result<Shard, ConfigError> {
+    let name = &args.shard;
+    let shard = Shard::parse(name).ok_or_else(|| ConfigError::Shard { name: name.clone() })?;
+    if shard.name().is_some() && !args.leader_elect {
+        return Err(ConfigError::ShardNeedsElection);
+    }
+    Ok(shard)
+}
+
+fn election(args: &RunArgs, shard: &Shard) -> Result<ElectionConfig, ConfigError> {
+    let name = &shard.lease(&args.lease_name);
     let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.');
     let edges = [name.chars().next(), name.chars().last()];
     let alphanumeric = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
@@ -280,6 +298,18 @@ pub enum ConfigError {
         /// The name as given.
         name: String,
     },
+    /// A shard that no label can name.
+    #[error(
+        "--shard: {name:?} is no name of a shard: use lower-case letters, digits and '-', at most 63 characters, \
+         and no '-' at either end"
+    )]
+    Shard {
+        /// The name as given.
+        name: String,
+    },
+    /// Shards hand over by their Leases.
+    #[error("--shard needs leader election: leave out --leader-elect=false")]
+    ShardNeedsElection,
     /// Too short for the apiserver, or too long for anybody who waits.
     #[error("--lease-duration: use 2s to 5m")]
     LeaseDuration,

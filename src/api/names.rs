@@ -55,6 +55,9 @@ pub const ANNOTATION_SUBSCRIPTION: &str = concat!(group!(), "/subscription");
 /// Label of a Secret: what the operator may use it for, one of [`SecretUse`].
 pub const LABEL_USE: &str = concat!(group!(), "/use");
 
+/// Label of a provider: the shard that serves its account, as `--shard` names it. Unset or empty: operators without it.
+pub const LABEL_SHARD: &str = concat!(group!(), "/shard");
+
 /// Values of the label [`LABEL_USE`]: a Secret is used only for what its owner released it for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SecretUse {

@@ -44,6 +44,8 @@ fn without_flags_the_documented_defaults_hold() {
                 )
                 .unwrap(),
             }),
+            shard: Shard::UNNAMED,
+            lease_base: "webhook-operator".to_owned(),
             dry_run: false,
             log_format: LogFormat::Json,
             operator_namespace: "default".into(),
@@ -203,4 +205,21 @@ fn the_terms_of_the_lease_are_checked_and_the_message_names_the_flag() {
     assert_eq!(off.election, None);
     let dry = config(&["--dry-run", "--leader-elect"]).unwrap();
     assert_eq!((dry.election, dry.dry_run), (None, true));
+}
+
+#[test]
+fn a_shard_has_a_lease_of_its_own_and_elects_its_leader() {
+    let named = config(&["--shard=eu", "--lease-name=hooks"]).unwrap();
+    assert_eq!(named.election.unwrap().lease_name, "hooks-eu");
+    assert_eq!(
+        (named.shard.name(), named.lease_base.as_str()),
+        (Some("eu"), "hooks")
+    );
+    let none = config(&["--shard="]).unwrap();
+    assert_eq!(none.election.unwrap().lease_name, "webhook-operator");
+    let refused = |flags: &[&str]| config(flags).unwrap_err().to_string();
+    assert!(refused(&["--shard=EU"]).starts_with("--shard: "));
+    assert!(refused(&["--shard=eu", "--leader-elect=false"]).starts_with("--shard needs"));
+    let long = format!("--lease-name={}", "a".repeat(251));
+    assert!(refused(&["--shard=eu", &long]).starts_with("--lease-name: "));
 }

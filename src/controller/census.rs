@@ -4,9 +4,11 @@ use std::sync::{Arc, Weak};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::runtime::reflector::Store;
+use kube::{Resource, ResourceExt};
 
-use crate::api::v1alpha1::WebhookProviderStatus;
-use crate::controller::context::Context;
+use crate::api::v1alpha1::{WebhookProviderStatus, WebhookSubscription};
+use crate::controller::context::{Context, ProviderKey};
+use crate::controller::subscription::reconcile::object_name;
 use crate::metrics::{Census, Counts, Kind};
 
 /// Looks at the objects that are watched, for as long as the controllers run.
@@ -16,7 +18,11 @@ impl Census for Objects {
     fn count(&self, counts: &mut Counts) {
         let Some(ctx) = self.0.upgrade() else { return };
         for object in ctx.stores.subscriptions.iter().flat_map(Store::state) {
-            let status = object.0.as_ref().ok().and_then(|object| object.status.as_ref());
+            let object = object.0.as_ref().ok();
+            if !ctx.counts(object) {
+                continue;
+            }
+            let status = object.and_then(|object| object.status.as_ref());
             let conditions = status.map_or(&[][..], |status| &status.conditions);
             counts.object(Kind::Subscription, find(conditions, "Ready"));
             if let Some((healthy, _)) = find(conditions, "DeliveryHealthy") {
@@ -27,11 +33,18 @@ impl Census for Objects {
             let conditions = status.map_or(&[][..], |status| &status.conditions);
             counts.object(kind, find(conditions, "Ready"));
         };
+        let ours = |key: &ProviderKey| ctx.assigned(key).is_none_or(|shard| shard == ctx.config.shard);
         for object in ctx.stores.providers.iter().flat_map(Store::state) {
+            if !ours(&ProviderKey::Namespaced(object_name(object.meta()))) {
+                continue;
+            }
             let object = object.0.as_ref().ok();
             provider(Kind::Provider, object.and_then(|object| object.status.as_ref()));
         }
         for object in ctx.stores.cluster_providers.iter().flat_map(Store::state) {
+            if !ours(&ProviderKey::Cluster(object.name_any())) {
+                continue;
+            }
             let object = object.0.as_ref().ok();
             let status = object.and_then(|object| object.status.as_ref());
             provider(Kind::ClusterProvider, status);
@@ -45,6 +58,16 @@ fn find<'a>(conditions: &'a [Condition], type_: &str) -> Option<(&'a str, &'a st
 }
 
 impl Context {
+    /// Whether a subscription is counted here: one of this shard, or where it has no provider or cannot be read, of
+    /// operators without a shard.
+    fn counts(&self, object: Option<&WebhookSubscription>) -> bool {
+        let assigned = object.and_then(|object| {
+            let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+            self.assigned(&ProviderKey::of(&object.spec.provider_ref, namespace))
+        });
+        assigned.unwrap_or_default() == self.config.shard
+    }
+
     /// Has the objects counted whenever metrics are read.
     pub(super) fn offer_census(self: &Arc<Self>) {
         self.metrics.ask(Arc::new(Objects(Arc::downgrade(self))));

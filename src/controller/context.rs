@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::controller::events::EventSink;
 use crate::controller::provider::credentials::Accounts;
 use crate::controller::provider::directory::Directory;
+use crate::controller::provider::roll::Shards;
 use crate::controller::rehearsal::Rehearsal;
 use crate::controller::subscription::claims::Claims;
 use crate::controller::subscription::quota::Quotas;
@@ -132,6 +133,8 @@ pub(super) struct Context {
     pub(super) claims: Claims,
     pub(super) quotas: Quotas,
     pub(super) index: Index,
+    /// Who serves what.
+    pub(super) shards: Shards,
     pub(super) crd: CrdGuard,
     pub(super) triggers: Triggers,
     pub(super) waker: SharedWaker,

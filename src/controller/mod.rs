@@ -17,6 +17,7 @@ mod provider;
 mod references;
 mod rehearsal;
 mod run;
+mod seats;
 mod subscription;
 mod triggers;
 mod watches;

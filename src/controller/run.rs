@@ -23,6 +23,7 @@ use crate::controller::events::EventSink;
 use crate::controller::provider;
 use crate::controller::provider::credentials::Accounts;
 use crate::controller::provider::directory::Directory;
+use crate::controller::provider::roll::Shards;
 use crate::controller::rehearsal::Rehearsal;
 use crate::controller::subscription::claims::Claims;
 use crate::controller::subscription::quota::Quotas;
@@ -118,6 +119,7 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
         claims: Claims::default(),
         quotas: Quotas::default(),
         index: Index::default(),
+        shards: Shards::default(),
         crd: crate::controller::subscription::removal::CrdGuard::default(),
         triggers,
         waker: Arc::clone(&waker),
@@ -141,7 +143,9 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
         () = setup.shutdown.cancelled() => {}
         ended = supervise(&mut tasks, &setup.shutdown) => return ended,
         () = stand_by(&mut queues, &context) => {
-            context.remember_held();
+            let me = &context.config.shard;
+            context.remember_held(|key| context.assigned(key).is_none_or(|shard| shard == *me));
+            context.remember_seats();
             start_controllers(&mut tasks, queues, &context, &setup.shutdown);
         }
     }

@@ -24,6 +24,7 @@ use crate::api::names::LABEL_USE;
 use crate::api::v1alpha1::{ClusterWebhookProvider, WebhookProvider, WebhookSubscription};
 use crate::cluster::WATCH_TIMEOUT;
 use crate::controller::context::{Context, Party, ProviderKey, Stores};
+use crate::controller::provider::roll::Entry;
 use crate::controller::subscription::reconcile;
 use crate::controller::triggers::Target;
 use crate::server::Readiness;
@@ -95,7 +96,15 @@ impl Writers {
             let stream = watching.stream("providers watch", api, writer, watcher_config());
             let change = move |event: Change<DeserializeGuard<WebhookProvider>>| {
                 let key = ProviderKey::Namespaced(reconcile::object_name(event.object.meta()));
-                changed_provider(&ctx, key, event.deleted);
+                let status = event
+                    .object
+                    .0
+                    .as_ref()
+                    .ok()
+                    .and_then(|object| object.status.as_ref());
+                let served_by = status.and_then(|status| status.served_by.as_ref());
+                let entry = Entry::new(key, event.object.meta(), served_by);
+                changed_provider(&ctx, &entry, event.deleted);
                 std::future::ready(())
             };
             tasks.spawn(stream.for_each(change).map(|()| "the providers watch"));
@@ -106,7 +115,15 @@ impl Writers {
             let stream = watching.stream("cluster providers watch", api, writer, watcher_config());
             let change = move |event: Change<DeserializeGuard<ClusterWebhookProvider>>| {
                 let key = ProviderKey::Cluster(event.object.name_any());
-                changed_provider(&ctx, key, event.deleted);
+                let status = event
+                    .object
+                    .0
+                    .as_ref()
+                    .ok()
+                    .and_then(|object| object.status.as_ref());
+                let served_by = status.and_then(|status| status.served_by.as_ref());
+                let entry = Entry::new(key, event.object.meta(), served_by);
+                changed_provider(&ctx, &entry, event.deleted);
                 std::future::ready(())
             };
             tasks.spawn(stream.for_each(change).map(|()| "the cluster providers watch"));
@@ -358,12 +375,13 @@ fn changed_subscription(ctx: &Arc<Context>, change: &Change<DeserializeGuard<Web
     }
 }
 
-fn changed_provider(ctx: &Arc<Context>, key: ProviderKey, deleted: bool) {
+fn changed_provider(ctx: &Arc<Context>, entry: &Entry, deleted: bool) {
     if deleted {
-        ctx.forget_provider(&key);
+        ctx.forget_provider(&entry.key);
     } else {
-        ctx.triggers.wake(&Party::Provider(key));
+        ctx.triggers.wake(&Party::Provider(entry.key.clone()));
     }
+    ctx.wake_concerned(entry);
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ pub mod remote;
 pub mod retry;
 pub mod rotation;
 pub mod settings;
+pub mod shard;
 pub mod time;
 pub mod url;
 pub mod verdict;

@@ -180,6 +180,11 @@ reasons! {
     SecretExists,
     /// The provider does not show the key.
     KeyNotShown,
+    /// Another shard still serves the provider, or the one that it was handed to has not begun. The message names it.
+    ShardHandover,
+    /// Another shard serves this very account for an older provider object, which the message names. Nothing is sent for
+    /// this one until both have the same label `webhook-operator.io/shard`.
+    ShardConflict,
     /// The provider was reached and the credential works.
     Connected,
     /// Not looked at yet.
@@ -208,6 +213,7 @@ impl Reason {
                 | Self::WaitingForList
                 | Self::WaitingForBudget
                 | Self::Replacing
+                | Self::ShardHandover
         )
     }
 }

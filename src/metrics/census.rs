@@ -65,7 +65,7 @@ impl Collector for Objects {
         if !counts.ready.is_empty() {
             let mut family = encoder.encode_descriptor(
                 "objects",
-                "Objects by kind, status and reason of their condition Ready; every replica counts them",
+                "Objects by kind, status and reason of their condition Ready; every replica counts those of its shard",
                 None,
                 MetricType::Gauge,
             )?;
@@ -78,7 +78,7 @@ impl Collector for Objects {
         if !counts.delivery.is_empty() {
             let mut family = encoder.encode_descriptor(
                 "deliveries",
-                "Subscriptions by the status of their condition DeliveryHealthy; every replica counts them",
+                "Subscriptions by the status of their condition DeliveryHealthy; every replica counts those of its shard",
                 None,
                 MetricType::Gauge,
             )?;

@@ -29,9 +29,9 @@ pub const fn next_step(reason: Reason) -> &'static str {
         ProviderConflict, ProviderNotFound, ProviderNotReady, ProviderRedirects, ProviderTimeout,
         ProviderUnavailable, ProviderUnreachable, QuotaExceeded, RefusedByProvider, RemoteMissing,
         RemoteVanished, ReplacementRefused, Replacing, RequestNotSendable, SecretExists, SecretForbidden,
-        SecretInvalid, SecretNotFound, SecretNotReleased, SuspendedBySpec, TLSInvalid, Throttled,
-        TooManyIdentical, Unauthenticated, UnintelligibleAnswer, UnknownEvent, UnsupportedByProvider,
-        Unverifiable, Valid, WaitingForBudget, WaitingForList,
+        SecretInvalid, SecretNotFound, SecretNotReleased, ShardConflict, ShardHandover, SuspendedBySpec,
+        TLSInvalid, Throttled, TooManyIdentical, Unauthenticated, UnintelligibleAnswer, UnknownEvent,
+        UnsupportedByProvider, Unverifiable, Valid, WaitingForBudget, WaitingForList,
     };
     match reason {
         InSync | Valid | Connected | KeyPublished | DeliveriesSucceeding => "Nothing is to be done.",
@@ -182,6 +182,10 @@ pub const fn next_step(reason: Reason) -> &'static str {
         KeyNotShown => {
             "Copy the key from the provider's console by hand, or leave out spec.signing.publishProviderKey."
         }
+        ShardHandover => {
+            "Wait; if it stays, start an operator with that --shard, or correct the label webhook-operator.io/shard."
+        }
+        ShardConflict => "Give both provider objects the same label webhook-operator.io/shard.",
         NotChecked => "Wait; if it stays: kubectl webhooks doctor.",
     }
 }

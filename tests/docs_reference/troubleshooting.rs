@@ -61,6 +61,7 @@ const NAMES: &[&str] = &[
     names::ANNOTATION_GUARD_RELEASE,
     names::ANNOTATION_SUBSCRIPTION,
     names::LABEL_USE,
+    names::LABEL_SHARD,
 ];
 
 /// The text below each heading of the third level.

@@ -14,4 +14,5 @@ mod failover;
 mod lease;
 mod partition;
 mod relay;
+mod shard;
 mod stage;

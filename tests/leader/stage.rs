@@ -53,6 +53,7 @@ impl Stage {
     fn install(&self, place: &str) {
         let name = self.account(place);
         let (namespace, lease) = (OPERATOR_NAMESPACE, self.lease_name());
+        let leases = [lease.clone(), format!("{lease}-a"), format!("{lease}-b")];
         let subjects = json!([{"kind": "ServiceAccount", "name": name, "namespace": namespace}]);
         let role = |kind: &str, name: &str| json!({"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name});
         let rbac = "rbac.authorization.k8s.io/v1";
@@ -64,7 +65,7 @@ impl Stage {
             json!({"apiVersion": rbac, "kind": "RoleBinding", "metadata": in_namespace(&name),
                    "roleRef": role("Role", "webhook-operator"), "subjects": subjects}),
             json!({"apiVersion": rbac, "kind": "Role", "metadata": in_namespace(&format!("{name}-lease")), "rules": [
-                {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": [lease],
+                {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": leases,
                  "verbs": ["get", "update"]},
                 {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]}]}),
             json!({"apiVersion": rbac, "kind": "RoleBinding", "metadata": in_namespace(&format!("{name}-lease")),

@@ -149,9 +149,10 @@ pub fn tool(variable: &str, name: &str) -> PathBuf {
     String::from_utf8(output.stdout).unwrap().trim().into()
 }
 
-/// The container of the rendered Deployment.
+/// The container of the rendered Deployment, of operators without a shard.
 pub fn container(objects: &[Value]) -> &Value {
-    let deployments = of_kind(objects, "Deployment");
+    let mut deployments = of_kind(objects, "Deployment");
+    deployments.retain(|one| one["spec"]["selector"]["matchLabels"]["webhook-operator.io/shard"].is_null());
     assert_eq!(deployments.len(), 1);
     &deployments[0]["spec"]["template"]["spec"]["containers"][0]
 }
@@ -159,4 +160,10 @@ pub fn container(objects: &[Value]) -> &Value {
 /// Its arguments.
 pub fn arguments(objects: &[Value]) -> Vec<String> {
     serde_json::from_value(container(objects)["args"].clone()).unwrap()
+}
+
+/// The arguments of a Deployment.
+pub fn arguments_of(deployment: &Value) -> Vec<String> {
+    let container = &deployment["spec"]["template"]["spec"]["containers"][0];
+    serde_json::from_value(container["args"].clone()).unwrap()
 }

@@ -6,7 +6,7 @@ use clap::CommandFactory as _;
 use serde_json::Value;
 use webhook_operator::cli::{Cli, Command};
 
-use crate::chart::{Helm, arguments, container, find, in_checkout, of_kind, read, scenarios};
+use crate::chart::{Helm, arguments, arguments_of, container, find, in_checkout, of_kind, read, scenarios};
 
 fn flag_of(argument: &str) -> Option<&str> {
     Some(argument.strip_prefix("--")?.split('=').next().unwrap_or_default())
@@ -19,7 +19,15 @@ fn every_flag_of_the_operator_can_be_set_and_no_other_is_there() {
     let everything = helm.render(&["-f", everything.to_str().unwrap()]);
     let namespaced = helm.render(&["--set", "watch.namespaces={a,b},operator.clusterId=x"]);
     let single = helm.render(&["--set", "replicas=1,leaderElection.enabled=false"]);
-    let rendered = [arguments(&everything), arguments(&namespaced), arguments(&single)].concat();
+    let shards = helm.render(&["--set", "shards={eu}"]);
+    let shard = arguments_of(find(&shards, "Deployment", "webhook-operator-eu"));
+    let rendered = [
+        arguments(&everything),
+        arguments(&namespaced),
+        arguments(&single),
+        shard,
+    ]
+    .concat();
     let mut set: BTreeSet<&str> = rendered.iter().filter_map(|argument| flag_of(argument)).collect();
     let variables: Vec<&str> = container(&everything)["env"]
         .as_array()
@@ -308,4 +316,35 @@ fn the_pods_end_of_grace_lets_the_drain_end_and_nothing_is_granted_by_wildcard()
         assert!(!text.contains('*'), "{text}");
         assert!(people || !text.contains("delete"), "{text}");
     }
+}
+
+#[test]
+fn each_shard_has_pods_and_a_budget_of_its_own_and_may_read_the_leases_of_all() {
+    let helm = Helm::offline();
+    let objects = helm.render(&["--set", "shards={eu,us}"]);
+    for shard in ["eu", "us"] {
+        let name = format!("webhook-operator-{shard}");
+        let deployment = find(&objects, "Deployment", &name);
+        assert!(arguments_of(deployment).contains(&format!("--shard={shard}")));
+        let budget = find(&objects, "PodDisruptionBudget", &name);
+        for selector in [&deployment["spec"]["selector"], &budget["spec"]["selector"]] {
+            assert_eq!(selector["matchLabels"]["webhook-operator.io/shard"], shard);
+        }
+    }
+    let others = find(&objects, "PodDisruptionBudget", "webhook-operator");
+    let without = &others["spec"]["selector"]["matchExpressions"][0];
+    assert_eq!(
+        without["operator"], "DoesNotExist",
+        "no pod may be in two budgets"
+    );
+    let role = find(&objects, "Role", "webhook-operator-own");
+    let rules = role["rules"].as_array().unwrap();
+    let leases = rules
+        .iter()
+        .find(|rule| rule["resources"][0] == "leases")
+        .unwrap();
+    let names = ["webhook-operator", "webhook-operator-eu", "webhook-operator-us"];
+    assert_eq!(leases["resourceNames"], serde_json::json!(names));
+    let refusal = helm.refusal(&["--set", "shards={eu},replicas=1,leaderElection.enabled=false"]);
+    assert!(refusal.contains("leaderElection.enabled=true"), "{refusal}");
 }

@@ -122,6 +122,15 @@ subjects:
 {{- default (include "webhook-operator.fullname" .) .Values.leaderElection.leaseName }}
 {{- end }}
 
+{{- /* The Leases of all shards. Each reads those of the others, to find out that one has no leader. */}}
+{{- define "webhook-operator.leaseNames" -}}
+{{- $names := list (include "webhook-operator.leaseName" .) }}
+{{- range .Values.shards }}
+{{- $names = append $names (printf "%s-%s" (include "webhook-operator.leaseName" $) .) }}
+{{- end }}
+{{- join ", " $names }}
+{{- end }}
+
 {{- /* The flags of the operator, for `run` and for whoever looks at the same with them. */}}
 {{- define "webhook-operator.arguments" -}}
 - {{ printf "--listen=%s:%d" .Values.listen.address (int .Values.listen.port) | quote }}

@@ -19,7 +19,9 @@ pub use provider::{
     ProviderType, RateLimit, WebhookProvider, WebhookProviderSpec,
 };
 pub use provider_policy::{AdoptionPermission, OnViolation, ProviderPolicy, ProviderQuota};
-pub use provider_status::{AccountStatus, CatalogueStatus, GuardStatus, RemoteCount, WebhookProviderStatus};
+pub use provider_status::{
+    AccountStatus, CatalogueStatus, GuardStatus, RemoteCount, ServedBy, WebhookProviderStatus,
+};
 pub use refs::{SecretKeyRef, SecretKeySource};
 pub use subscription::{
     Adoption, AdoptionPolicy, BabelSubscriptionOptions, BirdService, BirdSubscriptionOptions, DeletionPolicy,

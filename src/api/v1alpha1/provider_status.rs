@@ -33,11 +33,28 @@ pub struct WebhookProviderStatus {
     /// How the account is recognised after its key or address changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountStatus>,
+    /// Who serves it. Another shard begins only when this one has let go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub served_by: Option<ServedBy>,
     /// The value of the annotation `webhook-operator.io/reconcile-requested-at` (or Flux's
     /// `reconcile.fluxcd.io/requestedAt`) that was last acted on.
     #[schemars(length(max = 128))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
+}
+
+/// Who serves a provider, and what it may be speaking to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ServedBy {
+    /// The shard that holds it, as `--shard` names it; unset: operators without `--shard`.
+    #[schemars(length(max = 63))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<String>,
+    /// Keyed hash of the account that may be spoken to for it; unset: nothing is sent.
+    #[schemars(length(max = 80))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
 }
 
 /// How many subscriptions an account holds.

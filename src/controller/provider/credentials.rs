@@ -1,6 +1,7 @@
 //! From a provider's spec to the account that it stands for.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ use crate::controller::references::{SecretReference, Values};
 use crate::controller::subscription::claims::Realm;
 use crate::controller::subscription::validate::Invalid;
 use crate::duration::parse_duration;
+use crate::gate::Gate;
+use crate::leader::Leadership;
 use crate::metrics::Metrics;
 use crate::provider::http::Connection;
 
@@ -37,6 +40,7 @@ pub(in crate::controller) struct Driven {
     number: u64,
     metrics: Arc<Metrics>,
     task: AbortHandle,
+    door: Arc<Door>,
     /// The limits that each provider object gives it.
     asked: Mutex<HashMap<ProviderKey, Limits>>,
 }
@@ -63,8 +67,32 @@ impl Driven {
 
 impl Drop for Driven {
     fn drop(&mut self) {
+        self.door.shut();
         self.task.abort();
         self.metrics.account_forgotten(self.type_, self.number);
+    }
+}
+
+/// Stands before every request to an account: passed while this replica leads, and never again after nobody here uses
+/// the account any more, because another shard may.
+#[derive(Debug)]
+struct Door {
+    leadership: Leadership,
+    shut: AtomicBool,
+}
+
+impl Door {
+    fn shut(&self) {
+        self.shut.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Gate for Door {
+    fn left(&self) -> Option<Duration> {
+        if self.shut.load(Ordering::SeqCst) {
+            return None;
+        }
+        self.leadership.left()
     }
 }
 
@@ -210,10 +238,14 @@ impl Context {
             .fingerprint("connection", [identity.as_bytes(), manner.as_bytes(), bundle]);
         let limits = adapters::limits(spec);
         let driven = self.accounts.get_or_start(connection, || {
+            let door = Arc::new(Door {
+                leadership: self.leadership.clone(),
+                shut: AtomicBool::new(false),
+            });
             let reached = Connection {
                 ca_bundle,
                 observer: Some(self.metrics.observer(type_)),
-                gate: Some(Arc::new(self.leadership.clone())),
+                gate: Some(Arc::clone(&door) as Arc<dyn Gate>),
                 read_only: self.config.dry_run,
                 ..Connection::new(endpoint, egress)
             };
@@ -236,6 +268,7 @@ impl Context {
                 number: connection.short(),
                 metrics,
                 task,
+                door,
                 asked: Mutex::default(),
             })
         })?;

@@ -7,13 +7,14 @@ pub(super) mod credentials;
 pub(super) mod directory;
 pub(super) mod guard;
 pub(super) mod lent;
+pub(super) mod roll;
+mod shard;
 pub(super) mod status;
 
 use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{ApiResource, DynamicObject};
 use kube::core::DeserializeGuard;
@@ -36,14 +37,15 @@ use crate::api::v1alpha1::{
 };
 use crate::controller::apiserver::{WriteError, guarded, params};
 use crate::controller::context::{Context, Party, ProviderKey};
+use crate::controller::provider::credentials::Connected;
 use crate::controller::provider::directory::{Assessment, COUNT_EVERY, Link, Listed, Problem};
 use crate::controller::provider::lent::Lent;
+use crate::controller::provider::shard::Hold;
 use crate::controller::subscription::comparison::request;
 use crate::controller::subscription::reconcile::{self, ReconcileError};
 use crate::controller::triggers::Target;
 use crate::metrics::{Kind, ReconcileOutcome};
 use crate::provider::account::{Look, Trouble};
-use crate::provider::error::CREDENTIAL_RETRY;
 
 /// How often a provider that refers to a ConfigMap, or that has a problem, is read again by itself.
 const REREAD: Duration = Duration::from_secs(60);
@@ -144,13 +146,25 @@ async fn attempt(subject: &Subject, ctx: &Context) -> Result<Requeue, ReconcileE
         name: subject.spec.credentials.secret_ref.name.clone(),
     });
     ctx.index.depends(&party, [secret].into());
+    if let Some(requeue) = ctx.keep_apart(subject).await? {
+        return Ok(requeue);
+    }
     let in_use = ctx.in_use(&subject.key);
     if !keep_finalizer(subject, ctx, in_use).await? {
         ctx.forget_provider(&subject.key);
         return Ok(Requeue::await_change());
     }
+    let connected = ctx
+        .connect(&subject.spec, &subject.namespace, &subject.key)
+        .await?;
+    let wanted = account_of(connected.as_ref().ok(), ctx, &subject.key);
+    let connected = match ctx.hold(subject, wanted.as_ref().map(AccountId::as_str)).await? {
+        Hold::Ours => connected,
+        Hold::Refused(problem) => Err(problem),
+        Hold::Not(requeue) => return Ok(requeue),
+    };
     let before = ctx.directory.get(&subject.key);
-    let listed = list_provider(subject, ctx, before.as_ref()).await?;
+    let listed = list_provider(subject, ctx, before.as_ref(), connected);
     let news = before.as_ref().is_none_or(|before| changed(before, &listed));
     ctx.directory.set(&subject.key, listed.clone());
     if news {
@@ -248,27 +262,34 @@ impl Subject {
     }
 }
 
+/// The account that its spec leads to; where its credential is gone, the one that it stood for.
+fn account_of(connected: Option<&Connected>, ctx: &Context, key: &ProviderKey) -> Option<AccountId> {
+    if let Some(connected) = connected {
+        return Some(connected.driven.account.id().clone());
+    }
+    let link = ctx.directory.get(key)?.link?;
+    Some(link.account.id().clone())
+}
+
 /// The provider as the directory lists it. A credential that is gone leaves the link, for deletions.
-async fn list_provider(
+fn list_provider(
     subject: &Subject,
     ctx: &Context,
     before: Option<&Listed>,
-) -> Result<Listed, ReconcileError> {
+    connected: Result<Connected, Problem>,
+) -> Listed {
     let lent = subject.lent.clone();
     let known = before.and_then(|before| before.link.clone());
-    let connected = match ctx
-        .connect(&subject.spec, &subject.namespace, &subject.key)
-        .await?
-    {
+    let connected = match connected {
         Ok(connected) => connected,
         Err(problem) => {
             let looks = before.map_or(0, |before| before.looks);
-            return Ok(Listed {
+            return Listed {
                 link: known,
                 problem: Some(problem),
                 looks: looks.saturating_add(1),
                 lent,
-            });
+            };
         }
     };
     let released = subject.annotation(ANNOTATION_GUARD_RELEASE).cloned();
@@ -277,11 +298,11 @@ async fn list_provider(
             && (known.interval, known.guard) == (connected.interval, connected.guard)
             && known.released == released
     }) {
-        return Ok(Listed {
+        return Listed {
             link: Some(known),
             lent,
             ..Listed::default()
-        });
+        };
     }
     // A trip of the deletion guard outlives the process, until its token is given back.
     let tripped = subject
@@ -303,7 +324,7 @@ async fn list_provider(
         .iter()
         .filter_map(|id| AccountId::parse(id).ok())
         .collect();
-    if let Some((trouble, left)) = refused_lately(subject, id) {
+    if let Some((trouble, left)) = status::refused_lately(subject, id) {
         connected.driven.account.rest(trouble, left);
     }
     let link = Arc::new(Link {
@@ -346,27 +367,11 @@ async fn list_provider(
         ctx.assess(link.account.id(), &snapshot);
     }
     // Set already; the wake must still happen, so the caller has to see a change.
-    Ok(Listed {
+    Listed {
         link: Some(link),
         lent,
         ..Listed::default()
-    })
-}
-
-/// Whether the provider refused this very credential so lately that it is not tried again yet, as the status tells: some
-/// providers lock out an address after a few failures, and a process that restarts must not add to them.
-fn refused_lately(subject: &Subject, account: &AccountId) -> Option<(Trouble, Duration)> {
-    let refused = subject.status.account.as_ref()?.refused.as_deref()?;
-    let mut conditions = subject.status.conditions.iter();
-    let condition =
-        conditions.find(|condition| condition.type_ == "Authenticated" && condition.status == "False")?;
-    let since = Timestamp::now().duration_since(condition.last_transition_time.0);
-    let left = CREDENTIAL_RETRY.checked_sub(since.unsigned_abs())?;
-    let trouble = Trouble {
-        reason: Reason::parse(&condition.reason)?,
-        message: condition.message.clone(),
-    };
-    (refused == account.as_str()).then_some((trouble, left))
+    }
 }
 
 /// Sees to the LIST of the interval, and says how things stand.
@@ -428,6 +433,7 @@ fn look(subject: &Subject, ctx: &Context, listed: &Listed) -> (Phase, Duration) 
 impl Context {
     /// A provider object is gone.
     pub(in crate::controller) fn forget_provider(&self, key: &ProviderKey) {
+        self.shards.seats.give_up(key);
         self.directory.remove(key);
         self.index.forget(&Party::Provider(key.clone()));
         self.wake_dependents(&Target::Provider(key.clone()));

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use operator_core::names::AccountId;
 use operator_core::reason::Reason;
 use operator_core::verdict::{self, Context as VerdictContext, Phase, Truth};
 use serde_json::json;
@@ -22,6 +23,7 @@ use crate::controller::rehearsal::Rehearsal;
 use crate::controller::subscription::reconcile::{GRACE, ReconcileError};
 use crate::controller::subscription::status::set_condition;
 use crate::provider::account::Trouble;
+use crate::provider::error::CREDENTIAL_RETRY;
 
 /// Whether the status says what there is to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -234,6 +236,22 @@ fn authenticated(listed: &Listed, trouble: Option<&Trouble>) -> verdict::Conditi
         return verdict::Condition::new(Truth::True, Reason::Connected, "");
     }
     verdict::Condition::new(Truth::Unknown, Reason::NotChecked, "")
+}
+
+/// Whether the provider refused this very credential so lately that it is not tried again yet, as the status tells: some
+/// providers lock out an address after a few failures, and a process that restarts must not add to them.
+pub(super) fn refused_lately(subject: &Subject, account: &AccountId) -> Option<(Trouble, Duration)> {
+    let refused = subject.status.account.as_ref()?.refused.as_deref()?;
+    let mut conditions = subject.status.conditions.iter();
+    let condition =
+        conditions.find(|condition| condition.type_ == "Authenticated" && condition.status == "False")?;
+    let since = Timestamp::now().duration_since(condition.last_transition_time.0);
+    let left = CREDENTIAL_RETRY.checked_sub(since.unsigned_abs())?;
+    let trouble = Trouble {
+        reason: Reason::parse(&condition.reason)?,
+        message: condition.message.clone(),
+    };
+    (refused == account.as_str()).then_some((trouble, left))
 }
 
 /// How long the provider has not been Ready, by its own condition: that survives a restart.

@@ -160,6 +160,9 @@ impl Pass<'_> {
         let Some(link) = &self.link else {
             return Err(Rest::Parked(Reason::ProviderNotReady));
         };
+        if !self.ctx.shards.seats.is_open(&self.provider_key()) {
+            return Err(Rest::Parked(Reason::ShardHandover));
+        }
         match link
             .account
             .turn(&Party::Subscription(self.name.clone()), priority)

@@ -18,6 +18,7 @@ use operator_core::plan::{
 use operator_core::reason::Reason;
 use operator_core::retry::backoff;
 use operator_core::settings::Settings;
+use operator_core::shard::Shard;
 use operator_core::time::Moment;
 use operator_core::verdict::Phase;
 
@@ -145,7 +146,12 @@ async fn attempt(
 ) -> Result<Requeue, ReconcileError> {
     let object = match &watched.0 {
         Ok(object) => object,
+        // Nobody knows whose it is.
+        Err(_) if ctx.config.shard != Shard::UNNAMED => return Ok(Requeue::await_change()),
         Err(invalid) => return ctx.report_unreadable(invalid).await,
+    };
+    let Some(_admission) = ctx.admit(object) else {
+        return Ok(Requeue::await_change());
     };
     let Some(mut pass) = Pass::begin(ctx, object) else {
         return Ok(Requeue::await_change());

@@ -8,7 +8,7 @@ use operator_core::names::{ExternalId, ObjectName, ObjectUid};
 use operator_core::plan::{Intent, Rivals};
 use operator_core::remote::Snapshot;
 
-use crate::controller::context::{Context, Party};
+use crate::controller::context::{Context, Party, ProviderKey};
 use crate::controller::subscription::claims::{Ask, Claimant};
 use crate::controller::subscription::reconcile::{Pass, object_name};
 
@@ -62,12 +62,16 @@ impl Context {
         }
     }
 
-    /// Takes from the statuses of all objects which ids they hold, before any is looked at: what another object holds
-    /// is not free.
-    pub(in crate::controller) fn remember_held(&self) {
+    /// Takes from the statuses of all objects of some providers which ids they hold, before any is looked at: what
+    /// another object holds is not free.
+    pub(in crate::controller) fn remember_held(&self, of: impl Fn(&ProviderKey) -> bool) {
         for store in &self.stores.subscriptions {
             for object in store.state() {
                 let Ok(object) = &object.0 else { continue };
+                let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+                if !of(&ProviderKey::of(&object.spec.provider_ref, namespace)) {
+                    continue;
+                }
                 let uid = object.metadata.uid.as_deref();
                 let Some(uid) = uid.and_then(|uid| ObjectUid::parse(uid).ok()) else {
                     continue;
