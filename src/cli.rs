@@ -304,6 +304,20 @@ pub struct RunArgs {
     )]
     pub dry_run: bool,
 
+    /// The collector that spans of turns and of requests to providers are sent to, by OTLP over HTTP (protobuf).
+    ///
+    /// Its base URL, such as http://collector.monitoring:4318; /v1/traces is added. Unset, OTEL_EXPORTER_OTLP_ENDPOINT
+    /// counts, and without that nothing is traced. A header such as a key comes from OTEL_EXPORTER_OTLP_HEADERS, because
+    /// a command line can be read by others. Spans hold names of objects, outcomes and codes; no URL, no answer, no id.
+    /// What the collector does not take is dropped and counted, and nothing waits for it.
+    #[arg(
+        long,
+        env = "WEBHOOK_OPERATOR_OTLP_ENDPOINT",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub otlp_endpoint: Option<Hidden>,
+
     /// How log lines are written to standard output.
     #[arg(
         long,
@@ -405,6 +419,7 @@ mod tests {
             "lease-renew-deadline",
             "lease-retry-period",
             "dry-run",
+            "otlp-endpoint",
             "log-format",
         ];
         assert_eq!(flags, documented);

@@ -12,6 +12,7 @@ use operator_core::shard::Shard;
 
 use crate::cli::{self, Hidden, LogFormat, RunArgs};
 use crate::provider::http::{Proxy, ProxyError};
+use crate::traces::{Target, TargetError};
 
 /// Where the namespace of the pod's service account is mounted.
 const SERVICE_ACCOUNT_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
@@ -50,6 +51,8 @@ pub struct Config {
     pub lease_base: String,
     /// Nothing is written but Events that say what would be.
     pub dry_run: bool,
+    /// Where spans are sent; `None`: nothing is traced.
+    pub traces: Option<Target>,
     /// How log lines are written.
     pub log_format: LogFormat,
     /// The operator's own namespace: the hash key and the Secrets of cluster-scoped providers are there.
@@ -97,6 +100,7 @@ impl Config {
             shard,
             lease_base: args.lease_name.clone(),
             dry_run: args.dry_run,
+            traces: traces(args.otlp_endpoint.as_ref(), &environment)?,
             log_format: args.log_format,
             operator_namespace: environment
                 .pod_namespace
@@ -175,6 +179,10 @@ pub struct Environment {
     pub service_account_namespace: Option<String>,
     /// The twin of `--provider-proxy`, to tell it from the flag.
     pub provider_proxy: Option<Hidden>,
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT`, for where `--otlp-endpoint` is unset.
+    pub otlp_endpoint: Option<Hidden>,
+    /// `OTEL_EXPORTER_OTLP_HEADERS`.
+    pub otlp_headers: Option<Hidden>,
 }
 
 impl Environment {
@@ -194,6 +202,8 @@ impl Environment {
             pod_namespace: variable("POD_NAMESPACE"),
             service_account_namespace,
             provider_proxy: proxy_variable(),
+            otlp_endpoint: variable("OTEL_EXPORTER_OTLP_ENDPOINT").map(Hidden),
+            otlp_headers: variable("OTEL_EXPORTER_OTLP_HEADERS").map(Hidden),
         })
     }
 }
@@ -230,6 +240,17 @@ fn proxy(given: Option<&Hidden>, variable: Option<&Hidden>) -> Result<Option<Arc
         return Err(ConfigError::ProxyPasswordInArguments);
     }
     Ok(Some(Arc::new(proxy)))
+}
+
+/// The collector that is named, or the one of the environment.
+fn traces(given: Option<&Hidden>, environment: &Environment) -> Result<Option<Target>, ConfigError> {
+    let given = given.filter(|url| !url.0.is_empty());
+    let Some(url) = given.or(environment.otlp_endpoint.as_ref()) else {
+        return Ok(None);
+    };
+    let headers = environment.otlp_headers.as_ref();
+    let headers = headers.map(|headers| headers.0.as_str()).unwrap_or_default();
+    Ok(Some(Target::parse(&url.0, headers)?))
 }
 
 fn namespaces(given: &[String]) -> Result<Vec<String>, ConfigError> {
@@ -286,6 +307,9 @@ pub enum ConfigError {
          WEBHOOK_OPERATOR_PROVIDER_PROXY, from a Secret"
     )]
     ProxyPasswordInArguments,
+    /// A collector that cannot be one.
+    #[error(transparent)]
+    Traces(#[from] TargetError),
     /// An interval that would only wear the provider out.
     #[error("--interval: use 0s (compare only when something changes) or at least 5s")]
     IntervalTooShort,

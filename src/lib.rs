@@ -10,7 +10,7 @@
 //! | [`doctor`] | looks at what the operator needs, and changes nothing |
 //! | [`duration`] | durations as people write them |
 //! | [`wording`] | texts of others, fit for one line that a person reads |
-//! | [`telemetry`], [`server`], [`metrics`] | what people and machines outside see: logs, probes, numbers |
+//! | [`telemetry`], [`server`], [`metrics`], [`traces`] | what people and machines outside see: logs, probes, numbers, spans |
 //! | [`cluster`], [`leader`] | which cluster this is, whether it is prepared, and who may write |
 //! | [`gate`] | what stands before every request that changes something |
 //! | [`controller`] | the shell: watches, reconciles, and writes down what came of it |
@@ -37,4 +37,5 @@ pub mod provider;
 pub mod run;
 pub mod server;
 pub mod telemetry;
+pub mod traces;
 pub mod wording;

@@ -61,6 +61,7 @@ pub struct Metrics {
     list_ages: Arc<ListAges>,
     delivery_polls: Family<ByPoll, Counter>,
     events_dropped: Counter,
+    spans_dropped: Counter,
     leader: Gauge,
     lease_failures: Counter,
 }
@@ -95,6 +96,7 @@ impl Metrics {
             list_ages: Arc::default(),
             delivery_polls: Family::default(),
             events_dropped: Counter::default(),
+            spans_dropped: Counter::default(),
             leader: Gauge::default(),
             lease_failures: Counter::default(),
         };
@@ -179,6 +181,11 @@ impl Metrics {
             "events_dropped",
             "Kubernetes Events that could not be written",
             self.events_dropped.clone(),
+        );
+        r.register(
+            "trace_spans_dropped",
+            "Spans of traces that the collector did not take, or that there was no room for",
+            self.spans_dropped.clone(),
         );
         r.register(
             "leader",
@@ -298,6 +305,11 @@ impl Metrics {
     /// A Kubernetes Event could not be written and is lost.
     pub fn event_dropped(&self) {
         self.events_dropped.inc();
+    }
+
+    /// Spans were lost.
+    pub fn spans_dropped(&self, count: u64) {
+        self.spans_dropped.inc_by(count);
     }
 
     /// Whether this replica may write.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use operator_core::hash::HashKey;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::task::JoinError;
+use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::{self, ClientError, ClusterIdError, HashKeyError};
@@ -14,8 +14,9 @@ use crate::config::Config;
 use crate::controller::{self, Setup};
 use crate::leader::{self, Candidacy, Leadership, LeadershipLost, Standing};
 use crate::metrics::Metrics;
-use crate::provider::http::{Rules, System};
+use crate::provider::http::{BuildError, Rules, System};
 use crate::server::{Readiness, Server, ServerError};
+use crate::traces::{Exporter, Tracer};
 
 /// How long turns that have begun may take to end after SIGTERM; a pod is killed after 30 s.
 pub const DRAIN: Duration = Duration::from_secs(20);
@@ -41,6 +42,12 @@ pub enum RunError {
     /// The hash key.
     #[error(transparent)]
     HashKey(#[from] HashKeyError),
+    /// Traces cannot be sent.
+    #[error("cannot send traces")]
+    Traces {
+        /// What is missing.
+        source: BuildError,
+    },
     /// The cluster id.
     #[error(transparent)]
     ClusterId(#[from] ClusterIdError),
@@ -78,19 +85,45 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let stop_server = CancellationToken::new();
     let mut serving =
         tokio::spawn(server.serve(Arc::clone(&readiness), Arc::clone(&metrics), stop_server.clone()));
+    let (tracer, exporting) = trace(&config, &metrics)?.unzip();
     let result = tokio::select! {
         ended = &mut serving => return served(ended),
-        result = operate(config, metrics, readiness, &shutdown) => result,
+        result = operate(config, metrics, tracer, readiness, &shutdown) => result,
     };
+    // Who has lost the leadership ends at once.
+    if let (Ok(()), Some((stop, task))) = (&result, exporting) {
+        stop.cancel();
+        let _ = task.await;
+    }
     stop_server.cancel();
     served(serving.await)?;
     result
+}
+
+/// What spans are sent by: the task, and what ends it.
+type Exporting = (CancellationToken, JoinHandle<()>);
+
+/// Starts to send spans, if somebody wants them.
+fn trace(config: &Config, metrics: &Arc<Metrics>) -> Result<Option<(Tracer, Exporting)>, RunError> {
+    let Some(target) = &config.traces else {
+        return Ok(None);
+    };
+    let mut random = [[0; 8]; 2];
+    cluster::fill_random(random.as_flattened_mut()).map_err(HashKeyError::from)?;
+    let pod = config.pod_name.clone().unwrap_or_default();
+    let exporter = Exporter::new(target.clone(), pod, Arc::clone(metrics));
+    let exporter = exporter.map_err(|source| RunError::Traces { source })?;
+    let (tracer, spans) = Tracer::new(Arc::clone(metrics), random.map(u64::from_be_bytes));
+    let stop = CancellationToken::new();
+    let task = tokio::spawn(exporter.run(spans, stop.clone()));
+    Ok(Some((tracer, (stop, task))))
 }
 
 /// Everything behind the server, for as long as this replica may work.
 async fn operate(
     config: Arc<Config>,
     metrics: Arc<Metrics>,
+    tracer: Option<Tracer>,
     readiness: Arc<Readiness>,
     shutdown: &CancellationToken,
 ) -> Result<(), RunError> {
@@ -107,7 +140,14 @@ async fn operate(
     };
     let (client, hash_key, mut candidacy) = started?;
     let started = Started { client, hash_key };
-    let work = work(started, config, metrics, readiness, leadership, shutdown);
+    let work = work(
+        started,
+        config,
+        (metrics, tracer),
+        readiness,
+        leadership,
+        shutdown,
+    );
     let lost = async {
         match &mut candidacy {
             Some(candidacy) => candidacy.lost().await,
@@ -189,12 +229,12 @@ struct Started {
 async fn work(
     started: Started,
     config: Arc<Config>,
-    metrics: Arc<Metrics>,
+    seen: (Arc<Metrics>, Option<Tracer>),
     readiness: Arc<Readiness>,
     leadership: Leadership,
     shutdown: &CancellationToken,
 ) -> Result<Drained, RunError> {
-    let setup = prepare(started, config, metrics, readiness, leadership, shutdown.clone());
+    let setup = prepare(started, config, seen, readiness, leadership, shutdown.clone());
     let setup = match shutdown.run_until_cancelled(setup).await {
         Some(setup) => setup?,
         None => return Ok(Drained::Wholly),
@@ -219,7 +259,7 @@ async fn work(
 async fn prepare(
     started: Started,
     config: Arc<Config>,
-    metrics: Arc<Metrics>,
+    (metrics, traces): (Arc<Metrics>, Option<Tracer>),
     readiness: Arc<Readiness>,
     leadership: Leadership,
     shutdown: CancellationToken,
@@ -251,6 +291,7 @@ async fn prepare(
         former_cluster_ids: config.former_cluster_ids.clone(),
         config,
         metrics,
+        traces,
         readiness,
         leadership,
         shutdown,

@@ -47,6 +47,7 @@ fn without_flags_the_documented_defaults_hold() {
             shard: Shard::UNNAMED,
             lease_base: "webhook-operator".to_owned(),
             dry_run: false,
+            traces: None,
             log_format: LogFormat::Json,
             operator_namespace: "default".into(),
             pod_name: None,
@@ -175,7 +176,7 @@ fn the_own_namespace_is_the_variable_then_the_service_accounts_then_default() {
             pod_name: Some("operator-0".into()),
             pod_namespace: variable.map(Into::into),
             service_account_namespace: account.map(Into::into),
-            provider_proxy: None,
+            ..Environment::default()
         };
         let config = Config::new(&args(&[]), environment).unwrap();
         assert_eq!(config.pod_name.as_deref(), Some("operator-0"));
@@ -222,4 +223,34 @@ fn a_shard_has_a_lease_of_its_own_and_elects_its_leader() {
     assert!(refused(&["--shard=eu", "--leader-elect=false"]).starts_with("--shard needs"));
     let long = format!("--lease-name={}", "a".repeat(251));
     assert!(refused(&["--shard=eu", &long]).starts_with("--lease-name: "));
+}
+
+#[test]
+fn a_collector_is_named_by_the_flag_or_as_is_usual_and_its_headers_are_never_shown() {
+    let environment = || Environment {
+        otlp_endpoint: Some(Hidden("http://usual:4318".into())),
+        otlp_headers: Some(Hidden("authorization=canary-0123".into())),
+        ..Environment::default()
+    };
+    let of = |flags: &[&str], environment| Config::new(&args(flags), environment).map(|config| config.traces);
+    assert_eq!(of(&[], Environment::default()).unwrap(), None);
+    let usual = of(&[], environment()).unwrap();
+    assert_eq!(
+        usual,
+        Target::parse("http://usual:4318", "authorization=canary-0123").ok()
+    );
+    assert!(!format!("{usual:?} {:?}", environment()).contains("canary"));
+    let named = of(&["--otlp-endpoint=http://named:4318"], environment()).unwrap();
+    assert_eq!(
+        named,
+        Target::parse("http://named:4318", "authorization=canary-0123").ok()
+    );
+    assert_eq!(of(&["--otlp-endpoint="], Environment::default()).unwrap(), None);
+    for wrong in ["http://me:canary@c", "canary", "http://c/?canary"] {
+        let text = refusal(&["--otlp-endpoint", wrong]);
+        assert!(
+            text.contains("--otlp-endpoint") && !text.contains("canary"),
+            "{text}"
+        );
+    }
 }

@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Namespace, Secret};
-use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::core::{DeserializeGuard, ObjectMeta, PartialObjectMeta};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Api, Client, Resource};
 use operator_core::address::Scope;
@@ -13,7 +14,7 @@ use operator_core::marker::Owner;
 use operator_core::names::{ClusterId, ObjectName, ObjectUid};
 
 use crate::api::v1alpha1::{
-    ClusterWebhookProvider, ProviderKind, ProviderRef, WebhookProvider, WebhookSubscription,
+    ClusterWebhookProvider, ProviderKind, ProviderRef, ProviderType, WebhookProvider, WebhookSubscription,
 };
 use crate::config::Config;
 use crate::controller::events::EventSink;
@@ -23,13 +24,15 @@ use crate::controller::provider::roll::Shards;
 use crate::controller::rehearsal::Rehearsal;
 use crate::controller::subscription::claims::Claims;
 use crate::controller::subscription::quota::Quotas;
+use crate::controller::subscription::reconcile::object_name;
 use crate::controller::subscription::records::Records;
 use crate::controller::subscription::removal::CrdGuard;
 use crate::controller::triggers::{Index, SharedWaker, Triggers};
 use crate::leader::Leadership;
-use crate::metrics::Metrics;
+use crate::metrics::{Kind, Metrics, ReconcileOutcome};
 use crate::provider::clock::Clock;
 use crate::provider::http::Rules;
+use crate::traces::{Begun, Tracer, Turn};
 
 /// Which provider object is meant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,6 +72,34 @@ impl fmt::Display for ProviderKey {
             Self::Namespaced(name) => write!(f, "WebhookProvider {name}"),
             Self::Cluster(name) => write!(f, "ClusterWebhookProvider {name}"),
         }
+    }
+}
+
+impl Context {
+    /// The type of the provider that a subscription refers to, where that is known.
+    pub(super) fn provider_type(&self, object: &WebhookSubscription) -> Option<ProviderType> {
+        let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+        let key = ProviderKey::of(&object.spec.provider_ref, namespace);
+        Some(self.directory.get(&key)?.link?.type_)
+    }
+
+    /// A turn of an object ended, after so long: it is counted, and its span ends, if it has one.
+    pub(super) fn turned(
+        &self,
+        span: Option<Begun<'_>>,
+        kind: Kind,
+        metadata: &ObjectMeta,
+        (outcome, elapsed): (ReconcileOutcome, Duration),
+        provider: impl FnOnce() -> Option<ProviderType>,
+    ) {
+        self.metrics.reconciled(kind, outcome, elapsed);
+        let Some(span) = span else { return };
+        span.end(&Turn {
+            kind: kind.as_str(),
+            name: &object_name(metadata),
+            provider: provider().map(ProviderType::as_str),
+            outcome,
+        });
     }
 }
 
@@ -126,6 +157,8 @@ pub(super) struct Context {
     pub(super) former_cluster_ids: Vec<ClusterId>,
     pub(super) leadership: Leadership,
     pub(super) metrics: Arc<Metrics>,
+    /// Where spans fall into, if somebody wants them.
+    pub(super) traces: Option<Tracer>,
     pub(super) stores: Stores,
     pub(super) directory: Directory,
     pub(super) accounts: Accounts,

@@ -36,6 +36,7 @@ use crate::metrics::Metrics;
 use crate::provider::clock::Clock;
 use crate::provider::http::Rules;
 use crate::server::Readiness;
+use crate::traces::Tracer;
 
 /// What the controllers are started with.
 pub struct Setup {
@@ -53,6 +54,8 @@ pub struct Setup {
     pub former_cluster_ids: Vec<ClusterId>,
     /// Where things are counted.
     pub metrics: Arc<Metrics>,
+    /// Where spans fall into, if somebody wants them.
+    pub traces: Option<Tracer>,
     /// What `/readyz` and `/livez` go by.
     pub readiness: Arc<Readiness>,
     /// Who may write.
@@ -112,6 +115,7 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
         former_cluster_ids: setup.former_cluster_ids,
         leadership: setup.leadership,
         metrics: setup.metrics,
+        traces: setup.traces,
         stores,
         directory: Directory::default(),
         accounts: Accounts::default(),

@@ -90,9 +90,16 @@ pub(super) const fn code(status: Option<u16>) -> &'static str {
 /// Implements a label value by a table of texts.
 macro_rules! label_values {
     ($type:ty { $($variant:ident => $text:literal),+ $(,)? }) => {
+        impl $type {
+            /// The text.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+
         impl EncodeLabelValue for $type {
             fn encode(&self, encoder: &mut LabelValueEncoder) -> fmt::Result {
-                encoder.write_str(match self { $(Self::$variant => $text),+ })
+                encoder.write_str(self.as_str())
             }
         }
     };

@@ -73,6 +73,7 @@ fn everything_that_is_told_shows_under_its_documented_name() {
     metrics.orphaned();
     metrics.deliveries_polled(DIXA, PollOutcome::Failing);
     metrics.event_dropped();
+    metrics.spans_dropped(1);
     metrics.set_leader(true);
     metrics.lease_failed();
     for series in [
@@ -97,6 +98,7 @@ fn everything_that_is_told_shows_under_its_documented_name() {
         "orphans_total",
         r#"delivery_polls_total{provider="Dixa",outcome="failing"}"#,
         "events_dropped_total",
+        "trace_spans_dropped_total",
         "leader",
         "lease_failures_total",
     ] {
@@ -231,6 +233,7 @@ fn everything_of(metrics: &Arc<Metrics>, tenant: u64) {
     }
     metrics.orphaned();
     metrics.event_dropped();
+    metrics.spans_dropped(1);
 }
 
 /// Every line without its value.

@@ -19,6 +19,7 @@ const ABOVE_PROVIDERS: &[&str] = &[
     "crate::run",
     "crate::server",
     "crate::telemetry",
+    "crate::traces",
 ];
 
 /// Decisions are functions of values: nothing that has effects, or that differs from call to call.
@@ -115,6 +116,7 @@ pub(crate) fn plugin(source: &Source) -> Vec<String> {
         "crate::run",
         "crate::server",
         "crate::telemetry",
+        "crate::traces",
     ];
     let mut breaches = named(source, &forbidden);
     // What is below the controllers' root is theirs.

@@ -96,6 +96,11 @@ impl Substitutions {
                 "api_EXAMPLEEXAMPLEEXAMPLE0001".to_owned(),
             ),
             ("YOUR-BIRD-ACCESS-KEY".to_owned(), "example-access-key".to_owned()),
+            // Of no collector: nobody takes the spans.
+            (
+                "YOUR-COLLECTOR-KEY".to_owned(),
+                "example-collector-key".to_owned(),
+            ),
         ];
         Self(pairs.into())
     }

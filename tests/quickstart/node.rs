@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use test_harness::{Cluster, Operator, binary};
 
@@ -68,7 +70,7 @@ impl<'a> Node<'a> {
         // It is on the same machine as the provider, which is a process too.
         arguments.extend(["--listen=127.0.0.1:0", "--allow-insecure-http"].map(str::to_owned));
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        let environment = environment(container);
+        let environment = self.environment(container);
         let environment: Vec<(&str, &str)> = environment
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
@@ -76,6 +78,33 @@ impl<'a> Node<'a> {
         let program = binary("webhook-operator", "webhook-operator").unwrap();
         self.operator = Some(Operator::start(&program, &arguments, &environment, &kubeconfig).unwrap());
         true
+    }
+
+    /// The container's variables as its pod would see them.
+    fn environment(&self, container: &Value) -> Vec<(String, String)> {
+        let variables = container["env"].as_array().unwrap().iter();
+        // Other tests run without an election, and the harness says so; the template's flags win over this.
+        let election = ("WEBHOOK_OPERATOR_LEADER_ELECT".to_owned(), "true".to_owned());
+        let own = variables.map(|variable| {
+            let from = &variable["valueFrom"];
+            let value = match from["fieldRef"]["fieldPath"].as_str() {
+                Some("metadata.name") => "webhook-operator-0".to_owned(),
+                Some("metadata.namespace") => HOME.to_owned(),
+                Some(other) => panic!("{other}"),
+                None if from["secretKeyRef"].is_object() => self.of_secret(&from["secretKeyRef"]),
+                None => variable["value"].as_str().unwrap().to_owned(),
+            };
+            (variable["name"].as_str().unwrap().to_owned(), value)
+        });
+        std::iter::once(election).chain(own).collect()
+    }
+
+    fn of_secret(&self, reference: &Value) -> String {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let secret = self.cluster.get_json("secrets", HOME, &text(&reference["name"]));
+        let secret = secret.unwrap().unwrap();
+        let value = text(&secret["data"][text(&reference["key"])]);
+        String::from_utf8(STANDARD.decode(value).unwrap()).unwrap()
     }
 
     fn stop(&mut self) {
@@ -99,21 +128,4 @@ impl<'a> Node<'a> {
             drop(api.patch(&format!("/api/v1/namespaces/{HOME}/pods/{name}/status"), &status));
         }
     }
-}
-
-/// The container's variables as its pod would see them.
-fn environment(container: &Value) -> Vec<(String, String)> {
-    let variables = container["env"].as_array().unwrap().iter();
-    // Other tests run without an election, and the harness says so; the template's flags win over this.
-    let election = ("WEBHOOK_OPERATOR_LEADER_ELECT".to_owned(), "true".to_owned());
-    let own = variables.map(|variable| {
-        let value = match variable["valueFrom"]["fieldRef"]["fieldPath"].as_str() {
-            Some("metadata.name") => "webhook-operator-0".to_owned(),
-            Some("metadata.namespace") => HOME.to_owned(),
-            Some(other) => panic!("{other}"),
-            None => variable["value"].as_str().unwrap().to_owned(),
-        };
-        (variable["name"].as_str().unwrap().to_owned(), value)
-    });
-    std::iter::once(election).chain(own).collect()
 }

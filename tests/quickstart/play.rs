@@ -20,6 +20,7 @@ const RESTORE: &str = "docs/quickstart.md#Restore";
 const UNINSTALL: &str = "docs/quickstart.md#Uninstall";
 const DRIFT: &str = "docs/how-it-works.md#Drift";
 const DRY_RUN: &str = "docs/operations.md#Dry run";
+const TRACES: &str = "docs/operations.md#Traces";
 const ARGO_CD: &str = "docs/gitops.md#Argo CD";
 const CHART: [&str; 3] = [
     "charts/webhook-operator/README.md#Install",
@@ -68,6 +69,7 @@ fn no_command_is_without_a_run() {
         UNINSTALL,
         DRIFT,
         DRY_RUN,
+        TRACES,
         ARGO_CD,
         CERTIFICATE,
     ]);
@@ -163,6 +165,26 @@ fn a_dry_run_says_what_would_be_done_and_nothing_has_to_be_undone_to_begin_in_ea
         assert_eq!(ids(shell), NOTHING);
         shell.some(DRY_RUN, 2..3);
         shell.some(QUICK, 4..5);
+        assert_eq!(ids(shell).map(|ids| ids.len()), [1, 0, 0]);
+    });
+}
+
+#[test]
+fn a_collector_of_traces_is_named_and_its_headers_come_from_a_secret() {
+    Stage::new().in_new_cluster(|shell| {
+        shell.some(QUICK, 0..1);
+        shell.all(TRACES);
+        let deployment = shell.kubectl(&[
+            "get",
+            "deployment",
+            "--namespace=webhook-operator",
+            "--output=json",
+        ]);
+        for part in ["--otlp-endpoint=http://", "OTEL_EXPORTER_OTLP_HEADERS"] {
+            assert!(deployment.contains(part), "{part}: {deployment}");
+        }
+        // It works whether or not anybody takes the spans.
+        shell.some(QUICK, 1..5);
         assert_eq!(ids(shell).map(|ids| ids.len()), [1, 0, 0]);
     });
 }

@@ -23,6 +23,7 @@ mod restart;
 mod rotation;
 mod secret_types;
 mod secrets;
+mod traces;
 mod vanished;
 mod writers;
 

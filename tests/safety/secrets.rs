@@ -17,7 +17,7 @@ const PATH: &str = "canary-path-3Vw";
 const SIGNING: &str = "canary-signing-7Yz/7+g=";
 const APPLIED: &str = "canary-applied-4Xy/6+f=";
 
-fn canaries() -> Vec<String> {
+pub(crate) fn canaries() -> Vec<String> {
     let all = [TOKEN, SUCCESSOR, HEADER, USERNAME, PASSWORD, PATH, APPLIED];
     all.map(str::to_owned).into()
 }
@@ -48,7 +48,7 @@ fn the_scanner_finds_a_planted_leak_in_every_form() {
 }
 
 /// Every kind of secret that the operator handles, in use.
-fn prepare(world: &World) {
+pub(crate) fn prepare(world: &World) {
     world.simulator.dixa().add_token(TOKEN, Token::of("example-org"));
     world
         .simulator
@@ -91,7 +91,7 @@ fn prepare(world: &World) {
 }
 
 /// Ways to go wrong with secrets in hand.
-fn misfortunes(world: &World) {
+pub(crate) fn misfortunes(world: &World) {
     let refusal = format!(
         "no: {HEADER} and {PASSWORD} and {}",
         STANDARD.encode(format!("{USERNAME}:{PASSWORD}"))

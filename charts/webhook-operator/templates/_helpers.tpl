@@ -168,6 +168,15 @@ env:
       name: {{ .Values.proxy.secretRef.name | default (printf "%s-proxy" (include "webhook-operator.fullname" .)) }}
       key: {{ if .Values.proxy.secretRef.name }}{{ .Values.proxy.secretRef.key }}{{ else }}url{{ end }}
 {{- end }}
+{{- with .Values.traces.headersSecretRef }}
+{{- if .name }}
+- name: OTEL_EXPORTER_OTLP_HEADERS
+  valueFrom:
+    secretKeyRef:
+      name: {{ .name }}
+      key: {{ .key }}
+{{- end }}
+{{- end }}
 {{- with .Values.logLevel }}
 - name: RUST_LOG
   value: {{ . | quote }}

@@ -28,7 +28,7 @@ use crate::duration::parse_duration;
 use crate::gate::Gate;
 use crate::leader::Leadership;
 use crate::metrics::Metrics;
-use crate::provider::http::Connection;
+use crate::provider::http::{Connection, Observer};
 
 const CA_KEY: &str = "ca.crt";
 
@@ -155,6 +155,15 @@ impl From<Invalid> for Problem {
 }
 
 impl Context {
+    /// Who is told of each request to a provider of this type.
+    fn observer(&self, type_: ProviderType) -> Arc<dyn Observer> {
+        let counting = self.metrics.observer(type_);
+        match &self.traces {
+            None => counting,
+            Some(tracer) => tracer.observer(type_.as_str(), counting),
+        }
+    }
+
     /// Reads what a provider refers to and finds or starts its account. `namespace` is where its Secrets are.
     ///
     /// # Errors
@@ -244,7 +253,7 @@ impl Context {
             });
             let reached = Connection {
                 ca_bundle,
-                observer: Some(self.metrics.observer(type_)),
+                observer: Some(self.observer(type_)),
                 gate: Some(Arc::clone(&door) as Arc<dyn Gate>),
                 read_only: self.config.dry_run,
                 ..Connection::new(endpoint, egress)

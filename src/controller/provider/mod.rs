@@ -46,6 +46,7 @@ use crate::controller::subscription::reconcile::{self, ReconcileError};
 use crate::controller::triggers::Target;
 use crate::metrics::{Kind, ReconcileOutcome};
 use crate::provider::account::{Look, Trouble};
+use crate::traces::Tracer;
 
 /// How often a provider that refers to a ConfigMap, or that has a problem, is read again by itself.
 const REREAD: Duration = Duration::from_secs(60);
@@ -85,7 +86,7 @@ pub(in crate::controller) async fn reconcile(
         namespace,
         resource: ApiResource::erase::<WebhookProvider>(&()),
     };
-    timed(Kind::Provider, &ctx, attempt(&subject, &ctx)).await
+    timed(Kind::Provider, &ctx, &subject).await
 }
 
 /// Reconciles a `ClusterWebhookProvider`.
@@ -106,7 +107,7 @@ pub(in crate::controller) async fn reconcile_cluster(
         namespace: ctx.config.operator_namespace.clone(),
         resource: ApiResource::erase::<ClusterWebhookProvider>(&()),
     };
-    timed(Kind::ClusterProvider, &ctx, attempt(&subject, &ctx)).await
+    timed(Kind::ClusterProvider, &ctx, &subject).await
 }
 
 /// The delay after a failed reconcile of a provider.
@@ -123,19 +124,19 @@ pub(in crate::controller) fn retry<K: Resource<DynamicType = ()>>(
     Requeue::requeue(Duration::from_secs(5))
 }
 
-async fn timed(
-    kind: Kind,
-    ctx: &Context,
-    attempt: impl Future<Output = Result<Requeue, ReconcileError>>,
-) -> Result<Requeue, ReconcileError> {
+async fn timed(kind: Kind, ctx: &Context, subject: &Subject) -> Result<Requeue, ReconcileError> {
     let started = Instant::now();
-    let result = attempt.await;
-    let outcome = if result.is_ok() {
-        ReconcileOutcome::Settled
-    } else {
-        ReconcileOutcome::Retrying
+    let span = ctx.traces.as_ref().map(Tracer::begin);
+    let result = match &span {
+        None => attempt(subject, ctx).await,
+        Some(span) => span.around(attempt(subject, ctx)).await,
     };
-    ctx.metrics.reconciled(kind, outcome, started.elapsed());
+    let outcome = match result {
+        Ok(_) => ReconcileOutcome::Settled,
+        Err(_) => ReconcileOutcome::Retrying,
+    };
+    let ended = (outcome, started.elapsed());
+    ctx.turned(span, kind, &subject.metadata, ended, || Some(subject.spec.type_));
     result
 }
 

@@ -35,6 +35,7 @@ use crate::controller::subscription::validate::{self, Invalid};
 use crate::metrics::{Kind as Counted, ReconcileOutcome};
 use crate::provider::account::Trouble;
 use crate::provider::dixa;
+use crate::traces::Tracer;
 
 /// The most actions of one pass: far above what any object needs, so that a mistake cannot spin.
 const ACTIONS_MAX: usize = 512;
@@ -95,15 +96,21 @@ pub(in crate::controller) async fn reconcile(
     ctx: Arc<Context>,
 ) -> Result<Requeue, ReconcileError> {
     let started = Instant::now();
-    let result = AssertUnwindSafe(attempt(&watched, &ctx)).catch_unwind().await;
+    let span = ctx.traces.as_ref().map(Tracer::begin);
+    let work = AssertUnwindSafe(attempt(&watched, &ctx)).catch_unwind();
+    let result = match &span {
+        None => work.await,
+        Some(span) => Box::pin(span.around(work)).await,
+    };
     let result = result.unwrap_or(Err(ReconcileError::Panicked));
     let outcome = match &result {
         Ok(_) => ReconcileOutcome::Settled,
         Err(ReconcileError::Panicked) => ReconcileOutcome::Panicked,
         Err(_) => ReconcileOutcome::Retrying,
     };
-    ctx.metrics
-        .reconciled(Counted::Subscription, outcome, started.elapsed());
+    let provider = || ctx.provider_type(watched.0.as_ref().ok()?);
+    let ended = (outcome, started.elapsed());
+    ctx.turned(span, Counted::Subscription, watched.meta(), ended, provider);
     result
 }
 

@@ -42,6 +42,7 @@ pub use network::{Network, Opening, System};
 pub use observe::{Observation, Observer, Operation};
 pub use proxy::{Proxy, ProxyError};
 pub use reach::{ReachError, reach};
+pub(crate) use tls::system_tls;
 
 use connect::Connector;
 use connections::Connections;

@@ -37,6 +37,14 @@ pub(super) fn client_config(ca_bundle: Option<&[u8]>) -> Result<ClientConfig, Bu
         .with_no_client_auth())
 }
 
+/// The same with the system's roots, for whoever speaks to somebody else than a provider.
+///
+/// # Errors
+/// [`BuildError`]: the system has none that can be used.
+pub(crate) fn system_tls() -> Result<ClientConfig, BuildError> {
+    client_config(None)
+}
+
 /// The roots of a bundle, every one of which must be usable: a typing error must not become "trusts less".
 fn bundle_roots(pem: &[u8]) -> Result<RootCertStore, BuildError> {
     let mut roots = RootCertStore::empty();
