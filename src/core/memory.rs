@@ -49,9 +49,10 @@ pub enum Hold {
 /// How certain it is that a create was not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Certainty {
-    /// This process opened the entry at that moment and has not sent the create.
+    /// This process opened the entry and has not sent the create.
     NotSent {
-        /// When the entry was safely stored.
+        /// A LIST that began after that shows whatever could be there: when the entry was safely stored, or, where nothing
+        /// was begun before, since when this process knows the wish.
         opened: Moment,
     },
     /// The create was sent and nobody knows what became of it, or a process before this one left the entry.

@@ -178,7 +178,7 @@ impl Play<'_> {
             Action::RecordIntent(keys) => {
                 let named = |wish: &&Wanted| keys.contains(&wish.key);
                 let wanted: Vec<&Wanted> = self.plan.wanted.iter().filter(named).collect();
-                self.memory.intend(&wanted, self.now);
+                self.memory.intend(&wanted, self.now, self.now);
             }
             Action::Store => self.memory.stored(),
             // Every step has a LIST that is newer than all before.

@@ -75,6 +75,10 @@ fn deliveries_that_fail_as_often_as_the_threshold_says_are_told_and_told_healed(
         if told { Ok(()) } else { Err(events) }
     });
 
+    world.counted("dixa", 1);
+    // What was written last is in the audit log by the next poll.
+    let mark = world.mark();
+    world.requested("deliveryStatus", mark, 1);
     // Nothing changes: polls go on, and nothing is written.
     let (mut audit, mark) = (world.audit(), world.mark());
     world.requested("deliveryStatus", mark, 2);

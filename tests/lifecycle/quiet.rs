@@ -39,9 +39,7 @@ fn once_settled_nothing_is_written_and_nothing_is_sent() {
             "",
         );
         world.ready(provider);
-        world.eventually("the counts", || {
-            world.object(PROVIDER, provider)["status"]["subscriptions"]["managed"] == 1
-        });
+        world.counted(provider, 1);
     }
     // What follows from the last change is over with the next look.
     let mark = world.mark();
@@ -78,9 +76,7 @@ fn a_restart_looks_once_and_changes_nothing() {
     world.start_operator();
     world.requested("list", mark, 1);
     world.wait_until_ready();
-    world.eventually("the account to be counted", || {
-        world.object(PROVIDER, "dixa")["status"]["subscriptions"]["managed"] == 1
-    });
+    world.counted("dixa", 1);
     assert_eq!(world.remote_writes_since(mark), Vec::<String>::new());
     assert_eq!(world.subscription("crm")["status"], before);
     let writes = world.operator_writes(&mut audit);

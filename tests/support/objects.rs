@@ -313,6 +313,19 @@ impl World {
         });
     }
 
+    /// Waits until a provider's status counts `managed` subscriptions. It follows the account's LISTs some seconds later, and
+    /// is the last that is written before everything rests.
+    pub fn counted(&self, provider: &str, managed: u32) {
+        self.eventually("the counts", || {
+            let counts = self.object(PROVIDER, provider)["status"]["subscriptions"].clone();
+            if counts["managed"] == managed {
+                Ok(())
+            } else {
+                Err(counts.to_string())
+            }
+        });
+    }
+
     /// A reader of what is written from now on, for [`Self::operator_writes`].
     pub fn audit(&self) -> AuditReader {
         self.cluster().audit_from_now().unwrap()

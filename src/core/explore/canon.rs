@@ -74,11 +74,31 @@ pub fn level(memory: &mut Memory) {
 
 fn times(world: &mut World) {
     let process = &mut world.process;
+    // Since when a wish is known only matters for a LIST that there is.
+    let begun = process
+        .listing
+        .as_ref()
+        .map_or(Moment::from_millis(u64::MAX), |listing| listing.begun);
+    let of_records = process
+        .records
+        .iter_mut()
+        .flatten()
+        .map(|record| &mut Rc::make_mut(record).since);
+    for since in process.since.iter_mut().chain(of_records) {
+        *since = if *since < begun { Moment::default() } else { begun };
+    }
     let mut records: Vec<&mut Record> = process.records.iter_mut().flatten().map(Rc::make_mut).collect();
     let mut found = vec![&mut process.now];
     for record in &mut records {
         found.extend(record.memory.entries.values_mut().flat_map(moments));
+        found.extend((record.since > Moment::default()).then_some(&mut record.since));
     }
+    found.extend(
+        process
+            .since
+            .iter_mut()
+            .filter(|since| **since > Moment::default()),
+    );
     if let Some(listing) = &mut process.listing {
         found.push(&mut Rc::make_mut(listing).begun);
     }

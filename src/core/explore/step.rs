@@ -63,6 +63,7 @@ struct Step<'a> {
     /// The object as this process last saw it.
     object: Rc<Object>,
     wanted: Vec<Wanted>,
+    since: Moment,
     memory: Memory,
     unproven: Option<Rc<Memory>>,
 }
@@ -88,8 +89,9 @@ impl World {
         let object = self.caches[self.leader][slot].clone()?;
         self.process.tick();
         let things = Self::things(setting);
-        let record = self.process.records[slot]
-            .clone()
+        let known = self.process.records[slot].clone();
+        let fresh = known.is_none();
+        let record = known
             .filter(|record| record.life == object.life)
             .filter(|record| {
                 record
@@ -98,6 +100,11 @@ impl World {
                     .is_none_or(|status| *status == object.status)
             });
         let now = self.process.now;
+        let since = match &record {
+            Some(record) if record.url == object.url => record.since,
+            None if fresh => self.process.since[slot],
+            Some(_) | None => now,
+        };
         let (mut memory, unproven) = record.map_or_else(
             || {
                 (
@@ -119,6 +126,7 @@ impl World {
             end,
             object,
             wanted,
+            since,
             memory,
             unproven,
         })
@@ -328,6 +336,8 @@ impl Step<'_> {
         if world.caches[world.leader][self.slot].is_some() {
             world.process.records[self.slot] = Some(Rc::new(Record {
                 life: self.object.life,
+                url: self.object.url,
+                since: self.since,
                 unproven: self.unproven,
                 memory: self.memory,
             }));
@@ -419,7 +429,8 @@ impl Step<'_> {
             .iter()
             .filter_map(|key| self.wanted.iter().find(|wish| wish.key == *key))
             .collect();
-        self.memory.intend(&wishes, world.process.now);
+        let intended = world.process.now;
+        self.memory.intend(&wishes, self.since, intended);
         let status = Change::Status(Rc::new(durable(&self.memory)));
         if !self.write(world, status)? {
             self.memory = before;
@@ -427,16 +438,7 @@ impl Step<'_> {
             return Some(());
         }
         self.memory.stored();
-        for pending in self
-            .memory
-            .entries
-            .values_mut()
-            .filter_map(|e| e.pending.as_mut())
-        {
-            if let Certainty::NotSent { opened } = &mut pending.certainty {
-                *opened = world.process.now;
-            }
-        }
+        self.memory.intent_stored(intended, world.process.now);
         Some(())
     }
 

@@ -62,6 +62,9 @@ pub struct Slot {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Record {
     pub life: usize,
+    /// The wish, and since when this process knows it.
+    pub url: usize,
+    pub since: Moment,
     /// The status that was restored, until a write of this process has shown that it was the newest.
     pub unproven: Option<Rc<Memory>>,
     pub memory: Memory,
@@ -78,6 +81,8 @@ pub struct Listing {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Process {
     pub now: Moment,
+    /// Since when it knows of the object in each slot; what was there when it began to lead it knows from the start.
+    pub since: Vec<Moment>,
     pub listing: Option<Rc<Listing>>,
     pub records: Vec<Option<Rc<Record>>>,
 }
@@ -331,10 +336,16 @@ impl World {
         if cached == current {
             return None;
         }
-        cached.clone_from(current);
-        if current.is_none() && replica == self.leader {
-            self.process.records[slot] = None;
+        let life = |object: &Option<Rc<Object>>| object.as_ref().map(|object| object.life);
+        if replica == self.leader {
+            if life(cached) != life(current) {
+                self.process.since[slot] = self.process.now;
+            }
+            if current.is_none() {
+                self.process.records[slot] = None;
+            }
         }
+        cached.clone_from(current);
         Some(())
     }
 
@@ -463,6 +474,7 @@ impl Process {
     pub fn new(slots: usize) -> Self {
         Self {
             now: Moment::from_millis(1),
+            since: vec![Moment::default(); slots],
             listing: None,
             records: vec![None; slots],
         }

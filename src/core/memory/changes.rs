@@ -93,9 +93,15 @@ impl Memory {
     }
 
     /// The write-ahead entries of `wanted`, as they are to be stored before a create is sent.
-    pub fn intend(&mut self, wanted: &[&Wanted], now: Moment) {
+    ///
+    /// `since` is when this process first saw the wish, or any later moment. Where nothing was ever begun for a key, a LIST
+    /// that began after that shows all that could be there: whoever else had begun something since would have changed status
+    /// first, and then the entry cannot be stored. Else only a LIST counts that begins once it is stored.
+    pub fn intend(&mut self, wanted: &[&Wanted], since: Moment, now: Moment) {
+        let began_nothing = self.gone.is_empty() && self.replaced.is_empty();
         for wish in wanted {
             let entry = self.entry(&wish.key);
+            let first = began_nothing && *entry == Entry::default();
             let attempt = entry
                 .pending
                 .as_ref()
@@ -107,12 +113,26 @@ impl Memory {
                 applied: Some(wish.digest),
                 sent: Some(Sent::all_of(&wish.view)),
             };
-            let certainty = Certainty::NotSent { opened: now };
+            let opened = if first { since.min(now) } else { now };
             entry.pending = Some(Pending {
                 attempt,
                 target,
-                certainty,
+                certainty: Certainty::NotSent { opened },
             });
+        }
+    }
+
+    /// The entries that were opened at `intended` were stored by `now`: a LIST that they wait for begins after that.
+    pub fn intent_stored(&mut self, intended: Moment, now: Moment) {
+        for entry in self.entries.values_mut() {
+            if let Some(Pending {
+                certainty: Certainty::NotSent { opened },
+                ..
+            }) = &mut entry.pending
+                && *opened >= intended
+            {
+                *opened = now;
+            }
         }
     }
 

@@ -52,7 +52,7 @@ fn fault(disposition: Disposition, may_have_taken_effect: bool) -> Fault {
 /// A memory with an open entry that was stored at second 10.
 fn intended() -> Memory {
     let mut memory = Memory::default();
-    memory.intend(&[&wish()], at(10));
+    memory.intend(&[&wish()], at(10), at(10));
     memory
 }
 
@@ -73,7 +73,7 @@ fn an_entry_says_what_is_going_to_be_sent_and_counts_its_attempts() {
     assert_eq!(first.target.content, Content::of(&wish().view));
     assert_eq!(first.target.applied, Some(wish().digest));
     assert_eq!(first.target.sent, Some(Sent::all_of(&wish().view)));
-    memory.intend(&[&wish()], at(20));
+    memory.intend(&[&wish()], at(20), at(20));
     assert_eq!(pending(&memory).unwrap().attempt, 2);
 }
 

@@ -28,7 +28,7 @@ impl World {
             Action::RecordIntent(keys) => {
                 let mut memory = self.memory.clone();
                 let wishes: Vec<_> = keys.iter().filter_map(wish).collect();
-                memory.intend(&wishes, self.now);
+                memory.intend(&wishes, self.since, self.now);
                 if carried_out {
                     self.store(&memory);
                 }

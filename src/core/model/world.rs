@@ -36,6 +36,8 @@ pub struct World {
     pub provider: Provider,
     pub owner: Owner,
     pub memory: Memory,
+    /// Since when this process knows the wish.
+    pub since: Moment,
     pub snapshot: Option<Snapshot>,
     /// The ids of the strangers, for `ByID`.
     pub imports: Vec<ExternalId>,
@@ -109,6 +111,7 @@ impl World {
             provider,
             owner,
             memory: Memory::default(),
+            since: Moment::default(),
             snapshot: None,
             imports,
             cloned: false,
@@ -176,6 +179,7 @@ impl World {
         self.wait(1000);
         self.memory = self.object.status.clone().after_restart(self.now);
         self.memory.finalizer = self.object.finalizer;
+        self.since = Moment::default();
         self.snapshot = None;
         self.lose_disguised();
     }
@@ -257,6 +261,9 @@ impl World {
             _ => {}
         }
         let round = self.perform(action, &wanted, mishap);
+        if matches!(round, Round::Settled(_)) {
+            self.since = self.now;
+        }
         if mishap == Mishap::CrashKnowing {
             self.restart();
             return Round::Acted;
@@ -266,6 +273,7 @@ impl World {
 
     pub fn edit(&mut self, edit: &Edit) {
         self.trace.push(format!("  the user edits {edit:?}"));
+        self.since = self.now;
         let spec = &mut self.object.spec;
         match *edit {
             Edit::Keys(keys) => spec.keys = keys,
