@@ -91,6 +91,8 @@ struct State<P> {
     list_begun: Option<Moment>,
     list_took: Duration,
     listing: bool,
+    /// LISTs that began before lack something that no object knows any more.
+    outdated: Moment,
     /// Why the last LIST failed, and when the first in a row did.
     outage: Option<(&'static str, Moment)>,
     trouble: Option<Trouble>,
@@ -135,6 +137,7 @@ impl<P: Party> Account<P> {
             list_begun: None,
             list_took: Duration::ZERO,
             listing: false,
+            outdated: Moment::default(),
             outage: None,
             trouble: None,
         };
@@ -182,6 +185,17 @@ impl<P: Party> Account<P> {
     /// The newest complete LIST.
     pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
         self.lock().snapshot.clone()
+    }
+
+    /// Something was perhaps left behind there: what LISTs have shown until now lacks it, and no object knows of it.
+    pub fn outdate(&self) {
+        let now = self.clock.now();
+        self.lock().outdated = now;
+    }
+
+    /// When that was the last time.
+    pub fn outdated_at(&self) -> Moment {
+        self.lock().outdated
     }
 
     /// How long the last LIST took: what it shows is older than that when it is complete.

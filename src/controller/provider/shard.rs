@@ -173,7 +173,7 @@ impl Context {
     /// Lets passes begin for the object.
     fn begin(&self, key: &ProviderKey, account: Option<&str>, remembered: bool) {
         if !remembered && !self.shards.seats.is_open(key) {
-            self.remember_held(|of| of == key);
+            self.take_stock(false, |of| of == key);
         }
         if self.shards.seats.open(key, account) {
             self.waited(key, None);

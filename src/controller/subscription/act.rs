@@ -4,10 +4,11 @@ mod rehearse;
 mod writes;
 
 use operator_core::budget::Priority;
-use operator_core::memory::{Certainty, Fault, Forgotten, Note, Wanted};
+use operator_core::memory::{Fault, Forgotten, Note, Wanted};
 use operator_core::names::{ExternalId, RemoteKey};
 use operator_core::plan::{Action, Intent};
 use operator_core::reason::Reason;
+use operator_core::time::Moment;
 use operator_core::verdict::Phase;
 
 use crate::controller::apiserver::WriteError;
@@ -99,7 +100,10 @@ impl Pass<'_> {
     /// The write-ahead entry: in status before anything is sent, by a write that a stale copy fails.
     async fn record_intent(&mut self, wishes: &[&Wanted]) -> Result<(), ReconcileError> {
         let before = self.record.memory.clone();
-        self.record.memory.intend(wishes, self.ctx.clock.now());
+        let intended = self.ctx.clock.now();
+        self.record
+            .memory
+            .intend(wishes, self.known_since(intended), intended);
         // What was in sync and is made anew has vanished; anything else has just begun.
         let synced = self
             .object
@@ -121,18 +125,14 @@ impl Pass<'_> {
             self.record.memory.intend_failed(&keys);
             return Err(error);
         }
-        // The entry counts from when it was stored: the LIST that it waits for begins after that.
-        self.record
-            .memory
-            .entries
-            .values_mut()
-            .filter_map(|entry| entry.pending.as_mut())
-            .for_each(|pending| {
-                if let Certainty::NotSent { opened } = &mut pending.certainty {
-                    *opened = self.ctx.clock.now();
-                }
-            });
+        self.record.memory.intent_stored(intended, self.ctx.clock.now());
         Ok(())
+    }
+
+    /// The moment after which a LIST must have begun to show what could be in the way of a wish that nothing was begun for.
+    fn known_since(&self, now: Moment) -> Moment {
+        let outdated = self.link.as_ref().map(|link| link.account.outdated_at());
+        self.record.since.max(outdated.unwrap_or(now))
     }
 
     fn priority(intent: Intent<'_>) -> Priority {
@@ -143,7 +143,7 @@ impl Pass<'_> {
         }
     }
 
-    fn look(&self, after: Option<operator_core::time::Moment>, intent: Intent<'_>) -> Option<Rest> {
+    fn look(&self, after: Option<Moment>, intent: Intent<'_>) -> Option<Rest> {
         let Some(link) = &self.link else {
             return Some(Rest::Parked(Reason::ProviderNotReady));
         };

@@ -190,11 +190,15 @@ impl<'a> Pass<'a> {
         let name = object_name(&watched.metadata);
         let uid = ObjectUid::parse(watched.metadata.uid.as_deref()?).ok()?;
         let watched = Arc::new(watched.clone());
-        let mut record = ctx
-            .records
-            .take(&name)
-            .filter(|record| record.uid.as_ref() == Some(&uid) && record.speaks_for(&watched));
-        let record = record.take().unwrap_or_else(|| ctx.first_sight(&watched, &uid));
+        let record = match ctx.records.take(&name) {
+            Some(record) if record.uid.as_ref() == Some(&uid) && record.speaks_for(&watched) => record,
+            known => {
+                if let Some(record) = known {
+                    ctx.left_behind(&record);
+                }
+                ctx.first_sight(&watched, &uid)
+            }
+        };
         let owner = ctx.owner(&name, &uid);
         let mut pass = Self {
             ctx,
@@ -242,6 +246,9 @@ impl<'a> Pass<'a> {
             }
             Err(error) => return Err(error),
         };
+        if !matches!(phase, Phase::Parked(_)) {
+            self.record.since = self.ctx.clock.now();
+        }
         if !self.is_told_already(&phase) {
             self.publish(&phase).await?;
         }
@@ -431,6 +438,7 @@ impl<'a> Pass<'a> {
 
     /// The object is gone: nothing waits for it any more.
     fn leave(&self) {
+        self.ctx.left_behind(&self.record);
         self.ctx.forget(&self.name);
     }
 }

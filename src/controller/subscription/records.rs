@@ -3,7 +3,7 @@
 //! The core's [`Memory`] is the truth while the process lives: a status write that lost a race or an answer
 //! never makes the operator forget an id. Status is read once, when an object is first seen.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use operator_core::delivery::Health;
@@ -76,6 +76,8 @@ pub(in crate::controller) struct Record {
     pub(in crate::controller) account: Option<AccountId>,
     pub(in crate::controller) resolved: Option<Resolved>,
     pub(in crate::controller) deliveries: Deliveries,
+    /// Since when this process knows the wish, or later: LISTs that began before say nothing about what is in its way.
+    pub(in crate::controller) since: Moment,
     /// This process saw the object before anything was begun for it, and has sent no create since.
     pub(in crate::controller) nothing_sent: bool,
     /// This process has told how it is.
@@ -153,6 +155,8 @@ pub(in crate::controller) struct Records {
     records: Mutex<HashMap<ObjectName, Record>>,
     /// The generation of each object that could not be read, once that was reported.
     unreadable: Mutex<HashMap<ObjectName, i64>>,
+    /// The objects that were there when this process began to lead, of which it has no record yet.
+    present: Mutex<HashSet<ObjectUid>>,
 }
 
 impl Records {
@@ -185,6 +189,26 @@ impl Records {
             seen || record.memory.gone.contains(id)
         })
         .unwrap_or(false)
+    }
+
+    /// An object is there as this process begins to lead, or was only found later.
+    pub(in crate::controller) fn note_present(&self, uid: ObjectUid, present: bool) {
+        let mut known = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+        if present {
+            known.insert(uid);
+        } else {
+            known.remove(&uid);
+        }
+    }
+
+    /// Since when this process knows an object that it has no record of, if it looks at it for the first time `now`.
+    fn known_since(&self, uid: &ObjectUid, now: Moment) -> Moment {
+        let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+        if present.remove(uid) {
+            Moment::default()
+        } else {
+            now
+        }
     }
 
     /// Whether it was reported that this generation of an object cannot be read.
@@ -222,6 +246,7 @@ impl Context {
         };
         let mut record = Record {
             uid: Some(uid.clone()),
+            since: self.records.known_since(uid, now),
             unproven: Some(Arc::clone(object)),
             nothing_sent: status.is_none_or(|status| status.identity.is_none()),
             ..Record::default()
@@ -237,9 +262,21 @@ impl Context {
         record
     }
 
+    /// An object is gone, or not what it was. What it may have left at the provider without having been asked to is in no
+    /// LIST that began before, and for nobody else to take into account.
+    pub(in crate::controller) fn left_behind(&self, record: &Record) {
+        if record.memory.has_claims() {
+            let accounts = self.directory.accounts().into_iter();
+            let its = accounts.filter(|account| record.account.as_ref() == Some(account.id()));
+            its.for_each(|account| account.outdate());
+        }
+    }
+
     /// Drops everything that is kept for an object.
     pub(in crate::controller) fn forget(&self, name: &ObjectName) {
-        self.records.take(name);
+        if let Some(record) = self.records.take(name) {
+            self.left_behind(&record);
+        }
         self.wake_objects(self.claims.forget(name));
         self.wake_objects(self.quotas.forget(name));
         let party = Party::Subscription(name.clone());

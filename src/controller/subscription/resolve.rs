@@ -78,6 +78,7 @@ impl Pass<'_> {
         self.account_unproven = other && self.record.memory.has_claims();
         let before = self.record.account.replace(link.account.id().clone());
         if before.is_some_and(|before| before != *link.account.id()) {
+            self.record.since = self.ctx.clock.now();
             self.record.memory.account_changed();
         }
         self.link = Some(Arc::clone(link));
@@ -146,9 +147,15 @@ impl Pass<'_> {
             let invalid = Invalid::new(Reason::UnsupportedByProvider, refused);
             return Err(DereferenceError::Invalid(invalid));
         }
+        let generation = self.object.metadata.generation.unwrap_or(0);
+        if let Some(known) = &self.record.resolved
+            && (known.type_, known.generation, &known.secrets) != (link.type_, generation, &secrets)
+        {
+            self.record.since = self.ctx.clock.now();
+        }
         self.record.resolved = Some(Resolved {
             type_: link.type_,
-            generation: self.object.metadata.generation.unwrap_or(0),
+            generation,
             secrets,
             wanted: wanted(&settings, able, &self.ctx.hash_key),
             host: Host::of(&settings),

@@ -63,8 +63,9 @@ impl Context {
     }
 
     /// Takes from the statuses of all objects of some providers which ids they hold, before any is looked at: what
-    /// another object holds is not free.
-    pub(in crate::controller) fn remember_held(&self, of: impl Fn(&ProviderKey) -> bool) {
+    /// another object holds is not free. `at_start`: this process begins to lead, and was not preceded by another shard; then
+    /// it has known the objects that are there for as long as it can know anything.
+    pub(in crate::controller) fn take_stock(&self, at_start: bool, of: impl Fn(&ProviderKey) -> bool) {
         for store in &self.stores.subscriptions {
             for object in store.state() {
                 let Ok(object) = &object.0 else { continue };
@@ -79,6 +80,7 @@ impl Context {
                 let record = self.first_sight(&Arc::new(object.clone()), &uid);
                 self.claims
                     .remember(&object_name(&object.metadata), &record.memory);
+                self.records.note_present(uid, at_start && record.nothing_sent);
             }
         }
     }

@@ -17,6 +17,9 @@ use super::{
     Certainty, Content, Entry, Failure, Fault, Forgotten, Hold, Memory, Note, Pending, Target, Wanted,
 };
 
+/// How old a LIST may be that a first create goes by.
+const LISTED_LATELY: Duration = Duration::from_mins(1);
+
 impl Memory {
     /// What is known of `key`.
     pub fn entry(&mut self, key: &RemoteKey) -> &mut Entry {
@@ -96,8 +99,10 @@ impl Memory {
     ///
     /// `since` is when this process first saw the wish, or any later moment. Where nothing was ever begun for a key, a LIST
     /// that began after that shows all that could be there: whoever else had begun something since would have changed status
-    /// first, and then the entry cannot be stored. Else only a LIST counts that begins once it is stored.
+    /// first, and then the entry cannot be stored. It is not to be older than [`LISTED_LATELY`], for what people make by hand.
+    /// Else only a LIST counts that begins once the entry is stored.
     pub fn intend(&mut self, wanted: &[&Wanted], since: Moment, now: Moment) {
+        let since = since.max(now.before(LISTED_LATELY));
         let began_nothing = self.gone.is_empty() && self.replaced.is_empty();
         for wish in wanted {
             let entry = self.entry(&wish.key);

@@ -656,3 +656,35 @@ fn what_a_create_could_not_set_is_not_counted_as_applied() {
     assert_eq!(applied(url, "url"), Some(wish().digest));
     assert_eq!(applied(FieldSet::EMPTY, "other"), Some(wish().digest));
 }
+
+#[test]
+fn where_nothing_was_begun_a_list_counts_that_began_since_the_wish_is_known() {
+    let opened = |memory: &Memory| match pending(memory).unwrap().certainty {
+        Certainty::NotSent { opened } => opened,
+        Certainty::Unknown { .. } => panic!("it was opened here"),
+    };
+    let mut memory = Memory::default();
+    memory.intend(&[&wish()], at(3), at(10));
+    memory.intent_stored(at(10), at(11));
+    assert_eq!(opened(&memory), at(3));
+    // A second attempt, or anything that was known before, wants a LIST that begins when the entry is stored.
+    memory.intend(&[&wish()], at(3), at(20));
+    memory.intent_stored(at(20), at(21));
+    assert_eq!(opened(&memory), at(21));
+    let mut failed = Memory::default();
+    failed.failed(&key(), None, fault(Disposition::Backoff, false), at(5), 1);
+    let mut gone = Memory::default();
+    gone.gone.insert(ExternalId::parse("r0").unwrap());
+    let mut replaced = Memory::default();
+    replaced.replaced.insert(key(), wish().digest);
+    for mut memory in [failed, gone, replaced] {
+        memory.intend(&[&wish()], at(3), at(10));
+        memory.intent_stored(at(10), at(11));
+        assert_eq!(opened(&memory), at(11));
+    }
+    // A wish that is known for long: what people have made by hand meanwhile is to show.
+    let mut memory = Memory::default();
+    memory.intend(&[&wish()], at(3), at(100));
+    memory.intent_stored(at(100), at(101));
+    assert_eq!(opened(&memory), at(40));
+}
