@@ -54,7 +54,7 @@ fn of_namespace<'a>(
 }
 
 /// Something in a namespace that objects refer to.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Target {
     /// A Secret.
     Secret(ObjectName),
@@ -65,7 +65,8 @@ pub(super) enum Target {
 #[derive(Debug, Default)]
 struct State {
     dependents: HashMap<Target, HashSet<Party>>,
-    targets: HashMap<Party, HashSet<Target>>,
+    /// Sorted. There are two or three to an object.
+    targets: HashMap<Party, Box<[Target]>>,
 }
 
 /// Who depends on what, as the reconciles found it.
@@ -75,24 +76,26 @@ pub(super) struct Index(Mutex<State>);
 impl Index {
     /// Records what `party` depends on; replaces what was recorded before. Tells whether `party` is new here.
     pub(super) fn depends(&self, party: &Party, targets: HashSet<Target>) -> bool {
+        let mut targets: Box<[Target]> = targets.into_iter().collect();
+        targets.sort();
         let mut state = self.lock();
         if state.targets.get(party) == Some(&targets) {
             return false;
         }
+        for target in &targets {
+            let dependents = state.dependents.entry(target.clone()).or_default();
+            dependents.insert(party.clone());
+        }
         let before = state.targets.insert(party.clone(), targets.clone());
         let new = before.is_none();
-        let before = before.unwrap_or_default();
-        for gone in before.difference(&targets) {
+        for gone in before.iter().flatten().filter(|target| !targets.contains(target)) {
             remove(&mut state.dependents, gone, party);
-        }
-        for target in targets {
-            state.dependents.entry(target).or_default().insert(party.clone());
         }
         new
     }
 
     /// `party` is gone. Returns what it depended on.
-    pub(super) fn forget(&self, party: &Party) -> HashSet<Target> {
+    pub(super) fn forget(&self, party: &Party) -> Box<[Target]> {
         let mut state = self.lock();
         let targets = state.targets.remove(party).unwrap_or_default();
         for target in &targets {

@@ -161,8 +161,8 @@ pub struct Entry {
     pub not_kept: FieldSet,
     /// Fields that were removed, with no way to see whether they are gone.
     pub unverifiable: FieldSet,
-    /// The open write-ahead entry.
-    pub pending: Option<Pending>,
+    /// The open write-ahead entry. Boxed, as most entries have none for almost all of their time.
+    pub pending: Option<Box<Pending>>,
     /// That the provider has switched it off, and how often it was switched on again.
     pub disabled: Disabled,
 

@@ -215,30 +215,45 @@ impl View {
 /// Per field, a short digest of what was last sent or shown: the only knowledge there is of fields that a provider
 /// hides, or shows in a form of its own. What is missing was sent empty, or never.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
-pub struct Sent([Option<u64>; FIELDS]);
+pub struct Sent {
+    known: FieldSet,
+    /// Zero where it is not known.
+    digests: [u64; FIELDS],
+}
 
 impl Sent {
     /// What sending all of `wanted` amounts to.
     pub fn all_of(wanted: &View) -> Self {
-        Self(std::array::from_fn(|i| match wanted.0[i] {
-            Part::Is(fingerprint) => Some(fingerprint.short()),
-            Part::Unknown | Part::Absent => None,
-        }))
+        let mut sent = Self::default();
+        for field in Field::ALL {
+            if let Part::Is(fingerprint) = wanted.get(*field) {
+                sent.set(*field, Some(fingerprint.short()));
+            }
+        }
+        sent
     }
 
     /// The digest that was recorded for `field`.
     pub const fn get(&self, field: Field) -> Option<u64> {
-        self.0[field as usize]
+        if self.known.contains(field) {
+            Some(self.digests[field as usize])
+        } else {
+            None
+        }
     }
 
     /// Records a digest for `field`.
     pub const fn set(&mut self, field: Field, digest: Option<u64>) {
-        self.0[field as usize] = digest;
+        let single = FieldSet::of(&[field]);
+        (self.known, self.digests[field as usize]) = match digest {
+            Some(digest) => (self.known.union(single), digest),
+            None => (self.known.without(single), 0),
+        };
     }
 
     /// Whether there is no digest.
     pub fn is_empty(&self) -> bool {
-        self.0.iter().all(Option::is_none)
+        self.known.is_empty()
     }
 
     /// The managed fields of `wanted` whose content is not what was last sent.

@@ -96,7 +96,7 @@ impl Claims {
             // counts against others.
             let there = entry.is_some_and(|entry| entry.id.is_some() && entry.proof.is_some());
             let announced = |pending: &Pending| pending.target.applied.is_some();
-            let begun = there || entry.is_some_and(|entry| entry.pending.as_ref().is_some_and(announced));
+            let begun = there || entry.is_some_and(|entry| entry.pending.as_deref().is_some_and(announced));
             if let Some(other) = state.take(ask, wish, begun, &mut outcome.wake) {
                 let who = if other.namespace == name.namespace {
                     format!("WebhookSubscription {other}")

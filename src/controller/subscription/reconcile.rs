@@ -41,6 +41,8 @@ use crate::traces::Tracer;
 const ACTIONS_MAX: usize = 512;
 /// How long before an object that waits for an event looks by itself: events can be missed.
 const SAFETY_NET: Duration = Duration::from_secs(300);
+/// How long a new object waits for a LIST before that is told.
+const WORTH_TELLING: Duration = Duration::from_secs(5);
 /// How long a failure is kept out of `Ready`, and how long progress may take.
 pub(in crate::controller) const GRACE: Duration = Duration::from_secs(300);
 
@@ -191,7 +193,11 @@ impl<'a> Pass<'a> {
         let uid = ObjectUid::parse(watched.metadata.uid.as_deref()?).ok()?;
         let watched = Arc::new(watched.clone());
         let record = match ctx.records.take(&name) {
-            Some(record) if record.uid.as_ref() == Some(&uid) && record.speaks_for(&watched) => record,
+            Some(record)
+                if record.uid.as_ref() == Some(&uid) && record.speaks_for(&watched, &ctx.hash_key) =>
+            {
+                record
+            }
             known => {
                 if let Some(record) = known {
                     ctx.left_behind(&record);
@@ -249,7 +255,7 @@ impl<'a> Pass<'a> {
         if !matches!(phase, Phase::Parked(_)) {
             self.record.since = self.ctx.clock.now();
         }
-        if !self.is_told_already(&phase) {
+        if !self.is_told_already(&phase) && !self.will_be_told(&phase) {
             self.publish(&phase).await?;
         }
         Ok(Some(self.requeue()))
@@ -264,6 +270,19 @@ impl<'a> Pass<'a> {
             && !self.record.told
             && observed == Some(self.generation())
             && self.known("Ready").is_some()
+    }
+
+    /// That a new object waits for the account's first LIST is over before anybody has read it: it is only told where it
+    /// lasts.
+    fn will_be_told(&mut self, phase: &Phase) -> bool {
+        if !matches!(phase, Phase::Parked(Reason::WaitingForList)) || self.known("Ready").is_some() {
+            return false;
+        }
+        let now = self.ctx.clock.now();
+        let due = self.record.waits_since.get_or_insert(now).after(WORTH_TELLING);
+        let waits = now < due;
+        self.wake = self.wake.or(Some(due).filter(|_| waits));
+        waits
     }
 
     async fn keep(&mut self) -> Result<Option<Phase>, ReconcileError> {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use operator_core::delivery::Health;
-use operator_core::hash::Fingerprint;
+use operator_core::hash::{Fingerprint, HashKey};
 use operator_core::memory::{Memory, Wanted};
 use operator_core::names::{AccountId, ClusterId, EventName, ExternalId, ObjectName, ObjectUid, RemoteKey};
 use operator_core::time::Moment;
@@ -70,8 +70,9 @@ pub(in crate::controller) enum Step {
 pub(in crate::controller) struct Record {
     pub(in crate::controller) uid: Option<ObjectUid>,
     pub(in crate::controller) memory: Memory,
-    /// What the memory was restored from, until a write of this process has shown that it was the newest state.
-    pub(in crate::controller) unproven: Option<Arc<WebhookSubscription>>,
+    /// Digest of the status that the memory was restored from, until a write of this process has shown that it was the
+    /// newest one.
+    pub(in crate::controller) unproven: Option<Fingerprint>,
     /// The account that the memory's reads come from.
     pub(in crate::controller) account: Option<AccountId>,
     pub(in crate::controller) resolved: Option<Resolved>,
@@ -80,6 +81,8 @@ pub(in crate::controller) struct Record {
     pub(in crate::controller) since: Moment,
     /// This process saw the object before anything was begun for it, and has sent no create since.
     pub(in crate::controller) nothing_sent: bool,
+    /// Since when it has waited for the account's first LIST, where nothing was told of it yet.
+    pub(in crate::controller) waits_since: Option<Moment>,
     /// This process has told how it is.
     pub(in crate::controller) told: bool,
     /// Its status was written with another hash key, which nobody was told yet.
@@ -128,9 +131,9 @@ impl Record {
     /// of the leader before it. A write of our own proves that it was not: writes are refused on a stale copy, and
     /// nobody else's can come after it. Until then a status that somebody else wrote takes the place of what was
     /// restored.
-    pub(in crate::controller) fn speaks_for(&self, object: &WebhookSubscription) -> bool {
-        let restored = self.unproven.as_ref();
-        restored.is_none_or(|restored| restored.status == object.status)
+    pub(in crate::controller) fn speaks_for(&self, object: &WebhookSubscription, key: &HashKey) -> bool {
+        self.unproven
+            .is_none_or(|restored| restored == status_digest(object, key))
     }
 
     /// Our own write returned this.
@@ -138,6 +141,12 @@ impl Record {
         self.unproven = None;
         self.written = Some(object);
     }
+}
+
+fn status_digest(object: &WebhookSubscription, key: &HashKey) -> Fingerprint {
+    // A status is made of texts and numbers: that always works.
+    let text = serde_json::to_vec(&object.status).unwrap_or_default();
+    key.fingerprint("restored", [text.as_slice()])
 }
 
 fn version(object: &WebhookSubscription) -> u64 {
@@ -152,7 +161,8 @@ fn version(object: &WebhookSubscription) -> u64 {
 /// All records.
 #[derive(Debug, Default)]
 pub(in crate::controller) struct Records {
-    records: Mutex<HashMap<ObjectName, Record>>,
+    /// Boxed: a table that grows has room for twice as many, and a record is most of a kilobyte.
+    records: Mutex<HashMap<ObjectName, Box<Record>>>,
     /// The generation of each object that could not be read, once that was reported.
     unreadable: Mutex<HashMap<ObjectName, i64>>,
     /// The objects that were there when this process began to lead, of which it has no record yet.
@@ -162,12 +172,12 @@ pub(in crate::controller) struct Records {
 impl Records {
     /// Takes the record of an object out, so that exactly one reconcile works on it.
     pub(in crate::controller) fn take(&self, name: &ObjectName) -> Option<Record> {
-        self.lock().remove(name)
+        self.lock().remove(name).map(|record| *record)
     }
 
     /// Puts it back.
     pub(in crate::controller) fn put(&self, name: &ObjectName, record: Record) {
-        self.lock().insert(name.clone(), record);
+        self.lock().insert(name.clone(), Box::new(record));
     }
 
     /// Looks at a record that is not being worked on.
@@ -176,7 +186,7 @@ impl Records {
         name: &ObjectName,
         look: impl FnOnce(&Record) -> T,
     ) -> Option<T> {
-        self.lock().get(name).map(look)
+        self.lock().get(name).map(|record| look(record))
     }
 
     /// Whether an id was made or seen after `moment`, or is known to be gone: then a LIST that began at `moment`
@@ -223,18 +233,14 @@ impl Records {
         unreadable.insert(name.clone(), generation);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ObjectName, Record>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ObjectName, Box<Record>>> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Context {
     /// The record of an object that this process has not seen before, from its status.
-    pub(in crate::controller) fn first_sight(
-        &self,
-        object: &Arc<WebhookSubscription>,
-        uid: &ObjectUid,
-    ) -> Record {
+    pub(in crate::controller) fn first_sight(&self, object: &WebhookSubscription, uid: &ObjectUid) -> Record {
         let now = self.clock.now();
         let status = object.status.as_ref();
         let ours = |identity: &api::Identity| {
@@ -247,7 +253,7 @@ impl Context {
         let mut record = Record {
             uid: Some(uid.clone()),
             since: self.records.known_since(uid, now),
-            unproven: Some(Arc::clone(object)),
+            unproven: Some(status_digest(object, &self.hash_key)),
             nothing_sent: status.is_none_or(|status| status.identity.is_none()),
             ..Record::default()
         };
@@ -315,19 +321,20 @@ mod tests {
     #[test]
     fn what_was_restored_gives_way_to_a_status_of_somebody_else_until_a_write_of_our_own() {
         let (old, edited, newer) = (object("1", None), object("2", None), object("3", Some(1)));
+        let key = HashKey::new([0; 32]);
         let mut record = Record {
-            unproven: Some(Arc::clone(&old)),
+            unproven: Some(status_digest(&old, &key)),
             ..Record::default()
         };
-        assert!(record.speaks_for(&old));
+        assert!(record.speaks_for(&old, &key));
         assert!(
-            record.speaks_for(&edited),
+            record.speaks_for(&edited, &key),
             "an edit of the spec tells nothing about it"
         );
-        assert!(!record.speaks_for(&newer));
+        assert!(!record.speaks_for(&newer, &key));
         record.wrote(old);
         assert!(
-            record.speaks_for(&newer),
+            record.speaks_for(&newer, &key),
             "after a write of our own nobody else's counts"
         );
     }

@@ -1,7 +1,5 @@
 //! What other objects have a hold on, as the plan wants to know it.
 
-use std::sync::Arc;
-
 use operator_core::capabilities::Identity;
 use operator_core::memory::{Content, Wanted};
 use operator_core::names::{ExternalId, ObjectName, ObjectUid};
@@ -77,7 +75,7 @@ impl Context {
                 let Some(uid) = uid.and_then(|uid| ObjectUid::parse(uid).ok()) else {
                     continue;
                 };
-                let record = self.first_sight(&Arc::new(object.clone()), &uid);
+                let record = self.first_sight(object, &uid);
                 self.claims
                     .remember(&object_name(&object.metadata), &record.memory);
                 self.records.note_present(uid, at_start && record.nothing_sent);

@@ -162,7 +162,7 @@ pub(in crate::controller) fn pending_operations(
         .memory
         .entries
         .iter()
-        .filter_map(|(key, entry)| Some((key, entry.pending.as_ref()?)));
+        .filter_map(|(key, entry)| Some((key, entry.pending.as_deref()?)));
     let discards = report
         .memory
         .entries

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use crate::memory::{Certainty, Entry, Failure, Memory, Pending};
+use crate::memory::{Certainty, Entry, Failure, Memory};
 use crate::time::Moment;
 
 use super::things::number_of;
@@ -47,8 +47,8 @@ fn moments(entry: &mut Entry) -> Vec<&mut Moment> {
         .into_iter()
         .flatten()
         .collect();
-    if let Some(Pending { certainty, .. }) = pending {
-        found.push(match certainty {
+    if let Some(pending) = pending {
+        found.push(match &mut pending.certainty {
             Certainty::NotSent { opened } => opened,
             Certainty::Unknown { since } => since,
         });

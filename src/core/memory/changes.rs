@@ -36,9 +36,9 @@ impl Memory {
     #[must_use]
     pub fn after_restart(self, now: Moment) -> Self {
         let entries = self.entries.into_iter().map(|(key, entry)| {
-            let pending = entry.pending.map(|pending| Pending {
-                certainty: Certainty::Unknown { since: now },
-                ..pending
+            let pending = entry.pending.map(|mut pending| {
+                pending.certainty = Certainty::Unknown { since: now };
+                pending
             });
             let kept = Entry {
                 stored: entry.id.is_some(),
@@ -91,7 +91,7 @@ impl Memory {
     pub fn has_claims(&self) -> bool {
         self.entries.values().any(|entry| {
             let unknown = |pending: &Pending| matches!(pending.certainty, Certainty::Unknown { .. });
-            entry.id.is_some() || entry.pending.as_ref().is_some_and(unknown)
+            entry.id.is_some() || entry.pending.as_deref().is_some_and(unknown)
         })
     }
 
@@ -119,21 +119,19 @@ impl Memory {
                 sent: Some(Sent::all_of(&wish.view)),
             };
             let opened = if first { since.min(now) } else { now };
-            entry.pending = Some(Pending {
+            entry.pending = Some(Box::new(Pending {
                 attempt,
                 target,
                 certainty: Certainty::NotSent { opened },
-            });
+            }));
         }
     }
 
     /// The entries that were opened at `intended` were stored by `now`: a LIST that they wait for begins after that.
     pub fn intent_stored(&mut self, intended: Moment, now: Moment) {
         for entry in self.entries.values_mut() {
-            if let Some(Pending {
-                certainty: Certainty::NotSent { opened },
-                ..
-            }) = &mut entry.pending
+            if let Some(pending) = &mut entry.pending
+                && let Certainty::NotSent { opened } = &mut pending.certainty
                 && *opened >= intended
             {
                 *opened = now;

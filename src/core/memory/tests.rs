@@ -57,7 +57,7 @@ fn intended() -> Memory {
 }
 
 fn pending(memory: &Memory) -> Option<&Pending> {
-    memory.entries.get(&key())?.pending.as_ref()
+    memory.entries.get(&key())?.pending.as_deref()
 }
 
 fn blocked(memory: &Memory) -> &Failure {
@@ -410,9 +410,9 @@ fn each_thing_that_status_tells_is_kept_over_a_restart() {
         not_kept: full.not_kept,
         unverifiable: full.unverifiable,
         discard: full.discard,
-        pending: full.pending.map(|pending| Pending {
-            certainty: Certainty::Unknown { since: at(30) },
-            ..pending
+        pending: full.pending.map(|mut pending| {
+            pending.certainty = Certainty::Unknown { since: at(30) };
+            pending
         }),
         ..Entry::default()
     };

@@ -83,7 +83,7 @@ pub(super) fn remove_key(s: &Situation<'_>, key: &RemoteKey, entry: &Entry) -> S
     if timed && let Some(step) = held_back(s, entry, None) {
         return step;
     }
-    match (&entry.id, &entry.pending) {
+    match (&entry.id, entry.pending.as_deref()) {
         (Some(id), _) => remove_id(s, key, entry, id),
         (
             None,

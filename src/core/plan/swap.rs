@@ -23,7 +23,7 @@ impl Keep<'_> {
     pub(super) fn barred(&self, wish: &Wanted, entry: &Entry) -> Option<Step> {
         let s = self.s;
         let sent = |pending: &Pending| matches!(pending.certainty, Certainty::Unknown { .. });
-        if self.observe || entry.pending.as_ref().is_some_and(sent) {
+        if self.observe || entry.pending.as_deref().is_some_and(sent) {
             return None;
         }
         let bar = if let Some(who) = s.rivals.claimed.get(&wish.key) {

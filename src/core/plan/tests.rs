@@ -270,7 +270,7 @@ fn saw(remote: Remote, at: Moment) -> Option<Sighting> {
 /// An open write-ahead entry for `wish`.
 fn open(wish: &Wanted, certainty: Certainty) -> Entry {
     Entry {
-        pending: Some(Pending {
+        pending: Some(Box::new(Pending {
             attempt: 1,
             target: Target {
                 content: Content::of(&wish.view),
@@ -279,7 +279,7 @@ fn open(wish: &Wanted, certainty: Certainty) -> Entry {
                 sent: Some(Sent::all_of(&wish.view)),
             },
             certainty,
-        }),
+        })),
         ..Entry::default()
     }
 }

@@ -127,11 +127,11 @@ pub(in crate::controller) fn restore(
             .identity
             .as_ref()
             .map(|identity| identity.object_uid.as_str());
-        memory.entry(&remote_key).pending = Some(Pending {
+        memory.entry(&remote_key).pending = Some(Box::new(Pending {
             attempt: operation.attempt,
             target: announced(operation, uid.unwrap_or_default(), key),
             certainty: Certainty::Unknown { since: now },
-        });
+        }));
     }
     memory
 }

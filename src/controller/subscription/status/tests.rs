@@ -34,7 +34,7 @@ fn memory(key: &HashKey) -> Memory {
     entry.not_kept = FieldSet::of(&[Field::Filters]);
     entry.unverifiable = FieldSet::of(&[Field::Headers]);
     let other = memory.entry(&RemoteKey::parse("other").unwrap());
-    other.pending = Some(Pending {
+    other.pending = Some(Box::new(Pending {
         attempt: 2,
         target: Target {
             content: Content {
@@ -49,7 +49,7 @@ fn memory(key: &HashKey) -> Memory {
         certainty: Certainty::Unknown {
             since: Moment::from_millis(5),
         },
-    });
+    }));
     memory
 }
 

@@ -170,7 +170,7 @@ fn entry() -> impl Strategy<Value = Entry> {
             sent: sent.as_ref().map(Sent::all_of),
             not_kept,
             unverifiable,
-            pending,
+            pending: pending.map(Box::new),
             seen: seen.map(|(remote, at)| Sighting { remote, at }),
             shown: FieldSet::EMPTY,
             doubted,
