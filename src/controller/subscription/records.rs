@@ -162,7 +162,7 @@ fn version(object: &WebhookSubscription) -> u64 {
 #[derive(Debug, Default)]
 pub(in crate::controller) struct Records {
     /// Boxed: a table that grows has room for twice as many, and a record is most of a kilobyte.
-    records: Mutex<HashMap<ObjectName, Box<Record>>>,
+    of_objects: Mutex<HashMap<ObjectName, Box<Record>>>,
     /// The generation of each object that could not be read, once that was reported.
     unreadable: Mutex<HashMap<ObjectName, i64>>,
     /// The objects that were there when this process began to lead, of which it has no record yet.
@@ -234,7 +234,7 @@ impl Records {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ObjectName, Box<Record>>> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+        self.of_objects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
