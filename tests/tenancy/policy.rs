@@ -191,8 +191,15 @@ fn a_shorter_interval_than_allowed_counts_as_the_shortest() {
             "crm",
             json!({"interval": own, "delivery": {"interval": own}}),
         );
-        let ready = world.ready("crm");
-        assert_eq!(ready["status"]["effective"]["interval"], expected, "{own}");
+        // The provider's reconcile, which reads the policy, may come after this one.
+        world.eventually(own, || {
+            let found = world.ready("crm")["status"]["effective"]["interval"].clone();
+            if found == expected {
+                Ok(())
+            } else {
+                Err(found.to_string())
+            }
+        });
     };
     effective("5s", "1h30m");
     effective("120m", "120m");

@@ -103,7 +103,7 @@ impl Pass<'_> {
         let intended = self.ctx.clock.now();
         self.record
             .memory
-            .intend(wishes, self.known_since(intended), intended);
+            .intend(wishes, self.wish_known_since(intended), intended);
         // What was in sync and is made anew has vanished; anything else has just begun.
         let synced = self
             .object
@@ -130,7 +130,7 @@ impl Pass<'_> {
     }
 
     /// The moment after which a LIST must have begun to show what could be in the way of a wish that nothing was begun for.
-    fn known_since(&self, now: Moment) -> Moment {
+    fn wish_known_since(&self, now: Moment) -> Moment {
         let outdated = self.link.as_ref().map(|link| link.account.outdated_at());
         self.record.since.max(outdated.unwrap_or(now))
     }

@@ -1,6 +1,6 @@
 //! A `WebhookSubscription`: from its spec to what the provider holds for it, and back to its status.
 //!
-//! [`reconcile`] drives: [`resolve`] and [`validate`] make the wish, the core decides, [`act`] performs, [`publish`] and
+//! [`reconcile`] drives, by way of [`keep`] or [`removal`]: [`resolve`] and [`validate`] make the wish, the core decides, [`act`] performs, [`publish`] and
 //! [`status`] write down. [`records`] is what is remembered of each object between two passes.
 
 pub(super) mod act;
@@ -9,6 +9,7 @@ pub(super) mod comparison;
 pub(super) mod deliveries;
 pub(super) mod disabled;
 pub(super) mod generated_key;
+pub(super) mod keep;
 pub(super) mod permission;
 pub(super) mod publish;
 pub(super) mod published_key;

@@ -212,7 +212,7 @@ impl Records {
     }
 
     /// Since when this process knows an object that it has no record of, if it looks at it for the first time `now`.
-    fn known_since(&self, uid: &ObjectUid, now: Moment) -> Moment {
+    fn object_known_since(&self, uid: &ObjectUid, now: Moment) -> Moment {
         let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
         if present.remove(uid) {
             Moment::default()
@@ -252,7 +252,7 @@ impl Context {
         };
         let mut record = Record {
             uid: Some(uid.clone()),
-            since: self.records.known_since(uid, now),
+            since: self.records.object_known_since(uid, now),
             unproven: Some(status_digest(object, &self.hash_key)),
             nothing_sent: status.is_none_or(|status| status.identity.is_none()),
             ..Record::default()
