@@ -21,6 +21,7 @@ const UNINSTALL: &str = "docs/quickstart.md#Uninstall";
 const DRIFT: &str = "docs/how-it-works.md#Drift";
 const DRY_RUN: &str = "docs/operations.md#Dry run";
 const TRACES: &str = "docs/operations.md#Traces";
+const SHARDS: &str = "docs/operations.md#Shards";
 const ARGO_CD: &str = "docs/gitops.md#Argo CD";
 const CHART: [&str; 3] = [
     "charts/webhook-operator/README.md#Install",
@@ -70,6 +71,7 @@ fn no_command_is_without_a_run() {
         DRIFT,
         DRY_RUN,
         TRACES,
+        SHARDS,
         ARGO_CD,
         CERTIFICATE,
     ]);
@@ -186,6 +188,33 @@ fn a_collector_of_traces_is_named_and_its_headers_come_from_a_secret() {
         // It works whether or not anybody takes the spans.
         shell.some(QUICK, 1..5);
         assert_eq!(ids(shell).map(|ids| ids.len()), [1, 0, 0]);
+    });
+}
+
+#[test]
+fn a_provider_that_is_labelled_for_a_shard_is_handed_over_and_comes_back_where_that_does_not_run() {
+    Stage::new().in_new_cluster(|shell| {
+        shell.some(QUICK, 0..5);
+        let before = ids(shell);
+        shell.all(SHARDS);
+        let wait = |for_: &str| {
+            shell.kubectl(&[
+                "wait",
+                "--namespace=support",
+                "whprov/dixa",
+                for_,
+                "--timeout=60s",
+            ]);
+        };
+        wait("--for=jsonpath={.status.servedBy.shard}=eu");
+        shell.kubectl(&[
+            "label",
+            "--namespace=support",
+            "whprov/dixa",
+            "webhook-operator.io/shard-",
+        ]);
+        wait("--for=condition=Ready");
+        assert_eq!(ids(shell), before);
     });
 }
 
