@@ -263,7 +263,7 @@ impl Context {
         // A holder that works lets go sooner than anybody needs to be told.
         if now.since(self.waited(&subject.key, Some(now))) >= LOOK_AGAIN {
             let message = format!(
-                "{} still serves it; this goes on when that has let go, or when its Lease {} has not been renewed for {} s",
+                "{} still serves it; this goes on when that has let go, or when its Lease {}, which the operator needs the right to get, has not been renewed for {} s",
                 entry.holder,
                 entry.holder.lease(&self.config.lease_base),
                 self.patience().as_secs()
