@@ -197,7 +197,10 @@ impl<'a> Pass<'a> {
                 if let Some(record) = known {
                     ctx.left_behind(&record);
                 }
-                ctx.first_sight(&watched, &uid)
+                Record {
+                    since: ctx.records.object_known_since(&uid, ctx.clock.now()),
+                    ..ctx.first_sight(&watched, &uid)
+                }
             }
         };
         let owner = ctx.owner(&name, &uid);

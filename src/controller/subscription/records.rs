@@ -201,18 +201,14 @@ impl Records {
         .unwrap_or(false)
     }
 
-    /// An object is there as this process begins to lead, or was only found later.
-    pub(in crate::controller) fn note_present(&self, uid: ObjectUid, present: bool) {
-        let mut known = self.present.lock().unwrap_or_else(PoisonError::into_inner);
-        if present {
-            known.insert(uid);
-        } else {
-            known.remove(&uid);
-        }
+    /// An object is there as this process begins to lead.
+    pub(in crate::controller) fn note_present(&self, uid: ObjectUid) {
+        let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+        present.insert(uid);
     }
 
     /// Since when this process knows an object that it has no record of, if it looks at it for the first time `now`.
-    fn object_known_since(&self, uid: &ObjectUid, now: Moment) -> Moment {
+    pub(in crate::controller) fn object_known_since(&self, uid: &ObjectUid, now: Moment) -> Moment {
         let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
         if present.remove(uid) {
             Moment::default()
@@ -252,7 +248,6 @@ impl Context {
         };
         let mut record = Record {
             uid: Some(uid.clone()),
-            since: self.records.object_known_since(uid, now),
             unproven: Some(status_digest(object, &self.hash_key)),
             nothing_sent: status.is_none_or(|status| status.identity.is_none()),
             ..Record::default()

@@ -61,8 +61,8 @@ impl Context {
     }
 
     /// Takes from the statuses of all objects of some providers which ids they hold, before any is looked at: what
-    /// another object holds is not free. `at_start`: this process begins to lead, and was not preceded by another shard; then
-    /// it has known the objects that are there for as long as it can know anything.
+    /// another object holds is not free. `at_start`: this process begins to lead, and knows what is there for as long as it
+    /// can know anything. An account that is taken over later has a LIST of its own by then.
     pub(in crate::controller) fn take_stock(&self, at_start: bool, of: impl Fn(&ProviderKey) -> bool) {
         for store in &self.stores.subscriptions {
             for object in store.state() {
@@ -78,7 +78,9 @@ impl Context {
                 let record = self.first_sight(object, &uid);
                 self.claims
                     .remember(&object_name(&object.metadata), &record.memory);
-                self.records.note_present(uid, at_start && record.nothing_sent);
+                if at_start && record.nothing_sent {
+                    self.records.note_present(uid);
+                }
             }
         }
     }
