@@ -64,6 +64,15 @@ fn millis(event: &AuditEvent) -> u64 {
     u64::try_from(time.as_millisecond()).unwrap()
 }
 
+/// An operator without a shard and one of shard b, one after the other.
+fn two_shards(stage: &Stage) -> (Replica, Replica) {
+    let mut none = stage.replica("a");
+    none.comes_to_lead();
+    let mut named = stage.replica_with("b", None, &["--shard=b"]);
+    named.comes_to_lead();
+    (none, named)
+}
+
 #[test]
 fn two_shards_at_once_do_everything_once_and_each_only_its_own() {
     let stage = Stage::start();
@@ -144,10 +153,7 @@ fn two_shards_at_once_do_everything_once_and_each_only_its_own() {
 fn a_label_that_changes_in_the_middle_of_the_work_hands_over_and_nothing_is_done_twice() {
     let stage = Stage::start_slow();
     let world = &stage.world;
-    let mut old = stage.replica("a");
-    old.comes_to_lead();
-    let mut new = stage.replica_with("b", None, &["--shard=b"]);
-    new.comes_to_lead();
+    let (mut old, mut new) = two_shards(&stage);
     let mut audit = world.audit();
     let names = stage.subscribe("crm", 50);
     world.eventually("some work", || stage.creates() >= 5);
@@ -243,10 +249,7 @@ fn what_a_killed_shard_holds_is_taken_over_when_its_lease_is_over() {
 fn one_account_in_two_shards_is_served_for_the_older_object_only() {
     let stage = Stage::start();
     let world = &stage.world;
-    let mut none = stage.replica("a");
-    none.comes_to_lead();
-    let mut other = stage.replica_with("b", None, &["--shard=b"]);
-    other.comes_to_lead();
+    let (mut none, mut other) = two_shards(&stage);
     let created: jiff::Timestamp = world.object(PROVIDER, "dixa")["metadata"]["creationTimestamp"]
         .as_str()
         .unwrap()

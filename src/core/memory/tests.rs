@@ -4,6 +4,8 @@ use crate::hash::HashKey;
 use crate::view::Part;
 
 mod doubt;
+mod gone;
+mod restart;
 
 fn digest(text: &str) -> Fingerprint {
     HashKey::new([5; 32]).fingerprint("test", [text.as_bytes()])
@@ -49,6 +51,42 @@ fn fault(disposition: Disposition, may_have_taken_effect: bool) -> Fault {
     }
 }
 
+fn id(text: &str) -> ExternalId {
+    ExternalId::parse(text).unwrap()
+}
+
+/// An entry of which everything is known that an entry can know.
+fn full() -> Entry {
+    let fields = FieldSet::of(&[Field::Url]);
+    let mut entry = intended().entries[&key()].clone();
+    entry.saw(remote(), at(5));
+    Entry {
+        id: Some(id("r1")),
+        hold: Hold::Adopted,
+        proof: Some(Part::Is(digest("events"))),
+        stored: false,
+        applied: Some(digest("applied")),
+        sent: Some(Sent::all_of(&wish().view)),
+        rendering: Sent::all_of(&wish().view),
+        not_kept: fields,
+        unverifiable: FieldSet::of(&[Field::Headers]),
+        doubted: Some(at(1)),
+        missing_since: Some(at(2)),
+        absent_at: Some(at(3)),
+        discard: Some(id("r9")),
+        failure: Some(Failure {
+            reason: Reason::ProviderUnavailable,
+            message: "503".into(),
+            until: Some(at(99)),
+            digest: None,
+            count: 3,
+            since: at(4),
+        }),
+        repairs: (2, at(4)),
+        ..entry
+    }
+}
+
 /// A memory with an open entry that was stored at second 10.
 fn intended() -> Memory {
     let mut memory = Memory::default();
@@ -75,39 +113,6 @@ fn an_entry_says_what_is_going_to_be_sent_and_counts_its_attempts() {
     assert_eq!(first.target.sent, Some(Sent::all_of(&wish().view)));
     memory.intend(&[&wish()], at(20), at(20));
     assert_eq!(pending(&memory).unwrap().attempt, 2);
-}
-
-#[test]
-fn after_a_restart_nobody_knows_whether_an_open_create_was_sent() {
-    let memory = intended().after_restart(at(30));
-    let pending = pending(&memory).unwrap();
-    assert_eq!(pending.certainty, Certainty::Unknown { since: at(30) });
-    assert_eq!(pending.target.applied, Some(wish().digest));
-}
-
-#[test]
-fn a_restart_keeps_what_status_tells_and_nothing_else() {
-    let mut memory = intended();
-    memory.finalizer = true;
-    memory.created(&wish(), remote(), true, at(11), &NAMED);
-    memory.failed(&key(), None, fault(Disposition::Backoff, true), at(12), 1);
-    memory.gone.insert(ExternalId::parse("r0").unwrap());
-    let before = memory.entries[&key()].clone();
-    let memory = memory.after_restart(at(30));
-    let after = &memory.entries[&key()];
-    assert!(memory.finalizer && memory.gone.is_empty());
-    assert_eq!(
-        (&after.id, after.applied, after.sent),
-        (&before.id, before.applied, before.sent)
-    );
-    assert_eq!((&after.seen, &after.failure, after.doubted), (&None, &None, None));
-}
-
-#[test]
-fn a_key_that_status_tells_nothing_of_is_not_kept_over_a_restart() {
-    let mut memory = Memory::default();
-    memory.failed(&key(), None, fault(Disposition::Backoff, false), at(12), 1);
-    assert!(memory.after_restart(at(30)).entries.is_empty());
 }
 
 #[test]
@@ -283,17 +288,6 @@ fn what_is_noted_as_applied_starts_with_a_clean_slate_only_for_another_wish() {
 }
 
 #[test]
-fn what_was_deleted_is_remembered_as_gone_with_or_without_a_key() {
-    let mut memory = intended();
-    memory.created(&wish(), remote(), true, at(11), &NAMED);
-    memory.deleted(Some(&key()), &remote().id);
-    assert!(memory.entries.is_empty() && memory.gone.contains(&remote().id));
-    let mut memory = Memory::default();
-    memory.deleted(None, &remote().id);
-    assert!(memory.gone.contains(&remote().id));
-}
-
-#[test]
 fn with_another_account_what_was_read_or_refused_is_void_and_what_is_ours_stays() {
     let mut memory = intended();
     memory.created(&wish(), remote(), true, at(11), &NAMED);
@@ -351,79 +345,6 @@ fn a_removed_field_is_unverifiable_unless_the_provider_was_seen_to_show_it() {
     assert_eq!(removed(true), FieldSet::EMPTY);
 }
 
-fn id(text: &str) -> ExternalId {
-    ExternalId::parse(text).unwrap()
-}
-
-/// An entry of which everything is known that an entry can know.
-fn full() -> Entry {
-    let fields = FieldSet::of(&[Field::Url]);
-    let mut entry = intended().entries[&key()].clone();
-    entry.saw(remote(), at(5));
-    Entry {
-        id: Some(id("r1")),
-        hold: Hold::Adopted,
-        proof: Some(Part::Is(digest("events"))),
-        stored: false,
-        applied: Some(digest("applied")),
-        sent: Some(Sent::all_of(&wish().view)),
-        rendering: Sent::all_of(&wish().view),
-        not_kept: fields,
-        unverifiable: FieldSet::of(&[Field::Headers]),
-        doubted: Some(at(1)),
-        missing_since: Some(at(2)),
-        absent_at: Some(at(3)),
-        discard: Some(id("r9")),
-        failure: Some(Failure {
-            reason: Reason::ProviderUnavailable,
-            message: "503".into(),
-            until: Some(at(99)),
-            digest: None,
-            count: 3,
-            since: at(4),
-        }),
-        repairs: (2, at(4)),
-        ..entry
-    }
-}
-
-/// Field by field: what is lost here is lost at every start of the operator.
-#[test]
-fn each_thing_that_status_tells_is_kept_over_a_restart() {
-    let full = full();
-    let mut memory = Memory {
-        finalizer: true,
-        ..Memory::default()
-    };
-    memory.entries.insert(key(), full.clone());
-    memory.gone.insert(id("r0"));
-    memory.replaced.insert(key(), digest("wish"));
-    let after = memory.after_restart(at(30));
-    let kept = Entry {
-        id: full.id,
-        hold: full.hold,
-        proof: full.proof,
-        stored: true,
-        applied: full.applied,
-        sent: full.sent,
-        rendering: full.rendering,
-        not_kept: full.not_kept,
-        unverifiable: full.unverifiable,
-        discard: full.discard,
-        pending: full.pending.map(|mut pending| {
-            pending.certainty = Certainty::Unknown { since: at(30) };
-            pending
-        }),
-        ..Entry::default()
-    };
-    let mut expected = Memory {
-        finalizer: true,
-        ..Memory::default()
-    };
-    expected.entries.insert(key(), kept);
-    assert_eq!(after, expected);
-}
-
 #[test]
 fn only_the_id_that_status_has_counts_as_stored_after_it_is_taken_over() {
     for (stored, before, expected) in [(true, "r1", true), (true, "r0", false), (false, "r1", false)] {
@@ -463,56 +384,6 @@ fn a_row_of_repairs_ends_after_two_rests_and_no_earlier() {
 }
 
 #[test]
-fn a_deletion_without_effect_is_read_after_at_once_and_then_later_each_time() {
-    let mut memory = Memory::default();
-    let mut last = 0;
-    for count in 1..5 {
-        memory.deletion_unconfirmed(Some(&key()), &remote().id, at(100), 7);
-        // That the id can be read ends other failures, and not this one.
-        memory.read(&key(), Some(remote()), at(100));
-        let entry = &memory.entries[&key()];
-        let failure = entry.failure.as_ref().unwrap();
-        assert_eq!(
-            (failure.reason, failure.count),
-            (Reason::DeletionUnconfirmed, count)
-        );
-        assert_eq!((&entry.id, entry.doubted), (&Some(remote().id), Some(at(100))));
-        let waits = failure.until.unwrap().since(at(100)).as_millis();
-        assert!(
-            if count == 1 {
-                waits == 0
-            } else {
-                waits >= 1000 && waits > last
-            },
-            "{waits}"
-        );
-        last = waits;
-    }
-}
-
-#[test]
-fn after_a_discard_only_the_refusal_of_the_wish_is_left() {
-    let after = |reason| {
-        let mut memory = Memory::default();
-        let full = full();
-        let failure = full.failure.clone().map(|failure| Failure { reason, ..failure });
-        *memory.entry(&key()) = Entry {
-            id: None,
-            failure,
-            ..full
-        };
-        memory.note(&Note::Discarded(key()), &[], at(9));
-        assert!(memory.gone.contains(&id("r9")) && memory.entries[&key()].discard.is_none());
-        memory.entries[&key()]
-            .failure
-            .clone()
-            .map(|failure| failure.until)
-    };
-    assert_eq!(after(Reason::MarkerNotPreserved), Some(None));
-    assert_eq!(after(Reason::ProviderUnavailable), None);
-}
-
-#[test]
 fn a_provider_that_does_not_switch_off_is_left_alone_for_a_rest() {
     let failure = |off: &str| {
         let mut shown = remote();
@@ -528,26 +399,6 @@ fn a_provider_that_does_not_switch_off_is_left_alone_for_a_rest() {
         (failed.reason, failed.until),
         (Reason::CannotClear, Some(at(2).after(REFUSED_REST)))
     );
-}
-
-#[test]
-fn of_what_is_forgotten_everything_counts_as_gone_but_what_was_only_looked_at() {
-    let gone = |why| {
-        let mut memory = intended();
-        memory.created(&wish(), remote(), true, at(11), &NAMED);
-        memory.note(&Note::Forget(key(), why), &[], at(12));
-        assert!(memory.entries.is_empty());
-        memory.gone.contains(&remote().id)
-    };
-    assert!(!gone(Forgotten::Released));
-    for why in [
-        Forgotten::Vanished,
-        Forgotten::Deleted,
-        Forgotten::NotOurs,
-        Forgotten::NeverCreated,
-    ] {
-        assert!(gone(why), "{why:?}");
-    }
 }
 
 #[test]
