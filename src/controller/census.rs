@@ -33,16 +33,15 @@ impl Census for Objects {
             let conditions = status.map_or(&[][..], |status| &status.conditions);
             counts.object(kind, find(conditions, "Ready"));
         };
-        let ours = |key: &ProviderKey| ctx.assigned(key).is_none_or(|shard| shard == ctx.config.shard);
         for object in ctx.stores.providers.iter().flat_map(Store::state) {
-            if !ours(&ProviderKey::Namespaced(object_name(object.meta()))) {
+            if !ctx.is_ours(&ProviderKey::Namespaced(object_name(object.meta()))) {
                 continue;
             }
             let object = object.0.as_ref().ok();
             provider(Kind::Provider, object.and_then(|object| object.status.as_ref()));
         }
         for object in ctx.stores.cluster_providers.iter().flat_map(Store::state) {
-            if !ours(&ProviderKey::Cluster(object.name_any())) {
+            if !ctx.is_ours(&ProviderKey::Cluster(object.name_any())) {
                 continue;
             }
             let object = object.0.as_ref().ok();
@@ -61,10 +60,7 @@ impl Context {
     /// Whether a subscription is counted here: one of this shard, or where it has no provider or cannot be read, of
     /// operators without a shard.
     fn counts(&self, object: Option<&WebhookSubscription>) -> bool {
-        let assigned = object.and_then(|object| {
-            let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
-            self.assigned(&ProviderKey::of(&object.spec.provider_ref, namespace))
-        });
+        let assigned = object.and_then(|object| self.assigned(&ProviderKey::of_subscription(object)));
         assigned.unwrap_or_default() == self.config.shard
     }
 

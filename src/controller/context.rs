@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::core::{DeserializeGuard, ObjectMeta, PartialObjectMeta};
@@ -24,7 +24,7 @@ use crate::controller::provider::roll::Shards;
 use crate::controller::rehearsal::Rehearsal;
 use crate::controller::subscription::claims::Claims;
 use crate::controller::subscription::quota::Quotas;
-use crate::controller::subscription::reconcile::object_name;
+use crate::controller::subscription::reconcile::{ReconcileError, object_name};
 use crate::controller::subscription::records::Records;
 use crate::controller::subscription::removal::CrdGuard;
 use crate::controller::triggers::{Index, SharedWaker, Triggers};
@@ -32,7 +32,7 @@ use crate::leader::Leadership;
 use crate::metrics::{Kind, Metrics, ReconcileOutcome};
 use crate::provider::clock::Clock;
 use crate::provider::http::Rules;
-use crate::traces::{Begun, Tracer, Turn};
+use crate::traces::{Tracer, Turn};
 
 /// Which provider object is meant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,6 +57,12 @@ impl ProviderKey {
 }
 
 impl ProviderKey {
+    /// The provider that a subscription refers to.
+    pub(super) fn of_subscription(object: &WebhookSubscription) -> Self {
+        let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+        Self::of(&object.spec.provider_ref, namespace)
+    }
+
     /// Who writes such an object.
     pub(super) const fn scope(&self) -> Scope {
         match self {
@@ -78,28 +84,54 @@ impl fmt::Display for ProviderKey {
 impl Context {
     /// The type of the provider that a subscription refers to, where that is known.
     pub(super) fn provider_type(&self, object: &WebhookSubscription) -> Option<ProviderType> {
-        let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
-        let key = ProviderKey::of(&object.spec.provider_ref, namespace);
+        let key = ProviderKey::of_subscription(object);
         Some(self.directory.get(&key)?.link?.type_)
     }
 
-    /// A turn of an object ended, after so long: it is counted, and its span ends, if it has one.
-    pub(super) fn turned(
+    /// Visits the subscriptions whose provider `of` picks, as far as they can be read.
+    pub(super) fn visit_subscriptions(
         &self,
-        span: Option<Begun<'_>>,
+        of: impl Fn(&ProviderKey) -> bool,
+        mut visit: impl FnMut(&WebhookSubscription),
+    ) {
+        for object in self.stores.subscriptions.iter().flat_map(Store::state) {
+            if let Ok(object) = &object.0
+                && of(&ProviderKey::of_subscription(object))
+            {
+                visit(object);
+            }
+        }
+    }
+
+    /// One turn of an object: it is timed and counted, and has a span where somebody wants that.
+    pub(super) async fn turn<T>(
+        &self,
         kind: Kind,
         metadata: &ObjectMeta,
-        (outcome, elapsed): (ReconcileOutcome, Duration),
         provider: impl FnOnce() -> Option<ProviderType>,
-    ) {
-        self.metrics.reconciled(kind, outcome, elapsed);
-        let Some(span) = span else { return };
-        span.end(&Turn {
-            kind: kind.as_str(),
-            name: &object_name(metadata),
-            provider: provider().map(ProviderType::as_str),
-            outcome,
-        });
+        work: impl Future<Output = Result<T, ReconcileError>>,
+    ) -> Result<T, ReconcileError> {
+        let started = Instant::now();
+        let span = self.traces.as_ref().map(Tracer::begin);
+        let result = match &span {
+            None => work.await,
+            Some(span) => span.around(work).await,
+        };
+        let outcome = match &result {
+            Ok(_) => ReconcileOutcome::Settled,
+            Err(ReconcileError::Panicked) => ReconcileOutcome::Panicked,
+            Err(_) => ReconcileOutcome::Retrying,
+        };
+        self.metrics.reconciled(kind, outcome, started.elapsed());
+        if let Some(span) = span {
+            span.end(&Turn {
+                kind: kind.as_str(),
+                name: &object_name(metadata),
+                provider: provider().map(ProviderType::as_str),
+                outcome,
+            });
+        }
+        result
     }
 }
 

@@ -147,8 +147,7 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
         () = setup.shutdown.cancelled() => {}
         ended = supervise(&mut tasks, &setup.shutdown) => return ended,
         () = stand_by(&mut queues, &context) => {
-            let me = &context.config.shard;
-            context.take_stock(true, |key| context.assigned(key).is_none_or(|shard| shard == *me));
+            context.take_stock(true, |key| context.is_ours(key));
             context.remember_seats();
             start_controllers(&mut tasks, queues, &context, &setup.shutdown);
         }

@@ -154,8 +154,7 @@ impl Context {
     /// Whether a pass for the object may begin. Where not, it is woken when one may. Who has no provider is spoken to by
     /// operators without a shard.
     pub(super) fn admit(&self, object: &WebhookSubscription) -> Option<Admission<'_>> {
-        let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
-        let key = ProviderKey::of(&object.spec.provider_ref, namespace);
+        let key = ProviderKey::of_subscription(object);
         let key = if self.provider_exists(&key) {
             if !self.shards.seats.enter(&key) {
                 return None;

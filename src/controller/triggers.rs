@@ -219,9 +219,8 @@ impl Context {
     pub(super) fn in_use(&self, key: &ProviderKey) -> bool {
         self.stores.subscriptions.iter().any(|store| {
             store.state().iter().any(|object| {
-                let Ok(object) = &object.0 else { return false };
-                let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
-                ProviderKey::of(&object.spec.provider_ref, namespace) == *key
+                let object = object.0.as_ref();
+                object.is_ok_and(|object| ProviderKey::of_subscription(object) == *key)
             })
         })
     }

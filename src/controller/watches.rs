@@ -96,15 +96,7 @@ impl Writers {
             let stream = watching.stream("providers watch", api, writer, watcher_config());
             let change = move |event: Change<DeserializeGuard<WebhookProvider>>| {
                 let key = ProviderKey::Namespaced(reconcile::object_name(event.object.meta()));
-                let status = event
-                    .object
-                    .0
-                    .as_ref()
-                    .ok()
-                    .and_then(|object| object.status.as_ref());
-                let served_by = status.and_then(|status| status.served_by.as_ref());
-                let entry = Entry::new(key, event.object.meta(), served_by);
-                changed_provider(&ctx, &entry, event.deleted);
+                changed_provider(&ctx, &Entry::watched(key, &event.object), event.deleted);
                 std::future::ready(())
             };
             tasks.spawn(stream.for_each(change).map(|()| "the providers watch"));
@@ -115,15 +107,7 @@ impl Writers {
             let stream = watching.stream("cluster providers watch", api, writer, watcher_config());
             let change = move |event: Change<DeserializeGuard<ClusterWebhookProvider>>| {
                 let key = ProviderKey::Cluster(event.object.name_any());
-                let status = event
-                    .object
-                    .0
-                    .as_ref()
-                    .ok()
-                    .and_then(|object| object.status.as_ref());
-                let served_by = status.and_then(|status| status.served_by.as_ref());
-                let entry = Entry::new(key, event.object.meta(), served_by);
-                changed_provider(&ctx, &entry, event.deleted);
+                changed_provider(&ctx, &Entry::watched(key, &event.object), event.deleted);
                 std::future::ready(())
             };
             tasks.spawn(stream.for_each(change).map(|()| "the cluster providers watch"));
@@ -370,7 +354,7 @@ fn changed_subscription(ctx: &Arc<Context>, change: &Change<DeserializeGuard<Web
     ctx.forget(&name);
     // It may have been the last one that held its provider.
     if let Ok(object) = &change.object.0 {
-        let provider = ProviderKey::of(&object.spec.provider_ref, &name.namespace);
+        let provider = ProviderKey::of_subscription(object);
         ctx.triggers.wake(&Party::Provider(provider));
     }
 }

@@ -80,19 +80,14 @@ impl Context {
     /// What the provider's objects say to be in the account, save for those on their way out.
     fn known(&self, key: &ProviderKey) -> Vec<Known> {
         let mut known = Vec::new();
-        for object in self
-            .stores
-            .subscriptions
-            .iter()
-            .flat_map(kube::runtime::reflector::Store::state)
-        {
-            let Ok(object) = &object.0 else { continue };
-            let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
-            let going = object.metadata.deletion_timestamp.is_some();
-            if !going && ProviderKey::of(&object.spec.provider_ref, namespace) == *key {
-                known.extend(claims(object));
-            }
-        }
+        self.visit_subscriptions(
+            |of| of == key,
+            |object| {
+                if object.metadata.deletion_timestamp.is_none() {
+                    known.extend(claims(object));
+                }
+            },
+        );
         known
     }
 

@@ -13,7 +13,7 @@ pub(super) mod status;
 
 use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, Mutex, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{ApiResource, DynamicObject};
@@ -44,9 +44,8 @@ use crate::controller::provider::shard::Hold;
 use crate::controller::subscription::comparison::request;
 use crate::controller::subscription::reconcile::{self, ReconcileError};
 use crate::controller::triggers::Target;
-use crate::metrics::{Kind, ReconcileOutcome};
+use crate::metrics::Kind;
 use crate::provider::account::{Look, Trouble};
-use crate::traces::Tracer;
 
 /// How often a provider that refers to a ConfigMap, or that has a problem, is read again by itself.
 const REREAD: Duration = Duration::from_secs(60);
@@ -86,7 +85,7 @@ pub(in crate::controller) async fn reconcile(
         namespace,
         resource: ApiResource::erase::<WebhookProvider>(&()),
     };
-    timed(Kind::Provider, &ctx, &subject).await
+    turn(Kind::Provider, &ctx, &subject).await
 }
 
 /// Reconciles a `ClusterWebhookProvider`.
@@ -107,7 +106,7 @@ pub(in crate::controller) async fn reconcile_cluster(
         namespace: ctx.config.operator_namespace.clone(),
         resource: ApiResource::erase::<ClusterWebhookProvider>(&()),
     };
-    timed(Kind::ClusterProvider, &ctx, &subject).await
+    turn(Kind::ClusterProvider, &ctx, &subject).await
 }
 
 /// The delay after a failed reconcile of a provider.
@@ -124,20 +123,10 @@ pub(in crate::controller) fn retry<K: Resource<DynamicType = ()>>(
     Requeue::requeue(Duration::from_secs(5))
 }
 
-async fn timed(kind: Kind, ctx: &Context, subject: &Subject) -> Result<Requeue, ReconcileError> {
-    let started = Instant::now();
-    let span = ctx.traces.as_ref().map(Tracer::begin);
-    let result = match &span {
-        None => attempt(subject, ctx).await,
-        Some(span) => span.around(attempt(subject, ctx)).await,
-    };
-    let outcome = match result {
-        Ok(_) => ReconcileOutcome::Settled,
-        Err(_) => ReconcileOutcome::Retrying,
-    };
-    let ended = (outcome, started.elapsed());
-    ctx.turned(span, kind, &subject.metadata, ended, || Some(subject.spec.type_));
-    result
+async fn turn(kind: Kind, ctx: &Context, subject: &Subject) -> Result<Requeue, ReconcileError> {
+    let provider = || Some(subject.spec.type_);
+    ctx.turn(kind, &subject.metadata, provider, attempt(subject, ctx))
+        .await
 }
 
 async fn attempt(subject: &Subject, ctx: &Context) -> Result<Requeue, ReconcileError> {

@@ -1,10 +1,12 @@
 //! All provider objects, as far as shards look at them; and whether another shard has a leader.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kube::api::{ApiResource, DynamicObject, ListParams};
+use kube::core::object::HasStatus;
+use kube::core::{DeserializeGuard, ObjectMeta};
 use kube::runtime::reflector::Store;
 use kube::{Api, Resource, ResourceExt};
 use operator_core::shard::{Shard, Vigil};
@@ -37,12 +39,10 @@ pub(in crate::controller) struct Entry {
 impl Entry {
     pub(in crate::controller) fn new(
         key: ProviderKey,
-        metadata: &kube::core::ObjectMeta,
+        metadata: &ObjectMeta,
         served_by: Option<&ServedBy>,
     ) -> Self {
         let created = metadata.creation_timestamp.as_ref();
-        let labels = metadata.labels.as_ref();
-        let label = labels.and_then(|labels| labels.get(LABEL_SHARD));
         let holder = served_by.and_then(|by| by.shard.as_deref());
         Self {
             key,
@@ -50,10 +50,24 @@ impl Entry {
                 created.map_or(i64::MAX, |time| time.0.as_second()),
                 metadata.uid.clone().unwrap_or_default(),
             ),
-            assigned: Shard::told(label.map(String::as_str)),
+            assigned: assigned_by(metadata),
             holder: Shard::told(holder),
             account: served_by.and_then(|by| by.account.clone()),
         }
+    }
+
+    /// As the watch tells of an object, whether or not the rest of it can be read.
+    pub(in crate::controller) fn watched<K>(key: ProviderKey, object: &DeserializeGuard<K>) -> Self
+    where
+        K: HasStatus<Status = WebhookProviderStatus>,
+        DeserializeGuard<K>: Resource,
+    {
+        let status = object.0.as_ref().ok().and_then(K::status);
+        Self::new(
+            key,
+            object.meta(),
+            status.and_then(|status| status.served_by.as_ref()),
+        )
     }
 
     /// From an object that this version may not be able to read otherwise.
@@ -61,6 +75,13 @@ impl Entry {
         let served_by = serde_json::from_value(object.data["status"]["servedBy"].clone()).ok();
         Self::new(key, &object.metadata, served_by.as_ref())
     }
+}
+
+/// The shard that an object's label assigns it to.
+pub(super) fn assigned_by(metadata: &ObjectMeta) -> Shard {
+    let labels = metadata.labels.as_ref();
+    let label = labels.and_then(|labels| labels.get(LABEL_SHARD));
+    Shard::told(label.map(String::as_str))
 }
 
 /// What is known of shards.
@@ -77,24 +98,23 @@ pub(in crate::controller) struct Shards {
     pub(super) waits: std::sync::Mutex<HashMap<ProviderKey, Moment>>,
 }
 
+impl Shards {
+    fn found(&self) -> MutexGuard<'_, (Moment, HashMap<ProviderKey, Entry>)> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Context {
     /// All provider objects that the watches tell of.
     pub(in crate::controller) fn provider_entries(&self) -> Vec<Entry> {
-        fn served_by(status: Option<&WebhookProviderStatus>) -> Option<&ServedBy> {
-            status.and_then(|status| status.served_by.as_ref())
-        }
-        let mut entries = Vec::new();
-        for object in self.stores.providers.iter().flat_map(Store::state) {
+        let namespaced = self.stores.providers.iter().flat_map(Store::state);
+        let namespaced = namespaced.map(|object| {
             let key = ProviderKey::Namespaced(object_name(object.meta()));
-            let status = object.0.as_ref().ok().and_then(|object| object.status.as_ref());
-            entries.push(Entry::new(key, object.meta(), served_by(status)));
-        }
-        for object in self.stores.cluster_providers.iter().flat_map(Store::state) {
-            let key = ProviderKey::Cluster(object.name_any());
-            let status = object.0.as_ref().ok().and_then(|object| object.status.as_ref());
-            entries.push(Entry::new(key, object.meta(), served_by(status)));
-        }
-        entries
+            Entry::watched(key, &object)
+        });
+        let cluster = self.stores.cluster_providers.iter().flat_map(Store::state);
+        let cluster = cluster.map(|object| Entry::watched(ProviderKey::Cluster(object.name_any()), &object));
+        namespaced.chain(cluster).collect()
     }
 
     /// Notes what this shard holds when the process begins to work: one reading of all objects will do for them.
@@ -106,22 +126,13 @@ impl Context {
         };
         let held = self.provider_entries().into_iter().filter(ours);
         let held = held.map(|entry| (entry.key.clone(), entry)).collect();
-        let mut found = self
-            .shards
-            .found
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        *found = (self.clock.now(), held);
+        *self.shards.found() = (self.clock.now(), held);
     }
 
     /// Since when an object of ours is known to be as it is. The first time this is asked, that may be the beginning of
     /// the work; the second value tells.
     pub(super) fn known_since(&self, entry: &Entry) -> (Moment, bool) {
-        let mut found = self
-            .shards
-            .found
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut found = self.shards.found();
         let at = found.0;
         match found.1.remove(&entry.key).filter(|known| known == entry) {
             Some(_) => (at, true),

@@ -1,23 +1,25 @@
 //! Whether this operator's shard serves a provider object, and what it takes to begin and to let go.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use kube::Resource;
 use kube::runtime::controller::Action as Requeue;
-use kube::runtime::reflector::Store;
+use kube::runtime::reflector::ObjectRef;
+use operator_core::names::ObjectName;
 use operator_core::reason::Reason;
 use operator_core::shard::{Shard, Standing, Step, decide};
 use operator_core::time::Moment;
 use operator_core::verdict::{Condition, Truth};
-use serde_json::json;
 
 use super::Subject;
 use super::directory::Problem;
-use super::roll::Entry;
+use super::roll::{Entry, assigned_by};
+use super::status;
 use crate::api::names::LABEL_SHARD;
 use crate::api::v1alpha1::{ServedBy, WebhookProviderStatus};
-use crate::controller::apiserver::{WriteError, guarded, params};
+use crate::controller::apiserver::WriteError;
 use crate::controller::context::{Context, Party, ProviderKey};
 use crate::controller::seats::UnderWay;
 use crate::controller::subscription::reconcile::{ReconcileError, object_name};
@@ -114,10 +116,7 @@ impl Context {
         let (since, at_start) = self.known_since(&entry);
         let (mut asked, mut read, mut leaderless) = (self.clock.now(), None, false);
         loop {
-            let seen = match &read {
-                Some(roll) => std::sync::Arc::clone(roll),
-                None => std::sync::Arc::new(self.provider_entries()),
-            };
+            let seen = read.clone().unwrap_or_else(|| Arc::new(self.provider_entries()));
             let rivals = rivals(&entry, wanted, &seen);
             let UnderWay { working, speaking } = seats.under_way(key);
             let step = decide(&Standing {
@@ -201,14 +200,10 @@ impl Context {
         Requeue::await_change()
     }
 
-    fn subscriptions_of(&self, key: &ProviderKey) -> Vec<operator_core::names::ObjectName> {
-        let objects = self.stores.subscriptions.iter().flat_map(Store::state);
-        let names = objects.filter_map(|object| {
-            let object = object.0.as_ref().ok()?;
-            let name = object_name(&object.metadata);
-            (ProviderKey::of(&object.spec.provider_ref, &name.namespace) == *key).then_some(name)
-        });
-        names.collect()
+    fn subscriptions_of(&self, key: &ProviderKey) -> Vec<ObjectName> {
+        let mut names = Vec::new();
+        self.visit_subscriptions(|of| of == key, |object| names.push(object_name(&object.metadata)));
+        names
     }
 
     async fn hand_over(&self, subject: &Subject, to: &Shard) -> Result<Requeue, ReconcileError> {
@@ -222,7 +217,7 @@ impl Context {
             "handed over to {to}, which has not begun yet; if this stays, start an operator for it, or correct the label {LABEL_SHARD}"
         );
         say_waiting(&mut status, subject, message);
-        self.store_status(subject, &status).await?;
+        status::store(subject, self, &status).await?;
         tracing::info!(provider = %subject.key, to = %to, "handed over");
         Ok(Requeue::await_change())
     }
@@ -230,7 +225,7 @@ impl Context {
     async fn take_over(&self, subject: &Subject, entry: &Entry) -> Result<Option<Requeue>, ReconcileError> {
         let mut status = subject.status.clone();
         status.served_by = self.served_by(None);
-        self.store_status(subject, &status).await?;
+        status::store(subject, self, &status).await?;
         tracing::info!(provider = %subject.key, from = %entry.holder, "taken over from a shard without a leader");
         Err(ReconcileError::Write(WriteError::Conflict))
     }
@@ -241,7 +236,7 @@ impl Context {
         self.shards.seats.give_up(&subject.key);
         let mut status = subject.status.clone();
         status.served_by = self.served_by(account);
-        self.store_status(subject, &status).await?;
+        status::store(subject, self, &status).await?;
         // The write changed the object; its next reconcile goes on from the newer one.
         Err(ReconcileError::Write(WriteError::Conflict))
     }
@@ -314,21 +309,7 @@ impl Context {
         if status == subject.status {
             return Ok(());
         }
-        self.store_status(subject, &status).await
-    }
-
-    async fn store_status(
-        &self,
-        subject: &Subject,
-        status: &WebhookProviderStatus,
-    ) -> Result<(), ReconcileError> {
-        let operations = vec![json!({"op": "add", "path": "/status", "value": status})];
-        let patch = guarded(subject.metadata.resource_version.as_deref(), operations)?;
-        let api = subject.api(self);
-        let written = api
-            .patch_subresource("status", subject.name(), &params(), &patch)
-            .await;
-        written.map(drop).map_err(|error| WriteError::of(error).into())
+        status::store(subject, self, &status).await
     }
 
     /// A provider object changed: whoever waits for it, or has its account, looks again.
@@ -342,26 +323,24 @@ impl Context {
 
     /// The shard that serves a provider, or will; `None`: there is no such object.
     pub(in crate::controller) fn assigned(&self, key: &ProviderKey) -> Option<Shard> {
-        let label = |metadata: &kube::core::ObjectMeta| {
-            let label = metadata
-                .labels
-                .as_ref()
-                .and_then(|labels| labels.get(LABEL_SHARD));
-            Shard::told(label.map(String::as_str))
-        };
         match key {
             ProviderKey::Namespaced(name) => {
-                let reference = kube::runtime::reflector::ObjectRef::new(&name.name).within(&name.namespace);
+                let reference = ObjectRef::new(&name.name).within(&name.namespace);
                 let mut stores = self.stores.providers.iter();
                 let object = stores.find_map(|store| store.get(&reference))?;
-                Some(label(kube::Resource::meta(&*object)))
+                Some(assigned_by(object.meta()))
             }
             ProviderKey::Cluster(name) => {
                 let store = self.stores.cluster_providers.as_ref()?;
-                let object = store.get(&kube::runtime::reflector::ObjectRef::new(name))?;
-                Some(label(kube::Resource::meta(&*object)))
+                let object = store.get(&ObjectRef::new(name))?;
+                Some(assigned_by(object.meta()))
             }
         }
+    }
+
+    /// Whether a provider is, or will be, served by this shard; one that does not exist is nobody else's.
+    pub(in crate::controller) fn is_ours(&self, key: &ProviderKey) -> bool {
+        self.assigned(key).is_none_or(|shard| shard == self.config.shard)
     }
 }
 

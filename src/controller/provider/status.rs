@@ -118,14 +118,23 @@ pub(in crate::controller) async fn publish(
             return Ok(Told::Later);
         }
     }
+    store(subject, ctx, &status).await?;
+    Ok(Told::Now)
+}
+
+/// Writes a status in place of the one that the object was seen with.
+pub(super) async fn store(
+    subject: &Subject,
+    ctx: &Context,
+    status: &WebhookProviderStatus,
+) -> Result<(), ReconcileError> {
     let operations = vec![json!({"op": "add", "path": "/status", "value": status})];
     let patch = guarded(subject.metadata.resource_version.as_deref(), operations)?;
-    subject
-        .api(ctx)
+    let api = subject.api(ctx);
+    let written = api
         .patch_subresource("status", subject.name(), &params(), &patch)
-        .await
-        .map_err(WriteError::of)?;
-    Ok(Told::Now)
+        .await;
+    written.map(drop).map_err(|error| WriteError::of(error).into())
 }
 
 /// Says in a dry run what keeps a provider from being used, once.

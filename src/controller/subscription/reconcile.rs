@@ -1,8 +1,9 @@
 //! The driver of one subscription: dereference → validate → look / decide / act, again and again → publish.
 
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::FutureExt;
 use kube::core::DeserializeGuard;
@@ -27,10 +28,9 @@ use crate::controller::dereference::DereferenceError;
 use crate::controller::provider::directory::Link;
 use crate::controller::subscription::keep::phase_of;
 use crate::controller::subscription::records::Record;
-use crate::metrics::{Kind as Counted, ReconcileOutcome};
+use crate::metrics::Kind as Counted;
 use crate::provider::account::Trouble;
 use crate::provider::dixa;
-use crate::traces::Tracer;
 
 /// The most actions of one pass: far above what any object needs, so that a mistake cannot spin.
 const ACTIONS_MAX: usize = 512;
@@ -92,23 +92,13 @@ pub(in crate::controller) async fn reconcile(
     watched: Arc<DeserializeGuard<WebhookSubscription>>,
     ctx: Arc<Context>,
 ) -> Result<Requeue, ReconcileError> {
-    let started = Instant::now();
-    let span = ctx.traces.as_ref().map(Tracer::begin);
-    let work = AssertUnwindSafe(attempt(&watched, &ctx)).catch_unwind();
-    let result = match &span {
-        None => work.await,
-        Some(span) => Box::pin(span.around(work)).await,
-    };
-    let result = result.unwrap_or(Err(ReconcileError::Panicked));
-    let outcome = match &result {
-        Ok(_) => ReconcileOutcome::Settled,
-        Err(ReconcileError::Panicked) => ReconcileOutcome::Panicked,
-        Err(_) => ReconcileOutcome::Retrying,
-    };
+    let work = pin!(async {
+        let result = AssertUnwindSafe(attempt(&watched, &ctx)).catch_unwind().await;
+        result.unwrap_or(Err(ReconcileError::Panicked))
+    });
     let provider = || ctx.provider_type(watched.0.as_ref().ok()?);
-    let ended = (outcome, started.elapsed());
-    ctx.turned(span, Counted::Subscription, watched.meta(), ended, provider);
-    result
+    ctx.turn(Counted::Subscription, watched.meta(), provider, work)
+        .await
 }
 
 /// The delay after a failed reconcile. Conflicts are ordinary and over as soon as the watch has caught up.

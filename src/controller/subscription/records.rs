@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use operator_core::delivery::Health;
 use operator_core::hash::{Fingerprint, HashKey};
 use operator_core::memory::{Memory, Wanted};
-use operator_core::names::{AccountId, ClusterId, EventName, ExternalId, ObjectName, ObjectUid, RemoteKey};
+use operator_core::names::{AccountId, EventName, ExternalId, ObjectName, ObjectUid, RemoteKey};
 use operator_core::time::Moment;
 use operator_core::verdict::Failure;
 
@@ -17,7 +17,7 @@ use super::resolve::Host;
 use super::rotation::Kept;
 use super::status;
 use crate::api::v1alpha1 as api;
-use crate::api::v1alpha1::{TestStatus, WebhookSubscription};
+use crate::api::v1alpha1::{TestStatus, WebhookSubscription, WebhookSubscriptionStatus};
 use crate::controller::context::{Context, Party};
 use crate::controller::triggers::Target;
 use crate::provider::{Cursor, End};
@@ -143,6 +143,11 @@ impl Record {
     }
 }
 
+/// Whether nothing was ever begun for an object, by its status.
+pub(in crate::controller) fn is_untouched(status: Option<&WebhookSubscriptionStatus>) -> bool {
+    status.is_none_or(|status| status.identity.is_none())
+}
+
 fn status_digest(object: &WebhookSubscription, key: &HashKey) -> Fingerprint {
     // A status is made of texts and numbers: that always works.
     let text = serde_json::to_vec(&object.status).unwrap_or_default();
@@ -239,28 +244,45 @@ impl Context {
     pub(in crate::controller) fn first_sight(&self, object: &WebhookSubscription, uid: &ObjectUid) -> Record {
         let now = self.clock.now();
         let status = object.status.as_ref();
-        let ours = |identity: &api::Identity| {
-            let clusters = self.former_cluster_ids.iter().chain([&self.cluster_id]);
-            identity.object_uid == uid.as_str()
-                && clusters
-                    .map(ClusterId::as_str)
-                    .any(|id| id == identity.cluster_id)
-        };
-        let mut record = Record {
+        let known = status.filter(|status| self.wrote(status, uid));
+        Record {
             uid: Some(uid.clone()),
+            memory: self.remembered(status, uid, now),
             unproven: Some(status_digest(object, &self.hash_key)),
-            nothing_sent: status.is_none_or(|status| status.identity.is_none()),
+            nothing_sent: is_untouched(status),
+            key_lost: known.is_some_and(|status| status::is_of_another_key(status, &self.hash_key)),
+            test: status
+                .and_then(|status| status.last_test.clone())
+                .map(api::TestStatus::after_restart),
+            deliveries: Deliveries {
+                health: status::restore_health(status.and_then(|status| status.delivery.as_ref())),
+                ..Deliveries::default()
+            },
+            failure: status.and_then(|status| status::restore_failure(&status.conditions, now)),
             ..Record::default()
-        };
-        let known = status.filter(|status| status.identity.as_ref().is_some_and(ours));
-        record.key_lost = known.is_some_and(|status| status::is_of_another_key(status, &self.hash_key));
-        record.memory = status::restore(status, ours, &self.hash_key, now);
-        record.test = status
-            .and_then(|status| status.last_test.clone())
-            .map(api::TestStatus::after_restart);
-        record.deliveries.health = status::restore_health(status.and_then(|status| status.delivery.as_ref()));
-        record.failure = status.and_then(|status| status::restore_failure(&status.conditions, now));
-        record
+        }
+    }
+
+    /// What the status of the object with this UID remembers.
+    pub(in crate::controller) fn remembered(
+        &self,
+        status: Option<&WebhookSubscriptionStatus>,
+        uid: &ObjectUid,
+        now: Moment,
+    ) -> Memory {
+        let ours = |identity: &api::Identity| self.is_identity(identity, uid);
+        status::restore(status, ours, &self.hash_key, now)
+    }
+
+    fn wrote(&self, status: &WebhookSubscriptionStatus, uid: &ObjectUid) -> bool {
+        let identity = status.identity.as_ref();
+        identity.is_some_and(|identity| self.is_identity(identity, uid))
+    }
+
+    /// Whether an identity is that of the object with this UID, in this cluster or one that it replaces.
+    fn is_identity(&self, identity: &api::Identity, uid: &ObjectUid) -> bool {
+        let mut clusters = self.former_cluster_ids.iter().chain([&self.cluster_id]);
+        identity.object_uid == uid.as_str() && clusters.any(|id| id.as_str() == identity.cluster_id)
     }
 
     /// An object is gone, or not what it was. What it may have left at the provider without having been asked to is in no
@@ -299,7 +321,6 @@ impl Context {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::v1alpha1::WebhookSubscriptionStatus;
 
     fn object(version: &str, generation: Option<i64>) -> Arc<WebhookSubscription> {
         let spec =

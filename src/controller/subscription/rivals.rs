@@ -9,6 +9,7 @@ use operator_core::remote::Snapshot;
 use crate::controller::context::{Context, Party, ProviderKey};
 use crate::controller::subscription::claims::{Ask, Claimant};
 use crate::controller::subscription::reconcile::{Pass, object_name};
+use crate::controller::subscription::records::is_untouched;
 
 impl Pass<'_> {
     /// What other objects have a hold on, where nothing at the provider tells.
@@ -64,24 +65,17 @@ impl Context {
     /// another object holds is not free. `at_start`: this process begins to lead, and knows what is there for as long as it
     /// can know anything. An account that is taken over later has a LIST of its own by then.
     pub(in crate::controller) fn take_stock(&self, at_start: bool, of: impl Fn(&ProviderKey) -> bool) {
-        for store in &self.stores.subscriptions {
-            for object in store.state() {
-                let Ok(object) = &object.0 else { continue };
-                let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
-                if !of(&ProviderKey::of(&object.spec.provider_ref, namespace)) {
-                    continue;
-                }
-                let uid = object.metadata.uid.as_deref();
-                let Some(uid) = uid.and_then(|uid| ObjectUid::parse(uid).ok()) else {
-                    continue;
-                };
-                let record = self.first_sight(object, &uid);
-                self.claims
-                    .remember(&object_name(&object.metadata), &record.memory);
-                if at_start && record.nothing_sent {
-                    self.records.note_present(uid);
-                }
+        let now = self.clock.now();
+        self.visit_subscriptions(of, |object| {
+            let uid = object.metadata.uid.as_deref();
+            let Some(uid) = uid.and_then(|uid| ObjectUid::parse(uid).ok()) else {
+                return;
+            };
+            let memory = self.remembered(object.status.as_ref(), &uid, now);
+            self.claims.remember(&object_name(&object.metadata), &memory);
+            if at_start && is_untouched(object.status.as_ref()) {
+                self.records.note_present(uid);
             }
-        }
+        });
     }
 }
