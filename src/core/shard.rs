@@ -129,7 +129,8 @@ pub fn decide(standing: &Standing<'_>) -> Step {
         ..
     } = *standing;
     if holder != me {
-        return match (assigned == me, standing.working, standing.orphaned) {
+        let orphaned = standing.orphaned || crate::planted!(ShardTakesFromTheLiving);
+        return match (assigned == me, standing.working, orphaned) {
             // Somebody took it away; whatever is still done here ends before anything else.
             (_, true, _) => Step::Drain,
             (false, false, _) => Step::Leave,
@@ -148,7 +149,7 @@ pub fn decide(standing: &Standing<'_>) -> Step {
         // Nothing can be sent, so nobody else has to wait for it.
         return Step::Yield;
     }
-    if standing.elder && wanted.is_some() {
+    if standing.elder && wanted.is_some() && !crate::planted!(ShardsShareAnAccount) {
         return match claimed {
             _ if standing.speaking => Step::Drain,
             Some(_) => Step::Yield,

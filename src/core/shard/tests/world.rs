@@ -264,18 +264,31 @@ impl World {
         }
     }
 
+    /// The account that an object stands for: the one of its credential, or, where that is gone, the one that its shard
+    /// goes on speaking to, as deletions want it.
+    fn account(&self, of: usize) -> Option<&'static str> {
+        let held = || {
+            let speaker = NAMES
+                .iter()
+                .position(|name| Shard::told(Some(name)) == self.objects[of].holder)?;
+            let seat = &self.processes[speaker].as_ref()?.seats[of];
+            seat.account.filter(|_| seat.open)
+        };
+        self.objects[of].account.or_else(held)
+    }
+
     /// The objects that are not served as they should be: each by its shard, save those of whose account an older
     /// object is another shard's.
     pub(super) fn unserved(&self) -> Vec<usize> {
         let wrong = |of: &usize| {
-            let object = &self.objects[*of];
-            let Some(account) = object.account else {
+            let Some(account) = self.account(*of) else {
                 return false;
             };
-            let oldest = self.objects.iter().find(|other| other.account == object.account);
-            let expected = oldest.is_none_or(|oldest| oldest.label == object.label);
+            let label = &self.objects[*of].label;
+            let oldest = (0..OBJECTS).find(|other| self.account(*other) == Some(account));
+            let expected = oldest.is_none_or(|oldest| self.objects[oldest].label == *label);
             let seat = self.processes.iter().enumerate().find(|(who, process)| {
-                shard(*who) == object.label
+                shard(*who) == *label
                     && process
                         .as_ref()
                         .is_some_and(|process| process.seats[*of].account == Some(account))
