@@ -32,6 +32,7 @@ const ONE: Setting = Setting {
     keys: 1,
     alike: false,
     late_deletes: true,
+    strips: false,
     depth: u32::MAX,
     faults: 1,
     edits: 2,
@@ -99,6 +100,16 @@ fn one_object_with_two_keys() {
         name: "one object with two keys",
         keys: 2,
         edits: 0,
+        late_deletes: false,
+        ..ONE
+    });
+}
+
+#[test]
+fn one_object_that_is_taken_away_by_force() {
+    explore(&Setting {
+        name: "one object that is taken away by force",
+        strips: true,
         late_deletes: false,
         ..ONE
     });

@@ -91,17 +91,14 @@ fn times(world: &mut World) {
     let mut found = vec![&mut process.now];
     for record in &mut records {
         found.extend(record.memory.entries.values_mut().flat_map(moments));
-        found.extend((record.since > Moment::default()).then_some(&mut record.since));
+        found.push(&mut record.since);
     }
-    found.extend(
-        process
-            .since
-            .iter_mut()
-            .filter(|since| **since > Moment::default()),
-    );
+    found.extend(&mut process.since);
     if let Some(listing) = &mut process.listing {
         found.push(&mut Rc::make_mut(listing).begun);
     }
+    // Zero is before everything, and stays that.
+    found.retain(|moment| **moment > Moment::default());
     found.sort();
     let (mut old, mut new) = (0, 1);
     for moment in found {

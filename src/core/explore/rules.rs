@@ -27,6 +27,16 @@ impl World {
             .filter(move |held| held.name == whose && !taken(held))
     }
 
+    /// What an object's predecessors left behind for a key, and was there before the object.
+    fn inherited(&self, whose: Whose) -> impl Iterator<Item = &Held> {
+        let left = move |held: &&Held| {
+            held.inherited
+                && (held.name.slot, held.name.key) == (whose.slot, whose.key)
+                && held.name.life < whose.life
+        };
+        self.alive().filter(left)
+    }
+
     /// At most one remote subscription exists for a key of an object.
     pub fn check_single(&mut self, whose: Whose) {
         let count = self.made_for(whose).count();
@@ -36,8 +46,8 @@ impl World {
     }
 
     /// A create is sent when no earlier one may still take effect, no other exists, the object has our finalizer, and
-    /// the apiserver holds what a later process must know.
-    pub fn check_create(&mut self, whose: Whose, digest: Fingerprint) {
+    /// the apiserver holds what a later process must know. Who takes the object away by force takes that along.
+    pub fn check_create(&mut self, setting: &Setting, whose: Whose, digest: Fingerprint) {
         let outstanding = |request: &Request| matches!(request, Request::Create(other, _) if *other == whose);
         let unknown = self.late.iter().any(|late| outstanding(&late.request));
         self.require(!unknown, || {
@@ -46,6 +56,10 @@ impl World {
         let exists = self.made_for(whose).next().is_some();
         self.require(!exists, || {
             format!("a create for {whose:?} is sent and there is one")
+        });
+        let inherited = self.inherited(whose).next().is_some();
+        self.require(!inherited, || {
+            format!("a create for {whose:?} is sent and an object of that name left one behind")
         });
         let object = self.slots[whose.slot]
             .object
@@ -59,7 +73,8 @@ impl World {
                     pending.is_some_and(|pending| pending.target.applied == Some(digest))
                 })
         });
-        self.require(said, || {
+        let taken = setting.strips && object.is_none();
+        self.require(said || taken, || {
             format!("a create for {whose:?} is sent without finalizer or write-ahead entry")
         });
     }
@@ -144,10 +159,14 @@ impl World {
                 self.require(!open, || format!("{whose:?} has an open entry at rest"));
             }
         }
-        let outliving = self.alive().map(|held| held.name).find(|whose| {
-            let object = self.slots[whose.slot].object.as_ref();
-            object.is_none_or(|object| object.life != whose.life)
-        });
+        let outlives = |held: &&Held| {
+            let object = self.slots[held.name.slot].object.as_ref();
+            let life = object.map(|object| object.life);
+            // Who takes an object away by force leaves something behind, until an object of that name is there again.
+            let left = setting.strips && (life.is_none() || !held.inherited);
+            life != Some(held.name.life) && !left
+        };
+        let outliving = self.alive().find(outlives).map(|held| held.name);
         self.require(outliving.is_none(), || {
             format!("what was made for {outliving:?} outlives it")
         });

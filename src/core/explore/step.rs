@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::disabled::Rules;
-use crate::memory::{Certainty, Fault, Hold, Memory, Wanted};
+use crate::memory::{Certainty, Content, Fault, Hold, Memory, Wanted};
 use crate::names::{ExternalId, RemoteKey};
 use crate::plan::{
     Action, Adoption, AdoptionPolicy, Intent, Replace, Restraint, Rivals, Settled, Situation, Timing,
@@ -40,6 +40,12 @@ fn durable(memory: &Memory) -> Memory {
     durable.finalizer = false;
     level(&mut durable);
     durable
+}
+
+/// The contents that may have been made, and are in no entry as made yet.
+fn may_have_made(memory: &Memory) -> impl Iterator<Item = Content> {
+    let pending = memory.entries.values().filter_map(|entry| entry.pending.as_ref());
+    pending.map(|pending| pending.target.content)
 }
 
 /// What became of a request, as far as the process knows.
@@ -178,6 +184,16 @@ impl World {
             let known = cached.map(|object| &object.status);
             let memories = known.into_iter().chain(record.map(|record| &record.memory));
             rivals.held.extend(memories.flat_map(Memory::ids).cloned());
+            // A create whose outcome is open keeps others away, whatever its object wants by now.
+            let memory = record.map(|record| &record.memory).or(known);
+            let open: Vec<Content> = memory.into_iter().flat_map(may_have_made).collect();
+            let mine: Vec<Content> = may_have_made(&step.memory).collect();
+            let kept = |wish: &&Wanted| {
+                let content = Content::of(&wish.view);
+                open.contains(&content) && (slot < step.slot || !mine.contains(&content))
+            };
+            let who = |wish: &Wanted| (wish.key.clone(), "another".to_owned());
+            rivals.claimed.extend(step.wanted.iter().filter(kept).map(who));
             let (Some(object), Some(record)) = (cached, record) else {
                 continue;
             };
@@ -187,7 +203,6 @@ impl World {
             };
             let first = begun(&record.memory) || (slot < step.slot && !begun(&step.memory));
             if object.url == step.object.url && !object.deleting && first {
-                let who = |wish: &Wanted| (wish.key.clone(), "another".to_owned());
                 rivals.claimed.extend(step.wanted.iter().map(who));
             }
         }
@@ -348,8 +363,8 @@ impl Step<'_> {
         let lagging = match self.end {
             End::Done => false,
             // Costs no fault: lists lag every day.
-            End::Refused => true,
-            End::Unknown | End::Died => return None,
+            End::Refused if !self.setting.strips => true,
+            _ => return None,
         };
         let lags = world
             .remotes
@@ -461,7 +476,7 @@ impl Step<'_> {
     fn create(&mut self, world: &mut World, key: &RemoteKey) -> Option<()> {
         let wish = self.wanted.iter().find(|wish| wish.key == *key)?.clone();
         let whose = self.whose(key)?;
-        world.check_create(whose, wish.digest);
+        world.check_create(self.setting, whose, wish.digest);
         let result = self.send(world, Request::Create(whose, self.object.url))?;
         let now = world.process.now;
         match result {

@@ -18,6 +18,7 @@ pub const SETTLED: u8 = 2;
 
 /// What a world is like, and how much may happen in it.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Setting {
     pub name: &'static str,
     /// The provider has names, and so a place for a marker.
@@ -29,6 +30,8 @@ pub struct Setting {
     pub alike: bool,
     /// A deleted remote subscription may still be listed for a while.
     pub late_deletes: bool,
+    /// Objects may be taken away with their finalizer on, and what they had is left behind; LISTs do not lag then.
+    pub strips: bool,
     /// How many moves are looked ahead.
     pub depth: u32,
     /// Lost answers, refusals, ends of processes and changes of leader.
@@ -96,6 +99,8 @@ pub struct Held {
     /// Whose marker it carries.
     pub name: Whose,
     pub url: usize,
+    /// It was there when somebody made an object under the name of the one that left it behind.
+    pub inherited: bool,
     /// Epochs since its create was sent, while a LIST may miss it.
     pub fresh: Option<u8>,
     /// Epochs since it was deleted, while a LIST may still show it.
@@ -166,6 +171,8 @@ pub enum Move {
     Edit(u8),
     /// The user deletes the object.
     Delete(u8),
+    /// Somebody takes the object away by force, whatever holds it.
+    Strip(u8),
     /// The user makes an object of that name again.
     Recreate(u8),
     /// Somebody deletes a remote subscription at the provider.
@@ -231,7 +238,7 @@ impl World {
                 moves.push(Move::Step(slot, End::Refused));
             }
             if self.edits > 0 {
-                moves.extend([Move::Edit(slot), Move::Delete(slot), Move::Recreate(slot)]);
+                moves.extend([Move::Edit, Move::Delete, Move::Strip, Move::Recreate].map(|edit| edit(slot)));
             }
         }
         moves.push(Move::Epoch);
@@ -257,6 +264,11 @@ impl World {
             Move::Delete(slot) => {
                 next.edit(usize::from(slot), |object| object.deleting = true)?;
                 next.bury(usize::from(slot));
+            }
+            Move::Strip(slot) => {
+                setting.strips.then_some(())?;
+                next.edits -= 1;
+                next.slots[usize::from(slot)].object.take()?;
             }
             Move::Recreate(slot) => next.recreate(usize::from(slot))?,
             Move::Hand(number) => {
@@ -323,6 +335,10 @@ impl World {
             status: Memory::default(),
         }));
         place.lives += 1;
+        let left = self.remotes.iter_mut().filter(|held| held.name.slot == slot);
+        for held in left.filter(|held| held.deleted.is_none()) {
+            held.inherited = true;
+        }
         Some(())
     }
 
@@ -388,6 +404,7 @@ impl World {
                     maker: whose,
                     name: whose,
                     url,
+                    inherited: false,
                     fresh,
                     deleted: None,
                 });

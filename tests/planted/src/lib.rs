@@ -53,6 +53,8 @@ bugs! {
     AdoptForeignMarker = "adopt-foreign-marker",
     /// An unknown create counts as not carried out as soon as a LIST does not show it.
     IgnoreSettleTime = "ignore-settle-time",
+    /// A create goes by a LIST that began before its wish was known.
+    AnyListServesACreate = "any-list-serves-a-create",
     /// What one LIST lacks is gone.
     ListIsProofOfAbsence = "list-is-proof-of-absence",
     /// A LIST that failed half-way counts as complete.
@@ -139,6 +141,10 @@ bugs! {
     EmptiedLeaseIsFree = "emptied-lease-is-free",
     /// A leader that is asked to end does not give the Lease up.
     LeaseNotReleased = "lease-not-released",
+    /// A provider object is taken from a shard that may have a leader.
+    ShardTakesFromTheLiving = "shard-takes-from-the-living",
+    /// An account is served although a shard claims it for an older object.
+    ShardsShareAnAccount = "shards-share-an-account",
 }
 
 /// The bug of that name.

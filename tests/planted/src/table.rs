@@ -46,6 +46,8 @@ pub const TABLE: &[Row] = &[
     row(B::AdoptForeignMarker, Suite("adoption"), "owned::a_marker_of_another_cluster_is_never_taken_over_by_id"),
     row(B::IgnoreSettleTime, Core, "plan::tests::create::an_unknown_create_that_is_not_found_waits_for_the_settle_time"),
     row(B::IgnoreSettleTime, Suite("safety"), "lost_create::a_create_that_takes_effect_after_its_sender_died_is_found_by_the_next_process"),
+    row(B::AnyListServesACreate, Core, "memory::tests::where_nothing_was_begun_a_list_counts_that_began_since_the_wish_is_known"),
+    row(B::AnyListServesACreate, Core, "explore::one_object_that_is_taken_away_by_force"),
     row(B::ListIsProofOfAbsence, Core, "plan::tests::held::what_only_a_list_lacked_is_kept"),
     row(B::ListIsProofOfAbsence, Suite("safety"), "vanished::a_listing_that_lacks_it_once_is_no_deletion"),
     row(B::FailedListIsComplete, Library, "provider::account::tests::a_list_whose_second_page_fails_is_no_list"),
@@ -103,4 +105,9 @@ pub const TABLE: &[Row] = &[
     row(B::EmptiedLeaseIsFree, Core, "leadership::tests::never_two_at_once_whatever_is_done_to_the_lease_by_hand"),
     row(B::LeaseNotReleased, Library, "leader::candidate::tests::what_is_given_up_is_taken_at_once_and_what_is_only_left_is_not"),
     row(B::LeaseNotReleased, Suite("leader"), "failover::two_that_start_at_once_agree_and_an_update_in_the_middle_of_the_work_hands_over_at_once"),
+    row(B::ShardTakesFromTheLiving, Core, "shard::tests::a_holder_gives_away_what_is_another_shards_when_nothing_is_on_its_way"),
+    row(B::ShardTakesFromTheLiving, Core, "shard::tests::no_two_shards_speak_to_one_account_and_all_come_to_rest"),
+    row(B::ShardTakesFromTheLiving, Suite("leader"), "shard::a_label_that_changes_in_the_middle_of_the_work_hands_over_and_nothing_is_done_twice"),
+    row(B::ShardsShareAnAccount, Core, "shard::tests::no_two_shards_speak_to_one_account_and_all_come_to_rest"),
+    row(B::ShardsShareAnAccount, Suite("leader"), "shard::one_account_in_two_shards_is_served_for_the_older_object_only"),
 ];
