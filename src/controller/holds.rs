@@ -185,6 +185,7 @@ impl Contest {
         };
         let ask = Ask {
             realm: &entrant.realm.to_owned(),
+            provider: None,
             me: &me,
             wanted: entrant.wanted,
             memory: entrant.memory,

@@ -1,7 +1,8 @@
 //! Which object asked first, where nothing at the provider tells whose a subscription is.
 //!
 //! Two objects that ask for the same events, URL and filters in one place would find each other's subscription and
-//! take it for their own. Of two that have nothing there yet the older wins; who has begun keeps it.
+//! take it for their own. Of two that have nothing there yet the older wins; who has begun keeps it. A create whose
+//! outcome is open keeps its place too, whatever its object wants by now: if it took effect, only its content tells.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,6 +11,8 @@ use jiff::Timestamp;
 use operator_core::memory::{Content, Memory, Pending, Wanted};
 use operator_core::names::{ExternalId, ObjectName, RemoteKey};
 use operator_core::plan::Rivals;
+
+use crate::controller::context::ProviderKey;
 
 /// Where contents must differ: a provider, an address and a workspace, whatever the key it is reached with.
 pub(in crate::controller) type Realm = String;
@@ -42,6 +45,8 @@ struct State {
     claims: HashMap<Place, Claim>,
     by_object: HashMap<ObjectName, HashSet<Place>>,
     held: HashMap<ExternalId, ObjectName>,
+    /// Creates of earlier processes whose outcome is open, of objects that were not looked at yet.
+    open: HashMap<ObjectName, (ProviderKey, Vec<Content>)>,
     /// Who was turned away.
     waiting: HashSet<ObjectName>,
 }
@@ -62,6 +67,8 @@ pub(in crate::controller) struct Outcome {
 /// What an object asks for.
 pub(in crate::controller) struct Ask<'a> {
     pub(in crate::controller) realm: &'a Realm,
+    /// The provider object that it refers to; none where nobody has an open create.
+    pub(in crate::controller) provider: Option<&'a ProviderKey>,
     pub(in crate::controller) me: &'a Claimant,
     pub(in crate::controller) wanted: &'a [Wanted],
     pub(in crate::controller) memory: &'a Memory,
@@ -70,9 +77,15 @@ pub(in crate::controller) struct Ask<'a> {
 }
 
 impl Claims {
-    /// Takes the ids that a status tells of, before any object is looked at: what is held is not free.
-    pub(in crate::controller) fn remember(&self, name: &ObjectName, memory: &Memory) {
-        self.lock().hold(name, memory);
+    /// Takes what a status tells of, before any object is looked at: what is held is not free, and neither is what may
+    /// have been made.
+    pub(in crate::controller) fn remember(&self, name: &ObjectName, provider: &ProviderKey, memory: &Memory) {
+        let mut state = self.lock();
+        state.hold(name, memory);
+        let open: Vec<Content> = open(memory).map(|(_, content)| content).collect();
+        if !open.is_empty() {
+            state.open.insert(name.clone(), (provider.clone(), open));
+        }
     }
 
     /// Claims what an object wants, in place of what it claimed before. `candidates` are remote subscriptions that it
@@ -85,19 +98,29 @@ impl Claims {
         let mut state = self.lock();
         let mut outcome = Outcome::default();
         let name = &ask.me.name;
-        let places: HashSet<Place> = ask.wanted.iter().map(|wish| place(ask.realm, wish)).collect();
-        if state.release(name, |place| !places.contains(place)) {
+        let places: HashSet<Place> = ask
+            .wanted
+            .iter()
+            .map(|wish| Content::of(&wish.view))
+            .chain(open(ask.memory).map(|(_, content)| content))
+            .map(|content| (ask.realm.clone(), content))
+            .collect();
+        let known = state.open.remove(name).is_some();
+        if state.release(name, |place| !places.contains(place)) || known {
             outcome.wake.extend(state.waiting.drain());
         }
         state.hold(name, ask.memory);
+        for (key, content) in open(ask.memory) {
+            state.take(ask, key, content, true, &mut outcome.wake);
+        }
         for wish in ask.wanted {
             let entry = ask.memory.entries.get(&wish.key);
             // Whoever may write status could name any id, or say that anything was begun: only what this operator wrote
             // counts against others.
             let there = entry.is_some_and(|entry| entry.id.is_some() && entry.proof.is_some());
-            let announced = |pending: &Pending| pending.target.applied.is_some();
             let begun = there || entry.is_some_and(|entry| entry.pending.as_deref().is_some_and(announced));
-            if let Some(other) = state.take(ask, wish, begun, &mut outcome.wake) {
+            let content = Content::of(&wish.view);
+            if let Some(other) = state.take(ask, &wish.key, content, begun, &mut outcome.wake) {
                 let who = if other.namespace == name.namespace {
                     format!("WebhookSubscription {other}")
                 } else {
@@ -124,7 +147,8 @@ impl Claims {
         let mut state = self.lock();
         state.waiting.remove(name);
         state.held.retain(|_, by| by != name);
-        if state.release(name, |_| true) {
+        let known = state.open.remove(name).is_some();
+        if state.release(name, |_| true) || known {
             state.waiting.drain().collect()
         } else {
             Vec::new()
@@ -136,8 +160,17 @@ impl Claims {
     }
 }
 
-fn place(realm: &Realm, wish: &Wanted) -> Place {
-    (realm.clone(), Content::of(&wish.view))
+/// Whether this operator stored the write-ahead entry, and nobody else.
+fn announced(pending: &Pending) -> bool {
+    pending.target.applied.is_some()
+}
+
+/// What may have been made, and is in no entry as made yet.
+fn open(memory: &Memory) -> impl Iterator<Item = (&RemoteKey, Content)> {
+    memory.entries.iter().filter_map(|(key, entry)| {
+        let pending = entry.pending.as_deref().filter(|pending| announced(pending))?;
+        Some((key, pending.target.content))
+    })
 }
 
 impl State {
@@ -168,11 +201,19 @@ impl State {
     fn take(
         &mut self,
         ask: &Ask<'_>,
-        wish: &Wanted,
+        key: &RemoteKey,
+        content: Content,
         begun: bool,
         wake: &mut Vec<ObjectName>,
     ) -> Option<ObjectName> {
-        let place = place(ask.realm, wish);
+        let same = |(provider, contents): &(ProviderKey, Vec<Content>)| {
+            ask.provider == Some(provider) && contents.contains(&content)
+        };
+        let mut open = self.open.iter().filter(|_| !begun);
+        if let Some((other, _)) = open.find(|(_, open)| same(open)) {
+            return Some(other.clone());
+        }
+        let place = (ask.realm.clone(), content);
         if let Some(claim) = self.claims.get_mut(&place) {
             if claim.by.name == ask.me.name {
                 claim.begun |= begun;
@@ -188,7 +229,7 @@ impl State {
         }
         let claim = Claim {
             by: ask.me.clone(),
-            key: wish.key.clone(),
+            key: key.clone(),
             begun,
         };
         self.claims.insert(place.clone(), claim);
@@ -212,6 +253,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use operator_core::hash::HashKey;
+    use operator_core::time::Moment;
     use operator_core::view::{Field, Part, View};
 
     use super::*;
@@ -241,6 +283,16 @@ mod tests {
         }
     }
 
+    fn provider() -> ProviderKey {
+        ProviderKey::Cluster("bird".into())
+    }
+
+    fn creating(wish: &Wanted) -> Memory {
+        let mut memory = Memory::default();
+        memory.intend(&[wish], Moment::default(), Moment::default());
+        memory
+    }
+
     fn holding(key: &str, id: &str) -> Memory {
         let mut memory = Memory::default();
         let entry = memory.entry(&RemoteKey::parse(key).unwrap());
@@ -254,6 +306,7 @@ mod tests {
         let room = Some(2);
         let ask = Ask {
             realm: &realm,
+            provider: Some(&provider()),
             me,
             wanted,
             memory,
@@ -314,6 +367,39 @@ mod tests {
         let outcome = claim(&claims, &old, &[wish("e", "u")], &Memory::default());
         assert!(!is_refused(&outcome));
         assert!(outcome.rivals.held.is_empty());
+    }
+
+    #[test]
+    fn a_create_whose_outcome_is_open_keeps_others_away_also_when_its_object_wants_nothing_any_more() {
+        let (old, young) = (claimant("old", 1), claimant("young", 2));
+        let (wish, none) = (wish("e", "u"), Memory::default());
+        let wanted = std::slice::from_ref(&wish);
+        // By an earlier process, and its object was not looked at yet.
+        let claims = Claims::default();
+        claims.remember(&young.name, &provider(), &creating(&wish));
+        assert!(is_refused(&claim(&claims, &old, wanted, &none)));
+        // It is being deleted.
+        let outcome = claim(&claims, &young, &[], &creating(&wish));
+        assert!(outcome.wake.contains(&old.name));
+        assert!(is_refused(&claim(&claims, &old, wanted, &none)));
+        // What it made is found, or nothing was made.
+        let outcome = claim(&claims, &young, &[], &none);
+        assert!(outcome.wake.contains(&old.name));
+        assert!(!is_refused(&claim(&claims, &old, wanted, &none)));
+        // Other accounts do not wait for it.
+        let claims = Claims::default();
+        claims.remember(
+            &young.name,
+            &ProviderKey::Cluster("other".into()),
+            &creating(&wish),
+        );
+        assert!(!is_refused(&claim(&claims, &old, wanted, &none)));
+        // It goes before it was looked at.
+        let claims = Claims::default();
+        claims.remember(&young.name, &provider(), &creating(&wish));
+        assert!(is_refused(&claim(&claims, &old, wanted, &none)));
+        assert!(claims.forget(&young.name).contains(&old.name));
+        assert!(!is_refused(&claim(&claims, &old, wanted, &none)));
     }
 
     #[test]

@@ -40,8 +40,10 @@ impl Pass<'_> {
             remotes.filter(move |remote| Content::of(&remote.view) == content)
         };
         let candidates = contents.flat_map(alike).map(|remote| &remote.id).chain(named);
+        let provider = self.provider_key();
         let ask = Ask {
             realm: &link.realm,
+            provider: Some(&provider),
             me: &me,
             wanted,
             memory,
@@ -72,7 +74,9 @@ impl Context {
                 return;
             };
             let memory = self.remembered(object.status.as_ref(), &uid, now);
-            self.claims.remember(&object_name(&object.metadata), &memory);
+            let provider = ProviderKey::of_subscription(object);
+            self.claims
+                .remember(&object_name(&object.metadata), &provider, &memory);
             if at_start && is_untouched(object.status.as_ref()) {
                 self.records.note_present(uid);
             }
