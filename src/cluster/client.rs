@@ -14,6 +14,7 @@ use operator_core::address::Apiserver;
 use serde::ser::Error as _;
 use tower::{Layer, Service};
 
+use crate::cluster::patience::Patience;
 use crate::cluster::read_only::ReadOnly;
 use crate::leader::{Fence, Leadership};
 use crate::server::Readiness;
@@ -22,6 +23,9 @@ use crate::server::Readiness;
 pub const WATCH_TIMEOUT: Duration = Duration::from_secs(200);
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long any other request may take until it is answered whole: longer than the apiserver gives it, which is a minute
+/// (its `--request-timeout`).
+const ANSWERED_WITHIN: Duration = Duration::from_secs(70);
 /// Longest silence in an answer; a watch may be silent until its timeout, and a little longer to end.
 const READ_TIMEOUT: Duration = Duration::from_secs(230);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -80,7 +84,9 @@ pub async fn connect(
     dry_run: bool,
 ) -> Result<Client, ClientError> {
     let builder = ClientBuilder::try_from(tuned(load(&Access::default()).await?)).map_err(unbuildable)?;
-    let builder = builder.with_layer(&Fence(leadership));
+    let builder = builder
+        .with_layer(&Fence(leadership))
+        .with_layer(&Patience(ANSWERED_WITHIN));
     let pulse = PulseLayer(readiness);
     if dry_run {
         return Ok(builder.with_layer(&ReadOnly::Events).with_layer(&pulse).build());
@@ -278,7 +284,7 @@ where
 }
 
 /// What a watch is about: `webhooksubscriptions`, or `secrets in team-a`; `None` for any other request.
-fn watched(uri: &Uri) -> Option<String> {
+pub(super) fn watched(uri: &Uri) -> Option<String> {
     let mut pairs = uri.query()?.split('&');
     if !pairs.any(|pair| matches!(pair, "watch=true" | "watch=1")) {
         return None;
