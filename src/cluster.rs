@@ -3,6 +3,7 @@
 mod client;
 mod crds;
 mod identity;
+mod patience;
 mod read_only;
 
 pub use client::{

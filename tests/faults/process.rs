@@ -1,6 +1,6 @@
 //! The machine has little to give.
 
-use std::net::TcpListener;
+use std::fs;
 use std::path::Path;
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
@@ -26,16 +26,27 @@ fn with_64_descriptors_all_get_ready() {
     assert_eq!(world.remote().len(), 40);
 }
 
+/// The port on which a process listens, as the system tells it (`proc_net(5)`): its log cannot.
+fn listens_at(pid: u32) -> Option<u16> {
+    let open = fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
+    let open: Vec<_> = open
+        .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
+        .collect();
+    let sockets = fs::read_to_string("/proc/net/tcp").ok()?;
+    sockets.lines().find_map(|line| {
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        let (local, state, inode) = (columns.get(1)?, columns.get(3)?, columns.get(9)?);
+        // 0A: it listens.
+        let ours = *state == "0A" && open.contains(&format!("socket:[{inode}]").into());
+        let (_, port) = local.split_once(':')?;
+        u16::from_str_radix(port, 16).ok().filter(|_| ours)
+    })
+}
+
 #[test]
 fn where_the_log_cannot_be_written_the_work_goes_on() {
     let world = Setup::new().without_operator().start();
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
     let operator = binary("webhook-operator", "webhook-operator").unwrap();
-    let listen = format!("--listen=127.0.0.1:{port}");
     let namespace = format!("--watch-namespace={}", world.namespace);
     let cluster = format!("--cluster-id={}", world.namespace);
     let line = r#"exec "$0" "$@" >/dev/full 2>&1"#;
@@ -44,7 +55,7 @@ fn where_the_log_cannot_be_written_the_work_goes_on() {
         line,
         operator.to_str().unwrap(),
         "run",
-        &listen,
+        "--listen=127.0.0.1:0",
         &namespace,
         &cluster,
         "--allow-insecure-http",
@@ -52,6 +63,7 @@ fn where_the_log_cannot_be_written_the_work_goes_on() {
     ];
     let env = [("POD_NAMESPACE", OPERATOR_NAMESPACE), ("TMPDIR", "/nonexistent")];
     let mut running = Operator::start(Path::new("/bin/sh"), &args, &env, world.kubeconfig()).unwrap();
+    let port = world.eventually("it to listen", || listens_at(running.id()));
     let http = HttpClient::plain(&format!("http://127.0.0.1:{port}"));
     world.connect();
     world.subscribe("crm", json!({"events": ["NoSuchEvent"]}));

@@ -270,7 +270,8 @@ fn leaving(world: &mut World, phases: &mut Phases) {
     nudge(world, SUBSCRIPTION, "crm", "vanished");
     let object = world.becomes(SUBSCRIPTION, "crm", "Stalled", "True", "Guarded");
     phases.note("guarded", "Failed", "Degraded", object);
-    let provider = world.object(PROVIDER, "dixa");
+    // Its status is written by another controller.
+    let provider = world.becomes(PROVIDER, "dixa", "Ready", "False", "Guarded");
     let annotations = json!({"webhook-operator.io/guard-release": provider["status"]["guard"]["token"]});
     world.patch(
         PROVIDER,

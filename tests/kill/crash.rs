@@ -65,7 +65,7 @@ impl<'a> Crashes<'a> {
         let since = self.stage.newest_request();
         self.stage.hold(self.operation, nth, point);
         // A request that is carried out late must be so within the settle time, which begins with the start.
-        let settle_time = if self.late.is_some() { "5s" } else { "2s" };
+        let settle_time = if self.late.is_some() { "20s" } else { "2s" };
         self.stage.start(settle_time);
         if let Some(late) = self.late.take() {
             self.stage.wait("list", "answered", 1, since);

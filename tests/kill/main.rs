@@ -69,8 +69,8 @@ fn sigterm_in_the_middle_of_a_create_waits_for_its_answer_and_stores_the_id() {
 
     let mut operator = stage.take_running();
     let log = operator.log_path();
-    let ending = std::thread::spawn(move || operator.sigterm_and_wait(Duration::from_secs(30)));
-    wait_for(Duration::from_secs(10), "the operator to drain", || {
+    let ending = std::thread::spawn(move || operator.sigterm_and_wait(Duration::from_secs(100)));
+    wait_for(Duration::from_secs(100), "the operator to drain", || {
         std::fs::read_to_string(&log).is_ok_and(|log| log.contains("draining"))
     })
     .unwrap();

@@ -219,7 +219,7 @@ impl Stage {
             "/admin/wait?operation={operation}&milestone={milestone}&count={count}&since={since}&timeoutMs=1000"
         );
         let what = format!("request {count} of {operation} after {since} to be {milestone}");
-        let found = wait_for(Duration::from_mins(1), &what, || {
+        let found = wait_for(Duration::from_mins(3), &what, || {
             let ended = self
                 .running
                 .as_mut()
@@ -263,9 +263,9 @@ fn install(cluster: &ControlPlane) {
     // Other tests do the same at the same time, and then one of them is told so.
     for manifest in [definitions, rights.join("\n---\n")] {
         let apply = || cluster.apply(&manifest);
-        wait_for(Duration::from_secs(30), "the operator's manifests", apply).unwrap();
+        wait_for(Duration::from_secs(100), "the operator's manifests", apply).unwrap();
     }
-    wait_for(Duration::from_secs(30), "the kind to be served", || {
+    wait_for(Duration::from_secs(100), "the kind to be served", || {
         cluster.list_json(KIND, "default")
     })
     .unwrap();

@@ -1,6 +1,6 @@
 //! Lines are cut.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use crate::relay::Relay;
 use crate::stage::{DURATION, Stage};
@@ -13,7 +13,9 @@ fn a_leader_that_loses_the_apiserver_ends_before_another_one_begins() {
     let relay = Relay::to(server.split_once("://").unwrap().1);
     let mut cut_off = stage.replica_with("a", Some(&relay), &[]);
     cut_off.comes_to_lead();
-    let mut other = stage.replica("b");
+    // It waits longer than it must, so that there is time to see the end of the first one before it begins.
+    let longer = format!("--lease-duration={}s", 2 * DURATION);
+    let mut other = stage.replica_with("b", None, &[longer.as_str()]);
     other.stands_by();
     let mut names = stage.subscribe("before", 1);
     stage.all_in_place(&names);
@@ -40,20 +42,17 @@ fn a_leader_that_loses_the_provider_stays_the_leader() {
     other.stands_by();
     let mut names = stage.subscribe("before", 1);
     stage.all_in_place(&names);
-    let (lease, transitions) = (stage.lease().unwrap(), stage.transitions());
-    let renewed = |lease: &serde_json::Value| -> Timestamp {
-        lease["spec"]["renewTime"].as_str().unwrap().parse().unwrap()
-    };
+    let (renewed, transitions) = (stage.lease_time("renewTime"), stage.transitions());
     relay.cut();
     names.extend(stage.subscribe("after", 1));
     stage
         .world
         .becomes(SUBSCRIPTION, "after-0", "Synced", "False", "ProviderUnreachable");
-    let enough = renewed(&lease) + SignedDuration::from_secs(i64::try_from(DURATION).unwrap() + 1);
+    let enough = renewed + SignedDuration::from_secs(i64::try_from(DURATION).unwrap() + 1);
     stage
         .world
         .eventually("renewals for longer than the duration", || {
-            renewed(&stage.lease().unwrap()) > enough
+            stage.lease_time("renewTime") > enough
         });
     assert_eq!(stage.transitions(), transitions);
     assert!(leader.leads() && !other.leads());

@@ -64,6 +64,13 @@ impl Line {
             open.push(stream.try_clone().unwrap());
         }
         drop(open);
+        // Whoever cut meanwhile may have looked before these two were there.
+        if self.cut.load(Ordering::SeqCst) {
+            for stream in [&near, &far] {
+                let _ = stream.shutdown(Shutdown::Both);
+            }
+            return;
+        }
         copy(near.try_clone().unwrap(), far.try_clone().unwrap());
         copy(far, near);
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use test_harness::{Operator, binary, wait_for};
 
@@ -12,9 +13,9 @@ use crate::relay::Relay;
 use crate::support::{OPERATOR_NAMESPACE, PROVIDER, SOON, Setup, World};
 
 /// The duration of the Lease, in seconds: long enough for an apiserver on a machine with two busy cores.
-pub const DURATION: u64 = 9;
+pub const DURATION: u64 = 15;
 /// How long a leader writes without a renewal, in seconds.
-pub const DEADLINE: u64 = 7;
+pub const DEADLINE: u64 = 12;
 const LEASE: &str = "leases.coordination.k8s.io";
 
 /// A namespace and a provider, and the right to elect a leader there.
@@ -40,13 +41,19 @@ impl Stage {
         stage
     }
 
-    /// The same with an account of five requests a second: a row of creates lasts long enough that a leader can be
+    /// The same with an account of two requests a second: a row of creates lasts long enough that a leader can be
     /// met in the middle of it, on however busy a machine.
     pub fn start_slow() -> Self {
         let stage = Self::start();
-        let budget = json!({"spec": {"rateLimit": {"requestsPerMinute": 300, "burst": 1}}});
-        stage.world.patch(PROVIDER, "dixa", budget);
+        stage.budget(120, 1);
         stage
+    }
+
+    /// Another budget of the account.
+    pub fn budget(&self, per_minute: u32, burst: u32) {
+        let limit = json!({"requestsPerMinute": per_minute, "burst": burst});
+        let change = json!({"spec": {"rateLimit": limit}});
+        self.world.patch(PROVIDER, "dixa", change);
     }
 
     /// The rights of the ordinary `ServiceAccount` for another one, and those on a Lease of our own.
@@ -191,6 +198,12 @@ impl Stage {
         cluster
             .get_json(LEASE, OPERATOR_NAMESPACE, &self.lease_name())
             .unwrap()
+    }
+
+    /// A time that the Lease tells, of its spec.
+    pub fn lease_time(&self, member: &str) -> Timestamp {
+        let lease = self.lease().unwrap();
+        lease["spec"][member].as_str().unwrap().parse().unwrap()
     }
 
     /// How often the Lease changed hands.

@@ -221,6 +221,8 @@ fn kubectl_get_shows_the_columns_that_people_look_for() {
     );
     assert_eq!(row[..6], ["crm", "dixa", "True", "InSync", "Unknown", "1/1"]);
     assert_eq!(row[7..9], [id.as_str(), "hooks.acme.example"]);
+    // It says so some time after its subscriptions do.
+    world.becomes(PROVIDER, "dixa", "Ready", "True", "Connected");
     let table = world.kubectl(&["get", PROVIDER, "dixa"]);
     let row: Vec<&str> = table.lines().last().unwrap().split_whitespace().collect();
     assert_eq!(row[..4], ["dixa", "Dixa", "True", "Connected"], "{table}");

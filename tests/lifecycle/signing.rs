@@ -1,5 +1,7 @@
 //! The key that the provider signs with, published in a Secret.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::support::{SUBSCRIPTION, World, condition};
@@ -43,7 +45,9 @@ fn the_key_is_published_labelled_and_goes_with_its_object() {
     // What owner references promise is the garbage collector's to keep.
     world.delete(SUBSCRIPTION, "crm");
     world.gone(SUBSCRIPTION, "crm");
-    world.gone("secrets", "signing");
+    world.within(Duration::from_secs(180), "the Secret to go", || {
+        world.find("secrets", "signing").is_none()
+    });
 }
 
 #[test]

@@ -134,7 +134,7 @@ fn the_single_file_can_be_applied_twice() {
     cluster
         .kubectl(&["delete", "-f", file, "--wait=false"], "")
         .unwrap();
-    test_harness::wait_for(std::time::Duration::from_secs(40), "the namespace to go", || {
+    test_harness::wait_for(std::time::Duration::from_secs(120), "the namespace to go", || {
         cluster
             .get_json("namespace", "", "webhook-operator")
             .unwrap()

@@ -28,7 +28,7 @@ fn a_namespace_that_enforces_restricted_takes_the_pod_of_every_scenario() {
     cluster
         .kubectl(&["label", "namespace", &namespace, label], "")
         .unwrap();
-    test_harness::wait_for(std::time::Duration::from_secs(40), "the default account", || {
+    test_harness::wait_for(std::time::Duration::from_secs(120), "the default account", || {
         cluster.get_json("serviceaccount", &namespace, "default").unwrap()
     })
     .unwrap();

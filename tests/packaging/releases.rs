@@ -8,7 +8,7 @@ use test_harness::{Cluster, ControlPlane, Options, wait_for};
 
 use crate::chart::{Helm, find, in_checkout};
 
-const SOON: Duration = Duration::from_secs(40);
+const SOON: Duration = Duration::from_secs(120);
 const CRD: &str = "webhooksubscriptions.webhook-operator.io";
 const NAMESPACE: &str = "webhook-operator";
 
@@ -195,7 +195,8 @@ fn two_releases_share_a_cluster_each_with_namespaces_of_its_own() {
             String::from_utf8_lossy(&answer.stdout).trim() == "yes"
         };
         for what in ["secrets", CRD] {
-            assert!(may("list", what, own), "{operator} {what}");
+            // A role takes a moment to come into force.
+            wait_for(SOON, operator, || may("list", what, own)).unwrap();
             assert!(!may("list", what, other), "{operator} {what}");
             assert!(!may("list", what, "default"), "{operator} {what}");
         }

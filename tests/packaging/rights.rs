@@ -31,7 +31,7 @@ pub fn definitions(cluster: &Cluster) {
             "",
         )
         .unwrap();
-    wait_for(std::time::Duration::from_secs(40), "the kinds", || {
+    wait_for(std::time::Duration::from_secs(120), "the kinds", || {
         cluster.list_json(SUBSCRIPTION, "")
     })
     .unwrap();

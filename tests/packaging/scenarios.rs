@@ -32,7 +32,7 @@ fn prometheus_operator(cluster: &Cluster) {
         });
         cluster.apply(&definition.to_string()).unwrap();
         let name = format!("{plural}.monitoring.coreos.com");
-        wait_for(Duration::from_secs(40), kind, || cluster.list_json(&name, "")).unwrap();
+        wait_for(Duration::from_secs(120), kind, || cluster.list_json(&name, "")).unwrap();
     }
 }
 
@@ -90,7 +90,7 @@ fn every_scenario_is_taken_by_the_apiserver_with_strict_validation() {
     let examples: Vec<Value> = documents(examples).remove(0).as_array().unwrap().clone();
     for example in examples {
         let kind = example["kind"].as_str().unwrap().to_owned();
-        wait_for(Duration::from_secs(40), &kind, || {
+        wait_for(Duration::from_secs(120), &kind, || {
             cluster.kubectl(
                 &["apply", "--dry-run=server", "--validate=strict", "-f", "-"],
                 &example.to_string(),

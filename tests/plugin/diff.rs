@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
 use crate::person::Said;
-use crate::support::{ELSEWHERE, OPERATOR_NAMESPACE, Side, World, merge};
+use crate::support::{ELSEWHERE, OPERATOR_NAMESPACE, SUBSCRIPTION, Side, World, merge};
 
 const HTTP: &str = "--allow-insecure-http";
 
@@ -120,7 +120,8 @@ fn drift_what_is_hidden_and_what_is_in_the_way_are_told() {
         let sent = world.only_remote().content.custom_headers;
         sent.values().any(|value| value.contains("4403")).then_some(())
     });
-    world.ready("crm");
+    // What was sent is in the status once somebody has looked since.
+    world.look_again(SUBSCRIPTION, "crm");
     diff(&world, "crm", &spec).ends(0);
 
     Side::Dixa.edit(&world, &world.external_id("crm"), json!({"url": ELSEWHERE}));

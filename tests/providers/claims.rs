@@ -167,6 +167,16 @@ fn an_import_that_would_clear_filters_is_refused_unless_that_is_said() {
     assert_eq!(BIRD.writes(&world, 0), [""; 0]);
 }
 
+/// Writes into the forger's status that these are its remote subscriptions.
+fn forge(world: &World, entries: &Value) {
+    world.patch_status(
+        SUBSCRIPTION,
+        "forger",
+        json!({"status": {"subscriptions": entries}}),
+    );
+    assert_eq!(world.subscription("forger")["status"]["subscriptions"], *entries);
+}
+
 #[test]
 fn a_status_that_somebody_forged_authorises_nothing() {
     let mut world = connected();
@@ -182,7 +192,7 @@ fn a_status_that_somebody_forged_authorises_nothing() {
     let before = BIRD.row_of(&world, "sms.inbound").unwrap();
     let mut entries = vec![entry];
     entries.push(world.subscription("forger")["status"]["subscriptions"][0].clone());
-    world.patch_status(SUBSCRIPTION, "forger", json!({"subscriptions": entries}));
+    forge(&world, &json!(entries));
     let mark = world.mark();
     world.start_operator();
     world.look_again(SUBSCRIPTION, "forger");
@@ -211,7 +221,7 @@ fn a_status_that_names_an_id_of_another_object_as_its_own_key_authorises_no_chan
     let entries = world.subscription("victim")["status"]["subscriptions"].clone();
     world.stop_operator();
     let before = BIRD.rows(&world);
-    world.patch_status(SUBSCRIPTION, "forger", json!({"subscriptions": entries}));
+    forge(&world, &entries);
     let mark = world.mark();
     world.start_operator();
     world.look_again(SUBSCRIPTION, "victim");

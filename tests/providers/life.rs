@@ -6,9 +6,7 @@ mod changes;
 use provider_simulator::credential_hash;
 use serde_json::{Value, json};
 
-use crate::support::{
-    ELSEWHERE, PROVIDER, Row, SUBSCRIPTION, Setup, Side, World, condition, conditions, leaks, merge,
-};
+use crate::support::{ELSEWHERE, PROVIDER, Row, SUBSCRIPTION, Setup, Side, World, conditions, leaks, merge};
 
 const CREDENTIAL: &str = "canary-credential-7Qz/1+a=";
 const NEXT_CREDENTIAL: &str = "canary-successor-8Rw/2+b=";
@@ -225,13 +223,7 @@ impl Life {
         side.remove_credential(&self.world, CREDENTIAL);
         self.world.look_again(SUBSCRIPTION, "crm");
         self.arrives("the same with the new credential");
-        let provider = self.world.object(PROVIDER, side.name());
-        assert_eq!(
-            condition(&provider, "Ready")["status"],
-            "True",
-            "{:#}",
-            provider["status"]
-        );
+        self.world.becomes(PROVIDER, side.name(), "Ready", "True", "");
     }
 
     /// Somebody edits the row.

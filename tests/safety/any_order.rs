@@ -86,7 +86,7 @@ fn a_namespace_goes_in_any_order_and_nothing_remote_stays() {
             world.delete(kind, name);
         }
         world.delete("namespaces", &world.namespace);
-        world.within(Duration::from_secs(60), "the namespace to go", || {
+        world.within(Duration::from_secs(180), "the namespace to go", || {
             let left = world.find("namespaces", &world.namespace);
             left.map_or(Ok(()), |left| Err(format!("{:#}", left["status"])))
         });

@@ -4,7 +4,7 @@ use provider_simulator::{FaultAction, GarbageKind, Release, When};
 use serde_json::json;
 
 use crate::support::{SUBSCRIPTION, Setup, World};
-use crate::{count, fails, held, next};
+use crate::{count, fails, held, next, nudge};
 
 fn lost_after_it_was_applied(action: FaultAction) {
     let world = World::start();
@@ -130,7 +130,7 @@ fn a_deletion_while_the_outcome_of_a_create_is_unknown_leaves_nothing() {
 
 #[test]
 fn a_create_that_takes_effect_after_its_sender_died_is_found_by_the_next_process() {
-    let mut world = Setup::new().flag("--settle-time=10s").start();
+    let mut world = Setup::new().flag("--settle-time=30s").start();
     next(&world, "create", FaultAction::Hold { when: When::Before });
     world.connect();
     world.subscribe("crm", json!({}));
@@ -144,6 +144,8 @@ fn a_create_that_takes_effect_after_its_sender_died_is_found_by_the_next_process
     world.ready("other");
     assert_eq!(count(&world, 0, "create"), 2, "the held one, and the other's");
     world.simulator.release(create, Release::Continue);
+    // It would look again when the settle time is over.
+    nudge(&world, "crm", "released");
     world.ready("crm");
     assert_eq!(world.remote().len(), 2);
     assert_eq!(count(&world, 0, "create"), 2);
@@ -151,7 +153,7 @@ fn a_create_that_takes_effect_after_its_sender_died_is_found_by_the_next_process
 
 #[test]
 fn a_deletion_waits_for_a_create_that_may_still_take_effect() {
-    let mut world = Setup::new().flag("--settle-time=10s").start();
+    let mut world = Setup::new().flag("--settle-time=30s").start();
     next(&world, "create", FaultAction::Hold { when: When::Before });
     world.connect();
     world.subscribe("crm", json!({}));

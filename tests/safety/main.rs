@@ -27,6 +27,8 @@ mod traces;
 mod vanished;
 mod writers;
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use provider_simulator::{FaultAction, FaultPlan, RequestFilter};
 use serde_json::{Value, json};
 use support::{SOON, SUBSCRIPTION, World};
@@ -99,6 +101,12 @@ fn nudge(world: &World, name: &str, value: &str) {
 /// How many requests of an operation the provider got since a mark.
 fn count(world: &World, mark: u64, operation: &str) -> usize {
     world.requests_since(mark, operation).len()
+}
+
+/// The time as the simulator's log has it.
+fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    u64::try_from(now.as_millis()).unwrap()
 }
 
 /// The value of a metric: the sum over its labels.

@@ -3,7 +3,7 @@
 use provider_simulator::{Config, FaultAction, Release, Token, When, credential_hash};
 use serde_json::json;
 
-use crate::support::World;
+use crate::support::{SUBSCRIPTION, World};
 use crate::{all_ready, held, names, next, nudge, subscribe_all};
 
 const SUCCESSOR: &str = "canary-rotated-under-way-3Hn8";
@@ -18,6 +18,8 @@ fn a_key_that_is_revoked_under_a_call_on_its_way_costs_at_most_two_refused_calls
     subscribe_all(&world, &names);
     all_ready(&world, &names);
     let remote = world.remote().len();
+    // What the last LIST shows is complete and recent: nobody has to look before the edit.
+    world.look_again(SUBSCRIPTION, &names[0]);
 
     next(&world, "patch", FaultAction::Hold { when: When::Before });
     let mark = world.mark();

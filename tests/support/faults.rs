@@ -4,7 +4,7 @@ use std::path::Path;
 
 use provider_simulator::Simulator;
 use test_harness::Cluster;
-use test_harness::proxy::{FaultProxy, Switchboard};
+use test_harness::proxy::{FaultProxy, ProcessEvent, Switchboard};
 
 use super::{Setup, Way, World};
 
@@ -80,9 +80,10 @@ impl World {
         std::mem::take(&mut self.kept)
     }
 
-    /// SIGKILL, and a new start.
+    /// SIGKILL, and a new start, in a world with proxies.
     pub fn kill_and_restart(&mut self) {
         self.operator().kill9();
+        self.switchboard().note(ProcessEvent::Killed);
         self.start_operator();
     }
 }

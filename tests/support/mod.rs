@@ -47,7 +47,7 @@ pub use side::{ELSEWHERE, Side};
 pub use watch::{PLANTED, shown};
 
 /// How long anything may take that should happen at once; generous, for a machine with two busy cores.
-pub const SOON: Duration = Duration::from_secs(40);
+pub const SOON: Duration = Duration::from_secs(120);
 /// The namespace of the operator itself, as `deploy/kustomize` names it.
 pub const OPERATOR_NAMESPACE: &str = "webhook-operator";
 /// The user that the audit log shows for the operator.

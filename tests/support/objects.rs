@@ -326,9 +326,21 @@ impl World {
         });
     }
 
-    /// A reader of what is written from now on, for [`Self::operator_writes`].
+    /// A reader of what is written from now on, for [`Self::operator_writes`]. The apiserver may write a line behind its
+    /// answer: what came before is over once the line of a request that changes nothing is there.
     pub fn audit(&self) -> AuditReader {
-        self.cluster().audit_from_now().unwrap()
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let mut reader = self.cluster().audit_from_now().unwrap();
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let absent = format!("{}-mark-{count}", self.namespace);
+        let api = self.cluster().api().unwrap();
+        let reply = api.patch(&self.path("namespaces", &absent), &json!({})).unwrap();
+        assert_eq!(reply.status, 404, "{}", reply.body);
+        self.eventually("the mark in the audit log", || {
+            let events = reader.read().unwrap();
+            events.iter().any(|event| event.name == absent)
+        });
+        reader
     }
 
     /// What this world's operator has written since the last call, as `verb resource/subresource name`.

@@ -114,7 +114,7 @@ pub const MOST: usize = 80;
 
 /// The most milliseconds between two comparisons of the neighbour, which asks for one every five seconds: what hangs
 /// elsewhere hangs for longer.
-pub const LATEST: u64 = 20_000;
+pub const LATEST: u64 = 28_000;
 
 /// An invariant that does not hold, by its number, with what was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]

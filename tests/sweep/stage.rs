@@ -18,6 +18,8 @@ use crate::support::{OPERATOR_USER, PROVIDER, SUBSCRIPTION, Setup, Side, World, 
 const SETTLED: Duration = Duration::from_secs(120);
 /// Milliseconds after which the operator has given up a call to a provider, and has told so.
 const GIVEN_UP: u64 = 32_000;
+/// Longest time that a watch takes to tell of what is stored.
+const TOLD: Duration = Duration::from_secs(10);
 /// How long an event of a watch is held up.
 const HELD: Duration = Duration::from_millis(1500);
 /// Between two looks: a dozen worlds look at once.
@@ -126,11 +128,18 @@ impl<'a> Stage<'a> {
         };
         if let Some(as_if) = prepared {
             self.settle(as_if, &name, start, None)?;
+            // The Event about it is no boundary of the scenario: it comes before the next comparison.
+            if plan.is_none() {
+                self.lists(self.world.mark(), 1)?;
+            }
         }
         let begun = self.world.switchboard().last_seq();
         let mark = self.world.mark();
         let faults = plan.map(|plan| plan.faults(&name)).unwrap_or_default();
         let event = plan.and_then(|plan| plan.event(&name));
+        if event.is_some() && prepared.is_some() {
+            self.told(&name);
+        }
         let event = event.map(|event| self.world.switchboard().add_watch(event));
         let numbers: Vec<u64> = faults
             .into_iter()
@@ -388,6 +397,17 @@ impl<'a> Stage<'a> {
                 ));
             }
             self.world.restart_if_dead();
+            thread::sleep(PAUSE);
+        }
+    }
+
+    /// Waits until the operator's watch has told of an object as it is, so that the next event is about what comes now.
+    /// Where a LIST told of it, no event will.
+    fn told(&self, name: &str) {
+        let begun = Instant::now();
+        let object = self.world.subscription(name);
+        let version = object["metadata"]["resourceVersion"].as_str().unwrap_or_default();
+        while !self.world.switchboard().has_told(name, version) && begun.elapsed() < TOLD {
             thread::sleep(PAUSE);
         }
     }

@@ -1,7 +1,7 @@
 //! A tenant who may write subscriptions and their status claims what is another tenant's, in every way that status, spec
 //! and the provider leave open. Nothing of the other one is read out, changed or deleted.
 
-use provider_simulator::FaultAction;
+use provider_simulator::{FaultAction, FaultPlan};
 use serde_json::{Value, json};
 
 use crate::support::{SUBSCRIPTION, Side, World, condition};
@@ -163,15 +163,15 @@ fn learn(world: &mut World, side: Side) -> Vec<Value> {
         (url(side), json!(&side.events()[..2])),
         ("https://byhand.example/x".to_owned(), json!([side.events()[2]])),
     ] {
-        side.next(
-            world,
-            "create",
-            FaultAction::FailBefore {
-                status: 503,
-                body: None,
-                retry_after: None,
-            },
-        );
+        // Every one fails until the entry was seen.
+        let failing = FaultAction::FailBefore {
+            status: 503,
+            body: None,
+            retry_after: None,
+        };
+        world
+            .simulator
+            .add_fault(FaultPlan::every(side.requests("create"), failing));
         let name = named(side, "oracle");
         borrow(world, side, &name, json!({"url": url, "events": events}));
         let status = world.eventually("an entry", || {
@@ -182,6 +182,7 @@ fn learn(world: &mut World, side: Side) -> Vec<Value> {
             open.then_some(status)
         });
         learnt.push(status);
+        world.simulator.clear_faults();
         world.ready(&name);
         world.delete(SUBSCRIPTION, &name);
         world.gone(SUBSCRIPTION, &name);

@@ -248,7 +248,7 @@ impl Cluster {
     }
 
     /// Writes a kubeconfig that acts as a `ServiceAccount`, with a token that is valid for a day, and
-    /// returns its path. Waits up to 10 s for the `ServiceAccount` to appear.
+    /// returns its path. Waits up to a minute for the `ServiceAccount` to appear.
     ///
     /// # Errors
     /// [`ClusterError::Late`] when there is no such `ServiceAccount`.
@@ -258,7 +258,7 @@ impl Cluster {
         let body = json!({"spec": {"expirationSeconds": 86_400}});
         let what = format!("a token of the ServiceAccount {namespace}/{name}");
         let api = self.api()?;
-        let reply = wait_for(Duration::from_secs(10), &what, || api.post(&path, &body)?.ok())?;
+        let reply = wait_for(Duration::from_secs(60), &what, || api.post(&path, &body)?.ok())?;
         let token = text_at(&reply.json()?, "/status/token").ok_or(ClusterError::Answer {
             request: reply.request,
             field: "/status/token",

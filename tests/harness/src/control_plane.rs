@@ -4,7 +4,6 @@
 use std::env;
 use std::fs;
 use std::io::{self, Write as _};
-use std::net::TcpStream;
 use std::ops::Deref;
 use std::panic;
 use std::path::Path;
@@ -127,9 +126,7 @@ impl ControlPlane {
             managed,
         };
         let etcd = parts.etcd()?;
-        let (mut apiserver, port) = listening_apiserver(&parts, options)?;
-        let server = format!("https://127.0.0.1:{port}");
-        let cluster = Cluster::new(server, &folder, tools.kubectl.clone(), managed);
+        let (mut apiserver, cluster, port) = listening_apiserver(&parts, options)?;
         cluster.write_kubeconfig(&cluster.kubeconfig(), "admin", &tokens.admin)?;
         let kubeconfig = folder.join("controller-manager.kubeconfig");
         cluster.write_kubeconfig(&kubeconfig, "controller-manager", &tokens.controller_manager)?;
@@ -274,7 +271,7 @@ impl ControlPlane {
             signal(*pid, rustix::process::Signal::KILL);
         }
         let ended = || !cluster.processes.iter().any(&alive);
-        wait_for(Duration::from_secs(10), "the control plane to end", ended)?;
+        wait_for(Duration::from_secs(60), "the control plane to end", ended)?;
         match fs::remove_dir_all(folder) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => Err(ClusterError::Write {
                 path: folder.to_owned(),
@@ -290,19 +287,25 @@ impl ControlPlane {
     }
 }
 
-/// A kube-apiserver that accepts connections, and its port.
-fn listening_apiserver(parts: &Parts<'_>, options: &Options) -> Result<(ChildProcess, u16), StartError> {
+/// A kube-apiserver that answers, how to reach it, and its port. Whoever else has the port by now has no certificate of
+/// this control plane's authority.
+fn listening_apiserver(
+    parts: &Parts<'_>,
+    options: &Options,
+) -> Result<(ChildProcess, Cluster, u16), StartError> {
     let mut tries = 0;
     loop {
         tries += 1;
         let port = free_port().map_err(StartError::Port)?;
         let mut apiserver = parts.apiserver(port, &options.apiserver_flags)?;
+        let server = format!("https://127.0.0.1:{port}");
+        let kubectl = parts.tools.kubectl.clone();
+        let cluster = Cluster::new(server, parts.folder, kubectl, parts.managed);
+        let api = cluster.api()?;
         let what = "kube-apiserver to listen";
-        let listens = apiserver.wait_until(options.ready_within, what, || {
-            TcpStream::connect(("127.0.0.1", port)).ok()
-        });
+        let listens = apiserver.wait_until(options.ready_within, what, || api.get("/readyz").ok());
         match listens {
-            Ok(_) => return Ok((apiserver, port)),
+            Ok(_) => return Ok((apiserver, cluster, port)),
             Err(_) if tries < PORT_TRIES && port_was_taken(apiserver.log()) => {}
             Err(error) => return Err(error.into()),
         }

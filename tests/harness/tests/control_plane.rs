@@ -111,7 +111,11 @@ fn a_service_account_may_do_what_rbac_says_and_nothing_else() {
 
     let kubeconfig = cluster.service_account_kubeconfig(&namespace, "reader").unwrap();
     let reader = cluster.kubectl_with(&kubeconfig);
-    reader.run(&["get", "configmaps", "-n", &namespace], "").unwrap();
+    // A role takes a moment to come into force.
+    wait_for(SOON, "the role", || {
+        reader.run(&["get", "configmaps", "-n", &namespace], "")
+    })
+    .unwrap();
     let refused = reader.run(&["get", "secrets", "-n", &namespace], "").unwrap_err();
     let name = format!("system:serviceaccount:{namespace}:reader");
     assert!(refused.to_string().contains(&name), "{refused}");

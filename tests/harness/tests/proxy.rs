@@ -15,7 +15,7 @@ use test_harness::proxy::{
 };
 use test_harness::{Cluster, ControlPlane, HttpClient, Reply, Simulator, binary, wait_for};
 
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(120);
 const BODY: &str = include_str!("../../simulator/fixtures/dixa/create-request.json");
 
 /// The simulator behind a proxy.

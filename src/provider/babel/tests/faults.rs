@@ -79,22 +79,30 @@ async fn a_body_that_is_not_babels_json_is_unintelligible() {
 #[tokio::test]
 async fn an_answer_that_breaks_off_or_never_comes_may_have_taken_effect() {
     let head = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"success\": true}";
-    let limits = Limits {
+    let short = Limits {
         call: Duration::from_millis(300),
         list: Duration::from_millis(300),
         ..Limits::default()
     };
-    for (reply, reason) in [
-        (Answered::Bytes(Vec::new()), "ProviderUnreachable"),
-        (Answered::Bytes(head.to_vec()), "ProviderUnreachable"),
-        (Answered::Hang, "ProviderTimeout"),
+    for (reply, limits, reason) in [
+        (
+            Answered::Bytes(Vec::new()),
+            Limits::default(),
+            "ProviderUnreachable",
+        ),
+        (
+            Answered::Bytes(head.to_vec()),
+            Limits::default(),
+            "ProviderUnreachable",
+        ),
+        (Answered::Hang, short, "ProviderTimeout"),
     ] {
         let begun = Instant::now();
         for error in each(reply, limits).await {
             assert_eq!(error.reason(), reason);
             assert!(error.may_have_taken_effect());
         }
-        assert!(begun.elapsed() < Duration::from_secs(10));
+        assert!(begun.elapsed() < Duration::from_secs(25));
     }
 }
 

@@ -330,7 +330,7 @@ async fn every_call_is_observed_once_with_its_outcome() {
     let simulator = simulator(TlsListeners::None).await;
     let recorder = Arc::<Recorder>::default();
     let limits = Limits {
-        call: Duration::from_millis(200),
+        call: Duration::from_secs(2),
         ..Limits::default()
     };
     let observer = Some(Arc::clone(&recorder) as Arc<dyn Observer>);

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::classify::Call;
 use super::plan::{Action, At, Pattern, Plan, PlanError, WatchAction, WatchPlan, hits};
+use super::watch::Traits;
 use crate::wait::{TimedOut, wait_for};
 
 /// A moment of a request.
@@ -68,6 +69,8 @@ struct Board {
     plans: BTreeMap<u64, Active<Plan>>,
     watch_plans: BTreeMap<u64, Active<WatchPlan>>,
     holds: BTreeMap<u64, (Call, oneshot::Sender<Release>)>,
+    /// The last versions of which watches of subscriptions told, by name.
+    told: BTreeMap<String, String>,
     victim: Option<u32>,
 }
 
@@ -269,12 +272,21 @@ impl Switchboard {
     }
 
     /// What is to happen to an event of a watch.
-    pub(super) fn event(&self, call: &Call, kind: &str, name: &str) -> Option<WatchAction> {
+    /// Whether a watch of subscriptions has told of this version of one; it may have come to the proxy and no further.
+    pub fn has_told(&self, name: &str, version: &str) -> bool {
+        self.board().told.get(name).is_some_and(|told| told == version)
+    }
+
+    pub(super) fn event(&self, call: &Call, event: &Traits) -> Option<WatchAction> {
         let mut board = self.board();
         let mut met = None;
+        if call.resource == "webhooksubscriptions" {
+            board.told.insert(event.name.clone(), event.version.clone());
+        }
         for active in board.watch_plans.values_mut() {
             let (nth, times) = (active.plan.nth, active.plan.times);
-            let fits = active.plan.requests.matches(call) && active.plan.event.matches(kind, name);
+            let fits =
+                active.plan.requests.matches(call) && active.plan.event.matches(&event.kind, &event.name);
             if fits && active.meet(nth, times) && met.is_none() {
                 met = Some(active.plan.action);
             }

@@ -62,8 +62,7 @@ struct Relay {
 
 impl Relay {
     async fn event(&mut self, line: Bytes) -> Flow {
-        let (kind, name) = traits(&line);
-        match self.switchboard.event(&self.call, &kind, &name) {
+        match self.switchboard.event(&self.call, &traits(&line)) {
             None => self.send(line).await,
             Some(WatchAction::Drop) => Flow::On,
             Some(WatchAction::End) => Flow::End,
@@ -117,11 +116,24 @@ impl Relay {
     }
 }
 
-/// Type and object's name of an event.
-fn traits(line: &[u8]) -> (String, String) {
+/// What an event of a watch is.
+pub(super) struct Traits {
+    pub kind: String,
+    pub name: String,
+    pub version: String,
+}
+
+fn traits(line: &[u8]) -> Traits {
     let event: Value = serde_json::from_slice(line).unwrap_or_default();
-    let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    (text("/type").to_owned(), text("/object/metadata/name").to_owned())
+    let text = |pointer: &str| {
+        let text = event.pointer(pointer).and_then(Value::as_str);
+        text.unwrap_or_default().to_owned()
+    };
+    Traits {
+        kind: text("/type"),
+        name: text("/object/metadata/name"),
+        version: text("/object/metadata/resourceVersion"),
+    }
 }
 
 fn gone() -> Bytes {
@@ -164,7 +176,8 @@ mod tests {
     #[test]
     fn an_event_is_known_by_its_type_and_its_objects_name() {
         let line = br#"{"type":"ADDED","object":{"metadata":{"name":"crm"}}}"#;
-        assert_eq!(traits(line), ("ADDED".to_owned(), "crm".to_owned()));
-        assert_eq!(traits(b"not json"), (String::new(), String::new()));
+        let told = traits(line);
+        assert_eq!((told.kind.as_str(), told.name.as_str()), ("ADDED", "crm"));
+        assert_eq!(traits(b"not json").name, "");
     }
 }

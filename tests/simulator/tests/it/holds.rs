@@ -92,7 +92,13 @@ async fn a_held_request_takes_effect_after_its_client_has_gone() {
     let rig = Rig::start().await;
     hold(&rig, 1, When::Before);
     let request = rig.request(Method::POST, "/v1/webhooks", Some(&body("a")));
-    assert!(request.timeout(Duration::from_millis(100)).send().await.is_err());
+    let sent = tokio::spawn(request.send());
+    rig.simulator
+        .wait_for(&until(Milestone::Held), DEADLINE)
+        .await
+        .unwrap();
+    sent.abort();
+    assert!(sent.await.is_err(), "nobody answers what is held");
     assert_eq!(rig.simulator.dixa().count(), 0);
     assert_eq!(rig.simulator.release_all(Release::Continue), 1);
     assert!(
