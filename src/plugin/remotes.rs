@@ -11,6 +11,7 @@ use super::account::Account;
 use super::error::PluginError;
 use super::object::Subscription;
 use super::screen::Screen;
+use crate::provider::ProviderError;
 
 /// The most pages that are read of one account.
 const PAGES_MAX: u32 = 2_000;
@@ -18,21 +19,36 @@ const PAGES_MAX: u32 = 2_000;
 /// A remote subscription, and what it says.
 pub(super) type Found = (Remote, Reading);
 
+/// How often a list is begun, where what others do meanwhile spoils it.
+const TRIES: u32 = 3;
+
 /// Everything that the account lists.
+///
+/// A list that cannot be understood from a later page on is begun again, as rows may have moved from page to page while it
+/// was read.
 ///
 /// # Errors
 /// [`PluginError::Provider`]; a list that failed on the way is none.
 pub(super) async fn all(account: &Account, screen: &mut Screen<'_>) -> Result<Vec<Found>, PluginError> {
-    let mut found = Vec::new();
-    let mut from = None;
-    for page in 1..=PAGES_MAX {
+    let mut left = TRIES;
+    let (mut found, mut from) = (Vec::new(), None);
+    let mut page = 1;
+    while page <= PAGES_MAX {
         screen.note(&format!("reading page {page} of {}", account.what));
-        let (items, next) = account.answered(account.adapter.list_whole(from.as_ref()).await)?;
+        let answer = account.adapter.list_whole(from.as_ref()).await;
+        let spoilt = matches!(answer, Err(ProviderError::Unintelligible { .. })) && page > 1;
+        if spoilt && left > 1 {
+            left -= 1;
+            (found, from, page) = (Vec::new(), None, 1);
+            continue;
+        }
+        let (items, next) = account.answered(answer)?;
         found.extend(items);
         from = next;
         if from.is_none() {
             return Ok(found);
         }
+        page += 1;
     }
     Err(PluginError::Unfit(format!(
         "{}: the list does not end after {PAGES_MAX} pages",
