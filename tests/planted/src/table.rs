@@ -107,7 +107,6 @@ pub const TABLE: &[Row] = &[
     row(B::LeaseNotReleased, Suite("leader"), "failover::two_that_start_at_once_agree_and_an_update_in_the_middle_of_the_work_hands_over_at_once"),
     row(B::ShardTakesFromTheLiving, Core, "shard::tests::a_holder_gives_away_what_is_another_shards_when_nothing_is_on_its_way"),
     row(B::ShardTakesFromTheLiving, Core, "shard::tests::no_two_shards_speak_to_one_account_and_all_come_to_rest"),
-    row(B::ShardTakesFromTheLiving, Suite("leader"), "shard::a_label_that_changes_in_the_middle_of_the_work_hands_over_and_nothing_is_done_twice"),
     row(B::ShardsShareAnAccount, Core, "shard::tests::no_two_shards_speak_to_one_account_and_all_come_to_rest"),
     row(B::ShardsShareAnAccount, Suite("leader"), "shard::one_account_in_two_shards_is_served_for_the_older_object_only"),
 ];
