@@ -96,7 +96,7 @@ fn an_empty_list_deletes_nothing_and_what_comes_back_is_as_before() {
         WatchAction::Gone,
     );
     switchboard.add_watch(gone);
-    crate::nudge(&world, "crm-1", "gone");
+    world.nudge(SUBSCRIPTION, "crm-1", "gone");
     switchboard.wait_fired(emptied, SOON).unwrap();
     // The provider looks at who uses it: nobody, as far as it can see.
     world.look_again(PROVIDER, "dixa");
@@ -113,7 +113,7 @@ fn an_empty_list_deletes_nothing_and_what_comes_back_is_as_before() {
         EventPattern::of("crm-2"),
         WatchAction::Gone,
     ));
-    crate::nudge(&world, "crm-2", "gone");
+    world.nudge(SUBSCRIPTION, "crm-2", "gone");
     for name in &names {
         world.look_again(SUBSCRIPTION, name);
     }

@@ -17,7 +17,7 @@ mod outage;
 mod process;
 
 use serde_json::json;
-use support::{SUBSCRIPTION, World};
+use support::World;
 
 /// `prefix-0`, `prefix-1`, …, each with an address of its own.
 fn subscribe_all(world: &World, prefix: &str, count: usize) -> Vec<String> {
@@ -32,16 +32,6 @@ fn all_ready(world: &World, names: &[String]) {
     for name in names {
         world.ready(name);
     }
-}
-
-/// Asks for a comparison without waiting for the answer.
-fn nudge(world: &World, name: &str, value: &str) {
-    let annotations = json!({"webhook-operator.io/reconcile-requested-at": value});
-    world.patch(
-        SUBSCRIPTION,
-        name,
-        json!({"metadata": {"annotations": annotations}}),
-    );
 }
 
 /// How many requests of an operation the provider got since a mark.

@@ -8,7 +8,7 @@ use provider_simulator::{FaultAction, FaultPlan, Release, RequestFilter, When};
 use serde_json::{Value, json};
 
 use crate::support::{OPERATOR_NAMESPACE, SUBSCRIPTION, Setup, World};
-use crate::{all_ready, count, nudge, subscribe_all};
+use crate::{all_ready, count, subscribe_all};
 
 /// Open descriptors of a process.
 pub fn descriptors(pid: u32) -> usize {
@@ -99,7 +99,7 @@ fn a_token_that_was_replaced_in_its_file_is_used_without_a_restart() {
     let mut asked = 0;
     world.eventually("the old token to be refused", || {
         asked += 1;
-        nudge(&world, "crm", &asked.to_string());
+        world.nudge(SUBSCRIPTION, "crm", &asked.to_string());
         world
             .operator_log()
             .contains("the apiserver did not accept the write: 401 ")

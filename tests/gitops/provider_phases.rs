@@ -4,7 +4,7 @@ use provider_simulator::Config;
 use serde_json::{Value, json};
 
 use crate::phases::Phases;
-use crate::subscription_phases::{fail, long_since, nudge};
+use crate::subscription_phases::{fail, long_since};
 use crate::support::{CLUSTER_PROVIDER, OPERATOR_NAMESPACE, PROVIDER, SUBSCRIPTION, Setup, World, condition};
 
 /// One of the kinds, in a world where the operator watches it.
@@ -102,7 +102,7 @@ impl Stage {
 
     fn outage(&mut self) {
         fail(&self.world, "");
-        nudge(&self.world, self.kind, "dixa", "outage");
+        self.world.nudge(self.kind, "dixa", "outage");
         let object = self.becomes("Ready", "False", "ProgressingWithRetry");
         self.note("outage", "InProgress", "Progressing", object);
         self.world.simulator.clear_faults();
@@ -120,7 +120,7 @@ impl Stage {
         self.becomes("Ready", "True", "");
         let remote = self.world.only_remote().id;
         self.world.simulator.dixa().delete(remote).unwrap();
-        nudge(&self.world, SUBSCRIPTION, "crm", "vanished");
+        self.world.nudge(SUBSCRIPTION, "crm", "vanished");
         let object = self.becomes("Guarded", "True", "");
         let token = object["status"]["guard"]["token"].clone();
         self.note("guarded", "Failed", "Degraded", object);

@@ -13,18 +13,8 @@ pub fn fail(world: &World, operation: &str) {
     } else {
         RequestFilter::operation("dixa", operation)
     };
-    let action = FaultAction::FailBefore {
-        status: 503,
-        body: None,
-        retry_after: None,
-    };
+    let action = FaultAction::fail(503);
     world.simulator.add_fault(FaultPlan::every(requests, action));
-}
-
-/// Asks the operator to look, without waiting for it.
-pub fn nudge(world: &World, kind: &str, name: &str, token: &str) {
-    let annotations = json!({"webhook-operator.io/reconcile-requested-at": token});
-    world.patch(kind, name, json!({"metadata": {"annotations": annotations}}));
 }
 
 /// Moves the time of a condition's last change back by so many minutes; the operator must not run.
@@ -107,7 +97,7 @@ fn retrying(world: &mut World, phases: &mut Phases) {
     world.ready("crm");
 
     fail(world, "");
-    nudge(world, SUBSCRIPTION, "crm", "outage");
+    world.nudge(SUBSCRIPTION, "crm", "outage");
     let object = world.becomes(SUBSCRIPTION, "crm", "Synced", "False", "");
     phases.note("outage", "Current", "Healthy", object);
     fails_for_long(world);
@@ -123,7 +113,7 @@ fn differing(world: &World, phases: &mut Phases) {
     let remote = world.only_remote().id;
     let edit = json!({"url": "https://elsewhere.example/dixa"});
     world.simulator.dixa().edit(remote, &edit).unwrap();
-    nudge(world, SUBSCRIPTION, "crm", "drift");
+    world.nudge(SUBSCRIPTION, "crm", "drift");
     let object = world.becomes(SUBSCRIPTION, "crm", "Synced", "False", "");
     phases.note("drift-reported", "Current", "Healthy", object);
 
@@ -171,7 +161,7 @@ fn switched_off(world: &World, phases: &mut Phases) {
     world.ready("off");
     let id = world.external_id("off");
     Side::Dixa.edit(world, &id, json!({"enabled": false}));
-    nudge(world, SUBSCRIPTION, "off", "off");
+    world.nudge(SUBSCRIPTION, "off", "off");
     phases.note("switched-off", "InProgress", "Degraded", off(world));
     world.subscribe("off", spec("Reenable"));
     let object = off(world);
@@ -209,11 +199,7 @@ fn rotating(world: &World, phases: &mut Phases) {
         json!({"events": side.events()[..1], "signing": signing}),
     );
     phases.note("signed", "Current", "Healthy", world.ready("signed"));
-    let failing = FaultAction::FailBefore {
-        status: 503,
-        body: None,
-        retry_after: None,
-    };
+    let failing = FaultAction::fail(503);
     world
         .simulator
         .add_fault(FaultPlan::every(side.requests("update"), failing));
@@ -267,7 +253,7 @@ fn leaving(world: &mut World, phases: &mut Phases) {
     let remote = world.only_remote().id;
     world.becomes(PROVIDER, "dixa", "Ready", "True", "");
     world.simulator.dixa().delete(remote).unwrap();
-    nudge(world, SUBSCRIPTION, "crm", "vanished");
+    world.nudge(SUBSCRIPTION, "crm", "vanished");
     let object = world.becomes(SUBSCRIPTION, "crm", "Stalled", "True", "Guarded");
     phases.note("guarded", "Failed", "Degraded", object);
     // Its status is written by another controller.

@@ -1,7 +1,9 @@
 //! The leader ends, or stops for a while.
 
+use std::io::{self, Write as _};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use test_harness::AuditEvent;
 
 use crate::stage::{DURATION, Replica, Stage};
@@ -21,18 +23,22 @@ fn told_apart(mut one: Replica, mut other: Replica) -> (Replica, Replica) {
 }
 
 #[test]
-fn kill_after_kill_the_other_works_after_the_duration_and_within_two_seconds_of_it() {
+fn kill_after_kill_the_other_works_once_the_duration_is_over() {
     let stage = Stage::start();
     let mut leader = stage.replica("a");
     leader.comes_to_lead();
     let mut names = stage.subscribe("before", 1);
     stage.all_in_place(&names);
-    // Each takes the duration of the Lease, so that few are part of every run.
-    let kills = std::env::var("WEBHOOK_OPERATOR_FAILOVERS").map_or(3, |kills| kills.parse().unwrap());
+    // Each takes the duration of the Lease, so that few are part of every run; and only a run on a machine of its own
+    // tells how soon after the duration the other is there.
+    let many = std::env::var("WEBHOOK_OPERATOR_FAILOVERS").ok();
+    let late = Duration::from_secs(if many.is_some() { 2 } else { DURATION });
+    let kills = many.map_or(3, |kills| kills.parse().unwrap());
     for (kill, place) in ["b", "a"].into_iter().cycle().take(kills).enumerate() {
         let mut standby = stage.replica(place);
         standby.stands_by();
         let transitions = stage.transitions();
+        let killed = Timestamp::now();
         leader.operator.kill9();
         // One that was still on its way makes the wait longer: the other one counts from the last that it sees.
         let renewed = stage.lease_time("renewTime");
@@ -41,9 +47,16 @@ fn kill_after_kill_the_other_works_after_the_duration_and_within_two_seconds_of_
             .world
             .eventually("its create", || stage.creates() == names.len());
         // As the Lease tells it, however long the create and its sight took.
-        let took = Duration::try_from(stage.lease_time("acquireTime").duration_since(renewed)).unwrap();
-        assert!(took >= Duration::from_secs(DURATION), "{took:?}");
-        assert!(took <= Duration::from_secs(2 * DURATION), "{took:?}");
+        let acquired = stage.lease_time("acquireTime");
+        let since = |begin: Timestamp| Duration::try_from(acquired.duration_since(begin)).unwrap();
+        let duration = Duration::from_secs(DURATION);
+        let _ = writeln!(
+            io::stderr(),
+            "failover {kill}: {:?} after the kill",
+            since(killed)
+        );
+        assert!(since(renewed) >= duration, "{:?}", since(renewed));
+        assert!(since(killed) <= duration + late, "{:?}", since(killed));
         stage.all_in_place(&names);
         assert_eq!(stage.transitions(), transitions + 1);
         assert!(standby.leads());

@@ -92,11 +92,7 @@ fn a_subscription_that_was_deleted_by_hand_is_made_again_once_that_is_confirmed(
     world.ready("crm");
     let before = world.only_remote().id;
     world.simulator.dixa().delete(before).unwrap();
-    world.patch(
-        SUBSCRIPTION,
-        "crm",
-        json!({"metadata": {"annotations": {"webhook-operator.io/reconcile-requested-at": "now"}}}),
-    );
+    world.nudge(SUBSCRIPTION, "crm", "now");
     world.eventually("another remote subscription", || {
         world.remote().first().is_some_and(|found| found.id != before)
     });

@@ -56,9 +56,8 @@ fn a_create_a_change_and_a_deletion_are_said_once_and_nothing_is_written_but_eve
     // been said.
     for round in ["1", "2"] {
         let mark_of_look = world.mark();
-        let asked = json!({"webhook-operator.io/reconcile-requested-at": round});
         for name in ["fresh", "kept", "edited"] {
-            world.patch(SUBSCRIPTION, name, json!({"metadata": {"annotations": asked}}));
+            world.nudge(SUBSCRIPTION, name, round);
         }
         world.requested("list", mark_of_look, 1);
     }

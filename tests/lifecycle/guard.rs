@@ -26,8 +26,7 @@ fn more_that_vanished_than_the_guard_allows_waits_for_a_person() {
     let vanished = world.remote_by_id(&world.external_id("crm")).unwrap().id;
     world.simulator.dixa().delete(vanished).unwrap();
     let mark = world.mark();
-    let asked = json!({"webhook-operator.io/reconcile-requested-at": "now"});
-    world.patch(SUBSCRIPTION, "crm", json!({"metadata": {"annotations": asked}}));
+    world.nudge(SUBSCRIPTION, "crm", "now");
     world.becomes(SUBSCRIPTION, "crm", "Stalled", "True", "Guarded");
     let provider = world.becomes(PROVIDER, "dixa", "Guarded", "True", "");
     assert_ne!(condition(&provider, "Ready")["status"], Value::Null);

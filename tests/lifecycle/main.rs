@@ -25,11 +25,3 @@ mod signing;
 mod suspend;
 mod tls;
 mod update;
-
-use std::time::{SystemTime, UNIX_EPOCH};
-
-/// The time as the simulator's log has it.
-fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    u64::try_from(now.as_millis()).unwrap()
-}

@@ -3,8 +3,7 @@
 use provider_simulator::{Config, FaultAction, FaultPlan, Release, RequestFilter, Token, When};
 use serde_json::json;
 
-use crate::now_ms;
-use crate::support::{PROVIDER, SUBSCRIPTION, Setup, World, condition};
+use crate::support::{PROVIDER, SUBSCRIPTION, Setup, World, condition, now_ms};
 
 #[test]
 fn a_provider_says_that_it_works_what_it_can_do_and_how_much_is_there() {
@@ -46,11 +45,7 @@ fn a_provider_that_worked_says_at_once_why_it_does_not_and_when_it_does_again() 
     world.subscribe("crm", json!({}));
     world.ready("crm");
     world.becomes(PROVIDER, "dixa", "Ready", "True", "Connected");
-    let unavailable = FaultAction::FailBefore {
-        status: 503,
-        body: None,
-        retry_after: None,
-    };
+    let unavailable = FaultAction::fail(503);
     let list = RequestFilter::operation("dixa", "list");
     let outage = world.simulator.add_fault(FaultPlan::every(list, unavailable));
     let says = |what: &str| {

@@ -57,11 +57,7 @@ fn a_bundle_may_be_under_another_key_and_come_later() {
     );
     bundle(&world, "authority", "root.pem", world.simulator.ca_pem());
     // Nobody watches ConfigMaps; a person asks, or the next interval does.
-    world.patch(
-        PROVIDER,
-        "dixa",
-        json!({"metadata": {"annotations": {"webhook-operator.io/reconcile-requested-at": "now"}}}),
-    );
+    world.nudge(PROVIDER, "dixa", "now");
     world.becomes(PROVIDER, "dixa", "Ready", "True", "Connected");
 }
 

@@ -103,12 +103,7 @@ fn a_guard_that_has_tripped_and_one_that_would_is_told() {
     world.becomes(PROVIDER, side.name(), "Ready", "True", "");
     let gone = side.row_of(&world, first).unwrap().id;
     side.delete(&world, &gone);
-    let annotations = json!({"webhook-operator.io/reconcile-requested-at": "vanished"});
-    world.patch(
-        SUBSCRIPTION,
-        "crm",
-        json!({"metadata": {"annotations": annotations}}),
-    );
+    world.nudge(SUBSCRIPTION, "crm", "vanished");
     world.becomes(SUBSCRIPTION, "crm", "Stalled", "True", "Guarded");
     let provider = world.becomes(PROVIDER, side.name(), "Ready", "False", "Guarded");
     assert_eq!(blocked(&world, "crm", &spec(&side.events())), ["Guarded"]);

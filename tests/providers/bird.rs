@@ -357,11 +357,7 @@ fn a_page_of_the_list_that_fails_is_no_proof_that_anything_is_gone() {
     BIRD.subscribe(&world, "crm", json!({"events": BIRD.events()}));
     world.ready("crm");
     let (before, mark) = (BIRD.ids(&world), world.mark());
-    let broken = FaultAction::FailBefore {
-        status: 500,
-        body: None,
-        retry_after: None,
-    };
+    let broken = FaultAction::fail(500);
     world
         .simulator
         .add_fault(FaultPlan::nth(BIRD.requests("list"), 2, broken));

@@ -1,17 +1,10 @@
 //! How deliveries go, as each provider tells it.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use provider_simulator::babel;
 use serde_json::{Value, json};
 
 use crate::key_of;
-use crate::support::{SUBSCRIPTION, Setup, Side, World, condition};
-
-fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    u64::try_from(now.as_millis()).unwrap()
-}
+use crate::support::{SUBSCRIPTION, Setup, Side, World, condition, now_ms};
 
 /// What status says of the deliveries of an event.
 fn event(object: &Value, event: &str) -> Value {

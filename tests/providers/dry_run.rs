@@ -23,9 +23,7 @@ fn rehearsed(world: &mut World, side: Side, said: &[(&str, String)]) {
     }
     let mark_of_look = world.mark();
     for (name, _) in said {
-        let annotations = json!({"webhook-operator.io/reconcile-requested-at": "again"});
-        let change = json!({"metadata": {"annotations": annotations}});
-        world.patch(SUBSCRIPTION, name, change);
+        world.nudge(SUBSCRIPTION, name, "again");
     }
     world.eventually("another look at the account", || {
         (side.count(world, mark_of_look, "list") > 0).then_some(())

@@ -22,11 +22,7 @@ fn summary(object: &Value) -> &Value {
 
 fn one_of_three_is_refused(side: Side) {
     let world = connected(side);
-    let refusal = FaultAction::FailBefore {
-        status: 400,
-        body: Some(json!({"success": false, "message": "no such thing today"})),
-        retry_after: None,
-    };
+    let refusal = FaultAction::fail_with(400, json!({"success": false, "message": "no such thing today"}));
     world
         .simulator
         .add_fault(FaultPlan::nth(side.requests("create"), 2, refusal));

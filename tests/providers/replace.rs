@@ -68,11 +68,7 @@ fn the_old_one_stays_while_the_new_one_is_refused() {
         let world = World::start();
         let [first, second, _] = side.events();
         let old = made(&world, side, "CreateFirst", json!({"events": [first]}));
-        let refusal = FaultAction::FailBefore {
-            status: 400,
-            body: Some(json!({"success": false, "message": "no room"})),
-            retry_after: None,
-        };
+        let refusal = FaultAction::fail_with(400, json!({"success": false, "message": "no room"}));
         side.next(&world, "create", refusal);
         side.subscribe(&world, "crm", with("CreateFirst", json!({"events": [second]})));
         let object = world.becomes(SUBSCRIPTION, "crm", "Ready", "False", "RefusedByProvider");

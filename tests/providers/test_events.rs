@@ -118,11 +118,7 @@ fn a_test_that_is_refused_says_so_and_one_without_an_answer_is_unknown() {
     BABEL.connect(&world, json!({}));
     BABEL.subscribe(&world, "crm", json!({"events": BABEL.events()[..1]}));
     world.ready("crm");
-    let refusal = FaultAction::FailBefore {
-        status: 400,
-        body: Some(json!({"success": false, "message": "not now"})),
-        retry_after: None,
-    };
+    let refusal = FaultAction::fail_with(400, json!({"success": false, "message": "not now"}));
     BABEL.next(&world, "test", refusal);
     ask(&world, "crm", "first");
     results(&world, "crm", "first", &["Refused"]);

@@ -4,7 +4,7 @@ use provider_simulator::{Config, FaultAction, Token, When};
 use serde_json::json;
 
 use crate::support::{PROVIDER, SUBSCRIPTION, World, condition};
-use crate::{all_ready, held, names, next, nudge, subscribe_all, text};
+use crate::{all_ready, held, names, next, subscribe_all, text};
 
 fn use_token(world: &World, token: &str) {
     world.secret("dixa-api", "credentials", &[("token", token)]);
@@ -29,7 +29,7 @@ fn a_key_of_another_organization_changes_nothing_until_the_right_one_is_back() {
     world.subscribe("late", json!({"url": "https://hooks.acme.example/late"}));
     world.delete(SUBSCRIPTION, &names[2]);
     for name in &names[..2] {
-        nudge(&world, name, "while-it-is-another");
+        world.nudge(SUBSCRIPTION, name, "while-it-is-another");
         world.becomes(SUBSCRIPTION, name, "Stalled", "True", "AccountChanged");
     }
     world.becomes(SUBSCRIPTION, "late", "Stalled", "True", "AccountChanged");

@@ -7,18 +7,14 @@ use provider_simulator::{FaultAction, GarbageKind};
 use serde_json::{Value, json};
 
 use crate::support::{SUBSCRIPTION, World, condition};
-use crate::{all_ready, every, names, nudge, subscribe_all};
+use crate::{all_ready, every, names, subscribe_all};
 
 fn garbage(kind: GarbageKind) -> FaultAction {
     FaultAction::Garbage { kind, apply: true }
 }
 
 fn with_body(status: u16, body: Value) -> FaultAction {
-    FaultAction::FailBefore {
-        status,
-        body: Some(body),
-        retry_after: None,
-    }
+    FaultAction::fail_with(status, body)
 }
 
 /// Every LIST and every read is answered like this: nothing is written at the provider, the objects say that they
@@ -38,7 +34,7 @@ fn changes_nothing(answers: &[(&str, FaultAction, &str)]) -> u64 {
             every(&world, operation, action.clone());
         }
         for name in &names {
-            nudge(&world, name, what);
+            world.nudge(SUBSCRIPTION, name, what);
             let object = world.becomes(SUBSCRIPTION, name, "Synced", "False", reason);
             assert_eq!(condition(&object, "Ready")["status"], "True", "{what}");
         }
@@ -153,7 +149,7 @@ fn a_slow_listing_is_waited_for() {
             bytes_per_second: 400,
         },
     );
-    nudge(&world, &names[0], "slow");
+    world.nudge(SUBSCRIPTION, &names[0], "slow");
     world.requested("list", mark, 1);
     world.eventually("the answer to the request", || {
         world.subscription(&names[0])["status"]["lastHandledReconcileAt"] == "slow"

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::support::World;
-use crate::{all_ready, names, now_ms, subscribe_all};
+use crate::support::{World, now_ms};
+use crate::{all_ready, names, subscribe_all};
 
 #[test]
 fn the_budget_is_never_exceeded_and_an_edit_does_not_queue_behind_creates() {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::{PROVIDER, SUBSCRIPTION, World, condition};
-use crate::{all_ready, count, names, nudge, subscribe_all, text};
+use crate::{all_ready, count, names, subscribe_all, text};
 
 fn release(world: &World, token: &str) {
     let annotations = json!({"webhook-operator.io/guard-release": token});
@@ -23,13 +23,13 @@ fn many_that_vanish_at_once_are_not_made_anew_before_the_guard_is_released_with_
     all_ready(&world, &names);
     world.simulator.dixa().delete_all();
     let mark = world.mark();
-    nudge(&world, &names[0], "after-the-accident");
+    world.nudge(SUBSCRIPTION, &names[0], "after-the-accident");
     let provider = world.becomes(PROVIDER, "dixa", "Guarded", "True", "Guarded");
     let token = text(&provider, "/status/guard/token").to_owned();
     let message = condition(&provider, "Guarded")["message"].to_string();
     assert!(message.contains(&token), "{message}");
     for name in &names[1..] {
-        nudge(&world, name, "after-the-accident");
+        world.nudge(SUBSCRIPTION, name, "after-the-accident");
     }
     for name in &names {
         world.becomes(SUBSCRIPTION, name, "Stalled", "True", "Guarded");
@@ -81,7 +81,7 @@ fn more_deletions_than_the_guard_allows_wait_for_its_release() {
         let object = world.find(SUBSCRIPTION, name);
         object.is_some_and(|object| condition(&object, "Stalled")["status"] == "True")
     });
-    nudge(&world, left.unwrap(), "wrong-token");
+    world.nudge(SUBSCRIPTION, left.unwrap(), "wrong-token");
     world.becomes(PROVIDER, "dixa", "Guarded", "True", "DeletionsGuarded");
     assert_eq!(count(&world, 0, "delete"), 2);
 

@@ -2,15 +2,14 @@
 
 use serde_json::json;
 
-use crate::support::{PROVIDER, SUBSCRIPTION, World, condition};
+use crate::support::{NOWHERE, PROVIDER, SUBSCRIPTION, World, condition};
 use crate::{all_ready, count, names, subscribe_all};
 
 #[test]
 fn a_dead_provider_and_a_refused_object_do_not_hold_up_the_others() {
     let world = World::start();
     world.connect();
-    // Nobody listens there, and the system gives the port to nobody who asks for any.
-    let dead = world.provider_spec(json!({"endpoint": "http://127.0.0.1:1"}));
+    let dead = world.provider_spec(json!({"endpoint": NOWHERE}));
     world.apply(PROVIDER, "dead", dead);
     for number in 0..20 {
         let change =

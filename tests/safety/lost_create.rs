@@ -4,7 +4,7 @@ use provider_simulator::{FaultAction, GarbageKind, Release, When};
 use serde_json::json;
 
 use crate::support::{SUBSCRIPTION, Setup, World};
-use crate::{count, fails, held, next, nudge};
+use crate::{count, fails, held, next};
 
 fn lost_after_it_was_applied(action: FaultAction) {
     let world = World::start();
@@ -145,13 +145,13 @@ fn a_create_that_takes_effect_after_its_sender_died_is_found_by_the_next_process
     // However often it looks: that it is not there proves nothing yet.
     for look in ["first", "second", "third"] {
         let mark = world.mark();
-        nudge(&world, "crm", look);
+        world.nudge(SUBSCRIPTION, "crm", look);
         world.requested("list", mark, 1);
     }
     assert_eq!(count(&world, 0, "create"), 2, "the held one, and the other's");
     world.simulator.release(create, Release::Continue);
     // It would look again when the settle time is over.
-    nudge(&world, "crm", "released");
+    world.nudge(SUBSCRIPTION, "crm", "released");
     world.ready("crm");
     assert_eq!(world.remote().len(), 2);
     assert_eq!(count(&world, 0, "create"), 2);

@@ -27,11 +27,9 @@ mod traces;
 mod vanished;
 mod writers;
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use provider_simulator::{FaultAction, FaultPlan, RequestFilter};
 use serde_json::{Value, json};
-use support::{SOON, SUBSCRIPTION, World};
+use support::{SOON, World};
 use test_harness::{ControlPlane, wait_for};
 
 /// Requests of one operation.
@@ -55,11 +53,7 @@ fn every(world: &World, operation: &str, action: FaultAction) {
 
 /// An error of the provider that changes nothing.
 fn fails(status: u16) -> FaultAction {
-    FaultAction::FailBefore {
-        status,
-        body: None,
-        retry_after: None,
-    }
+    FaultAction::fail(status)
 }
 
 /// Waits until a request is held, and returns its number.
@@ -88,25 +82,9 @@ fn all_ready(world: &World, names: &[String]) {
     }
 }
 
-/// Asks for a comparison without waiting for the answer.
-fn nudge(world: &World, name: &str, value: &str) {
-    let annotations = json!({"webhook-operator.io/reconcile-requested-at": value});
-    world.patch(
-        SUBSCRIPTION,
-        name,
-        json!({"metadata": {"annotations": annotations}}),
-    );
-}
-
 /// How many requests of an operation the provider got since a mark.
 fn count(world: &World, mark: u64, operation: &str) -> usize {
     world.requests_since(mark, operation).len()
-}
-
-/// The time as the simulator's log has it.
-fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    u64::try_from(now.as_millis()).unwrap()
 }
 
 /// The value of a metric: the sum over its labels.

@@ -5,10 +5,8 @@ use std::time::Duration;
 use provider_simulator::{Config, FaultAction, FaultPlan};
 use serde_json::{Value, json};
 
-use crate::support::{PROVIDER, SUBSCRIPTION, Setup, World, condition};
-use crate::{
-    all_ready, count, every, fails, names, next, now_ms, nudge, requests, subscribe_all, text, turns,
-};
+use crate::support::{PROVIDER, SUBSCRIPTION, Setup, World, condition, now_ms};
+use crate::{all_ready, count, every, fails, names, next, requests, subscribe_all, text, turns};
 
 /// Waits until every subscription says that it is not in sync for this reason.
 fn all_fail(world: &World, names: &[String], reason: &str) {
@@ -88,7 +86,7 @@ fn a_key_that_is_revoked_while_all_is_well_keeps_everything_as_it_is() {
     let mark = world.mark();
     world.simulator.dixa().revoke_token(Config::DIXA_TOKEN);
     for name in &names {
-        nudge(&world, name, "after-revocation");
+        world.nudge(SUBSCRIPTION, name, "after-revocation");
     }
     all_fail(&world, &names, "Unauthenticated");
     for name in &names {
@@ -141,7 +139,7 @@ fn an_absurd_retry_after_pauses_the_account_visibly_and_a_restart_ends_it() {
     world.subscribe("crm", json!({}));
     world.ready("crm");
     next(&world, "list", throttled(Some("99999999999999999999")));
-    nudge(&world, "crm", "throttled");
+    world.nudge(SUBSCRIPTION, "crm", "throttled");
     world.becomes(PROVIDER, "dixa", "Throttled", "True", "Throttled");
     let object = world.becomes(SUBSCRIPTION, "crm", "Synced", "False", "Throttled");
     assert_eq!(condition(&object, "Ready")["status"], "True");
@@ -169,7 +167,7 @@ fn a_provider_that_fails_for_a_while_leaves_ready_what_was_ready() {
     let (begun, mark) = (now_ms(), world.mark());
     every(&world, "list", fails(503));
     every(&world, "get", fails(503));
-    nudge(&world, "crm", "during-the-outage");
+    world.nudge(SUBSCRIPTION, "crm", "during-the-outage");
     let object = world.becomes(SUBSCRIPTION, "crm", "Synced", "False", "ProviderUnavailable");
     assert_eq!(condition(&object, "Ready")["status"], "True");
     assert!(condition(&object, "Reconciling").is_null());
@@ -197,11 +195,7 @@ fn an_edit_that_the_provider_refuses_is_sent_once_and_its_words_are_shown_withou
     let secret = "canary/Header+Value=42";
     world.secret("crm-headers", "delivery", &[("key", secret)]);
     let words = format!("custom header 'X-Key: {secret}' is not acceptable");
-    let refusal = FaultAction::FailBefore {
-        status: 400,
-        body: Some(json!({"message": words})),
-        retry_after: None,
-    };
+    let refusal = FaultAction::fail_with(400, json!({"message": words}));
     world
         .simulator
         .add_fault(FaultPlan::every(requests("create"), refusal));
@@ -246,7 +240,7 @@ fn the_delay_between_tries_of_an_endless_outage_grows() {
     world.ready("crm");
     let mark = world.mark();
     every(&world, "list", fails(500));
-    nudge(&world, "crm", "outage");
+    world.nudge(SUBSCRIPTION, "crm", "outage");
     // From the third failure on the account rests, twice as long each time: 8 to 16 s before the last of these. A
     // machine that is slow for some seconds does not look like that.
     world.within(Duration::from_secs(120), "eight tries", || {

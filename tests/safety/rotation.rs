@@ -4,7 +4,7 @@ use provider_simulator::{Config, FaultAction, Release, Token, When, credential_h
 use serde_json::json;
 
 use crate::support::{SUBSCRIPTION, World};
-use crate::{all_ready, held, names, next, nudge, subscribe_all};
+use crate::{all_ready, held, names, next, subscribe_all};
 
 const SUCCESSOR: &str = "canary-rotated-under-way-3Hn8";
 
@@ -31,7 +31,7 @@ fn a_key_that_is_revoked_under_a_call_on_its_way_costs_at_most_two_refused_calls
     world.ready(&names[0]);
     // Everybody looks again at once.
     for name in &names {
-        nudge(&world, name, "after-the-rotation");
+        world.nudge(SUBSCRIPTION, name, "after-the-rotation");
     }
     for name in &names {
         world.eventually("the answer", || {

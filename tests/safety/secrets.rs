@@ -96,11 +96,7 @@ pub(crate) fn misfortunes(world: &World) {
         "no: {HEADER} and {PASSWORD} and {}",
         STANDARD.encode(format!("{USERNAME}:{PASSWORD}"))
     );
-    let refused = FaultAction::FailBefore {
-        status: 400,
-        body: Some(json!({"message": refusal})),
-        retry_after: None,
-    };
+    let refused = FaultAction::fail_with(400, json!({"message": refusal}));
     every(world, "patch", refused);
     world.patch(
         SUBSCRIPTION,
@@ -116,11 +112,7 @@ pub(crate) fn misfortunes(world: &World) {
         json!({"spec": {"events": ["ConversationClosed"]}}),
     );
     world.ready("basic");
-    let echo = FaultAction::FailBefore {
-        status: 500,
-        body: Some(json!(format!("<pre>Authorization: {TOKEN}</pre>"))),
-        retry_after: None,
-    };
+    let echo = FaultAction::fail_with(500, json!(format!("<pre>Authorization: {TOKEN}</pre>")));
     next(world, "list", echo);
     world.look_again(SUBSCRIPTION, "basic");
     world.secret("dixa-api", "credentials", &[("token", SUCCESSOR)]);
@@ -183,11 +175,7 @@ fn no_secret_of_dixa_shows_in_logs_status_events_metrics_or_the_audit_log() {
 
 /// An answer of status 500, and one of 400 with words of the provider, that repeat everything that was sent, and more.
 fn repeating(secrets: &[&str]) -> [FaultAction; 3] {
-    let fail = |status, body| FaultAction::FailBefore {
-        status,
-        body: Some(body),
-        retry_after: None,
-    };
+    let fail = |status, body| FaultAction::fail_with(status, body);
     let all = secrets.join(" and ");
     let basic = STANDARD.encode(format!("someone:{all}"));
     let message = format!(

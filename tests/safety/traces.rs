@@ -8,7 +8,7 @@ use std::thread;
 use serde_json::json;
 
 use crate::secrets::{canaries, misfortunes, prepare};
-use crate::support::{SUBSCRIPTION, Setup, World, leaks};
+use crate::support::{NOWHERE, SUBSCRIPTION, Setup, World, leaks};
 use crate::{counts, metric};
 
 const DROPPED: &str = "webhook_operator_trace_spans_dropped_total";
@@ -158,8 +158,7 @@ fn works(world: &mut World) {
 
 #[test]
 fn a_collector_that_is_away_is_told_once_and_what_it_misses_is_counted() {
-    // Nobody listens there, and the system gives the port to nobody who asks for any.
-    let mut world = Setup::new().flag("--otlp-endpoint=http://127.0.0.1:1").start();
+    let mut world = Setup::new().flag(&format!("--otlp-endpoint={NOWHERE}")).start();
     works(&mut world);
     counts(&mut world, DROPPED, |dropped| dropped > 2.0);
     // Another batch, which fails too, and nobody is told again.

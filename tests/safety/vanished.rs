@@ -4,7 +4,7 @@ use provider_simulator::FaultAction;
 use serde_json::{Value, json};
 
 use crate::support::{SUBSCRIPTION, World, condition};
-use crate::{count, next, nudge};
+use crate::{count, next};
 
 #[test]
 fn what_was_deleted_by_hand_is_confirmed_by_a_read_and_made_anew_once() {
@@ -15,7 +15,7 @@ fn what_was_deleted_by_hand_is_confirmed_by_a_read_and_made_anew_once() {
     let lost = world.only_remote().id;
     let mark = world.mark();
     world.simulator.dixa().delete(lost).unwrap();
-    nudge(&world, "crm", "after-deletion");
+    world.nudge(SUBSCRIPTION, "crm", "after-deletion");
     world.becomes(SUBSCRIPTION, "crm", "Synced", "False", "RemoteMissing");
     let created = world.requested("create", mark, 1);
     world.ready("crm");
@@ -39,13 +39,9 @@ fn a_listing_that_lacks_it_once_is_no_deletion() {
     world.subscribe("crm", json!({}));
     world.ready("crm");
     let mark = world.mark();
-    let empty = FaultAction::FailBefore {
-        status: 200,
-        body: Some(json!({"data": []})),
-        retry_after: None,
-    };
+    let empty = FaultAction::fail_with(200, json!({"data": []}));
     next(&world, "list", empty);
-    nudge(&world, "crm", "while-it-is-missing");
+    world.nudge(SUBSCRIPTION, "crm", "while-it-is-missing");
     let object = world.becomes(SUBSCRIPTION, "crm", "Synced", "False", "RemoteMissing");
     assert_eq!(condition(&object, "Ready")["status"], "True");
     world.requested("get", mark, 1);

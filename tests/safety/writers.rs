@@ -1,11 +1,5 @@
 //! Others write to our objects at the same time.
 
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering::SeqCst;
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::thread;
-use std::time::Duration;
-
 use provider_simulator::{FaultAction, Release, When};
 use serde_json::{Value, json};
 
@@ -40,28 +34,13 @@ fn an_object_that_somebody_edits_twenty_times_a_second_settles_with_one_remote()
     let world = World::start();
     world.connect();
     world.subscribe("crm", json!({}));
-    let (stop, stopped) = channel::<()>();
-    let edits = AtomicUsize::new(0);
-    thread::scope(|scope| {
-        let (world, edits) = (&world, &edits);
-        // Dropped with the scope's closure, so that a failure below ends the storm as well.
-        let _storm = stop;
-        scope.spawn(move || {
-            while stopped.recv_timeout(Duration::from_millis(50)) == Err(RecvTimeoutError::Timeout) {
-                let note = json!({"example.com/note": edits.load(SeqCst).to_string()});
-                world.patch(SUBSCRIPTION, "crm", json!({"metadata": {"annotations": note}}));
-                edits.fetch_add(1, SeqCst);
-            }
-        });
-        let storms = |more: usize| {
-            let goal = edits.load(SeqCst) + more;
-            world.eventually("more edits", || edits.load(SeqCst) >= goal);
-        };
-        storms(5);
+    let edit = |edit: usize| json!({"metadata": {"annotations": {"example.com/note": edit.to_string()}}});
+    world.storm("crm", edit, |storm| {
+        storm.goes_on(5);
         world.ready("crm");
         // It also keeps up with a change while the storm goes on.
         world.subscribe("crm", json!({"url": "https://hooks.acme.example/new"}));
-        storms(5);
+        storm.goes_on(5);
         world.ready("crm");
     });
     assert_eq!(world.only_remote().content.url, "https://hooks.acme.example/new");

@@ -23,17 +23,19 @@
 mod faults;
 mod install;
 mod leaks;
+mod looks;
 mod objects;
 mod remote;
 mod row;
 mod side;
+mod storm;
 mod watch;
 
 use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use provider_simulator::{Config, Simulator, TlsListeners};
 use test_harness::{AuditReader, Cluster, ControlPlane, Look, Operator, Options, binary, wait_for};
@@ -48,6 +50,8 @@ pub use watch::{PLANTED, shown};
 
 /// How long anything may take that should happen at once; generous, for a machine with two busy cores.
 pub const SOON: Duration = Duration::from_secs(120);
+/// An address where nobody listens: the system gives this port to nobody who asks for any.
+pub const NOWHERE: &str = "http://127.0.0.1:1";
 /// The namespace of the operator itself, as `deploy/kustomize` names it.
 pub const OPERATOR_NAMESPACE: &str = "webhook-operator";
 /// The user that the audit log shows for the operator.
@@ -59,6 +63,12 @@ pub const SUBSCRIPTION: &str = "webhooksubscriptions.webhook-operator.io";
 pub const PROVIDER: &str = "webhookproviders.webhook-operator.io";
 /// See [`SUBSCRIPTION`].
 pub const CLUSTER_PROVIDER: &str = "clusterwebhookproviders.webhook-operator.io";
+
+/// The time as the simulator's log has it: milliseconds since the epoch.
+pub fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    u64::try_from(now.as_millis()).unwrap()
+}
 
 /// Where a world lives.
 enum Plane {

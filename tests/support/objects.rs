@@ -268,24 +268,6 @@ impl World {
         });
     }
 
-    /// Asks the operator to look again, and waits until it says that it has: what was to be noticed by then has
-    /// been noticed.
-    pub fn look_again(&self, kind: &str, name: &str) -> Value {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let token = format!("look-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let annotation = json!({"webhook-operator.io/reconcile-requested-at": token});
-        self.patch(kind, name, json!({"metadata": {"annotations": annotation}}));
-        self.eventually(&format!("the answer to {token}"), || {
-            let object = self.object(kind, name);
-            let answered = object["status"]["lastHandledReconcileAt"] == token;
-            if answered {
-                Ok(object)
-            } else {
-                Err(format!("{:#}", object["status"]))
-            }
-        })
-    }
-
     /// Events about an object, as `type reason: note`.
     pub fn events_about(&self, name: &str) -> Vec<String> {
         let all = self

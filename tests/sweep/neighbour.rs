@@ -1,7 +1,6 @@
 //! Somebody else: an object at another provider, which goes on whatever happens to the others of its world.
 
 use std::collections::BTreeSet;
-use std::time::UNIX_EPOCH;
 
 use provider_simulator::credential_hash;
 use serde_json::json;
@@ -9,7 +8,7 @@ use test_harness::proxy::ProcessEvent;
 
 use crate::audit::key;
 use crate::history::Neighbour;
-use crate::support::{Side, World};
+use crate::support::{Side, World, now_ms};
 
 /// Milliseconds after its start until a process has filled its caches on a busy machine.
 const BEGINS: u64 = 5000;
@@ -28,11 +27,6 @@ const fn other(side: Side) -> Side {
         Side::Babel => Side::Bird,
         Side::Bird => Side::Dixa,
     }
-}
-
-/// Milliseconds since the epoch.
-pub fn now() -> u64 {
-    u64::try_from(UNIX_EPOCH.elapsed().unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Makes it.
@@ -65,7 +59,7 @@ pub fn history(side: Side, world: &World, since: u64) -> Neighbour {
     Neighbour {
         lists: lists.map(|entry| (entry.time_ms, key(&entry))).collect(),
         keys: names(&[other.credential().to_owned()].into()),
-        watched: (since, now()),
+        watched: (since, now_ms()),
         down,
     }
 }

@@ -12,7 +12,7 @@ use crate::boundary::{self, Boundary, Plan, What};
 use crate::history::{History, Row, check, check_quiet};
 use crate::neighbour;
 use crate::scenario::{Case, Scenario};
-use crate::support::{OPERATOR_USER, PROVIDER, SUBSCRIPTION, Setup, Side, World, condition};
+use crate::support::{OPERATOR_USER, PROVIDER, SUBSCRIPTION, Setup, Side, World, condition, now_ms};
 
 /// Covers the deadline of a call to a provider (30 s), which a plan may use up, and what follows.
 const SETTLED: Duration = Duration::from_secs(120);
@@ -120,7 +120,7 @@ impl<'a> Stage<'a> {
         self.count += 1;
         let name = format!("{}-{}", scenario.name(), self.count);
         self.book.take(&self.world.namespace);
-        let (start, since) = (self.world.mark(), neighbour::now());
+        let (start, since) = (self.world.mark(), now_ms());
         let given = self.case(scenario, &name, start).prepare();
         let prepared = match scenario {
             Scenario::Create | Scenario::FanOut | Scenario::Adopt => None,
@@ -210,7 +210,7 @@ impl<'a> Stage<'a> {
             .iter()
             .filter(|record| record.plans.contains(&fault))
         {
-            let over = || neighbour::now() > struck.time_ms + GIVEN_UP;
+            let over = || now_ms() > struck.time_ms + GIVEN_UP;
             let died = || board.processes().iter().any(|(seq, ..)| *seq > struck.seq);
             while !over() && !died() {
                 thread::sleep(PAUSE);

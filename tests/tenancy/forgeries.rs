@@ -164,11 +164,7 @@ fn learn(world: &mut World, side: Side) -> Vec<Value> {
         ("https://byhand.example/x".to_owned(), json!([side.events()[2]])),
     ] {
         // Every one fails until the entry was seen.
-        let failing = FaultAction::FailBefore {
-            status: 503,
-            body: None,
-            retry_after: None,
-        };
+        let failing = FaultAction::fail(503);
         world
             .simulator
             .add_fault(FaultPlan::every(side.requests("create"), failing));

@@ -75,20 +75,6 @@ fn many(world: &World, side: Side) {
     }
 }
 
-/// Asks the operator to look at all of them at once, and waits until it has.
-fn look_at_all(world: &World, token: &str) {
-    let annotation = json!({"webhook-operator.io/reconcile-requested-at": token});
-    for i in 0..MANY {
-        let change = json!({"metadata": {"annotations": annotation}});
-        world.patch(SUBSCRIPTION, &name_of(i), change);
-    }
-    for i in 0..MANY {
-        world.eventually(token, || {
-            world.subscription(&name_of(i))["status"]["lastHandledReconcileAt"] == token
-        });
-    }
-}
-
 #[test]
 fn what_is_restored_takes_everything_back_by_its_marker_and_creates_nothing() {
     for side in [Side::Dixa, Side::Babel] {
@@ -109,7 +95,8 @@ fn what_is_restored_takes_everything_back_by_its_marker_and_creates_nothing() {
                 world.ready(&name_of(i));
             }
             // A status that was restored says Ready before its marker is rewritten.
-            look_at_all(&world, &format!("restored-{with_status}"));
+            let names: Vec<String> = (0..MANY).map(name_of).collect();
+            world.look_at_all(SUBSCRIPTION, &names);
             assert_eq!(side.count(&world, mark, "create"), 0);
             assert_eq!(side.count(&world, mark, "delete"), 0);
             assert_eq!(side.rows(&world), rows);

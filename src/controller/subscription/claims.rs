@@ -67,7 +67,8 @@ pub(in crate::controller) struct Outcome {
 /// What an object asks for.
 pub(in crate::controller) struct Ask<'a> {
     pub(in crate::controller) realm: &'a Realm,
-    /// The provider object that it refers to; none where nobody has an open create.
+    /// The provider object that it refers to: open creates are kept by it. With none, only contents claimed and ids held
+    /// are looked at.
     pub(in crate::controller) provider: Option<&'a ProviderKey>,
     pub(in crate::controller) me: &'a Claimant,
     pub(in crate::controller) wanted: &'a [Wanted],

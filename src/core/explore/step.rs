@@ -178,6 +178,7 @@ impl World {
         if step.things.named() {
             return rivals;
         }
+        let mine: Vec<Content> = may_have_made(&step.memory).collect();
         for slot in (0..self.slots.len()).filter(|slot| *slot != step.slot) {
             let cached = self.caches[self.leader][slot].as_ref();
             let record = self.process.records[slot].as_ref();
@@ -187,7 +188,6 @@ impl World {
             // A create whose outcome is open keeps others away, whatever its object wants by now.
             let memory = record.map(|record| &record.memory).or(known);
             let open: Vec<Content> = memory.into_iter().flat_map(may_have_made).collect();
-            let mine: Vec<Content> = may_have_made(&step.memory).collect();
             let kept = |wish: &&Wanted| {
                 let content = Content::of(&wish.view);
                 open.contains(&content) && (slot < step.slot || !mine.contains(&content))

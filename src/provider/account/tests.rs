@@ -186,11 +186,7 @@ async fn trouble_ends_with_the_first_success_and_whoever_waited_is_served() {
     let plan = FaultPlan::nth(
         RequestFilter::operation("dixa", "list"),
         1,
-        FaultAction::FailBefore {
-            status: 503,
-            body: None,
-            retry_after: None,
-        },
+        FaultAction::fail(503),
     );
     world.simulator.add_fault(plan);
     assert!(matches!(
@@ -246,11 +242,7 @@ async fn a_list_whose_second_page_fails_is_no_list() {
             .create_from_body("example-org", &body)
             .unwrap();
     }
-    let fails = FaultAction::FailBefore {
-        status: 503,
-        body: None,
-        retry_after: None,
-    };
+    let fails = FaultAction::fail(503);
     let plan = FaultPlan::nth(RequestFilter::operation("dixa", "list"), 2, fails);
     world.simulator.add_fault(plan);
     let _ = world.account.look(&1, None, Priority::Create);
@@ -298,11 +290,7 @@ async fn an_outage_is_logged_when_it_begins_when_its_reason_changes_and_when_it_
         ..FaultPlan::nth(
             RequestFilter::operation("dixa", "list"),
             first,
-            FaultAction::FailBefore {
-                status,
-                body: None,
-                retry_after: None,
-            },
+            FaultAction::fail(status),
         )
     };
     world.simulator.add_fault(fails(1, 2, 503));

@@ -82,6 +82,10 @@ fn shard(index: usize) -> Shard {
     Shard::parse(NAMES[index]).unwrap()
 }
 
+fn index(shard: &Shard) -> Option<usize> {
+    NAMES.iter().position(|name| Shard::told(Some(name)) == *shard)
+}
+
 impl World {
     /// One event, told by a number.
     pub(super) fn step(&mut self, choice: u16) {
@@ -117,15 +121,7 @@ impl World {
                 }
             }
             // Often the watch is up to date and nobody comes in between, else nothing ever gets far.
-            7..=10 => {
-                if let Some(process) = &mut self.processes[who] {
-                    process.watch = self.objects.clone();
-                    process.look = None;
-                }
-                for _ in 0..OBJECTS + 3 {
-                    self.look(who, of);
-                }
-            }
+            7..=10 => self.whole_look(who, of),
             _ => self.look(who, of),
         }
     }
@@ -133,6 +129,17 @@ impl World {
     fn edit(&mut self, of: usize, change: impl FnOnce(&mut Object)) {
         change(&mut self.objects[of]);
         self.objects[of].version += 1;
+    }
+
+    /// A look from its beginning to its end at everything as it is.
+    fn whole_look(&mut self, who: usize, of: usize) {
+        if let Some(process) = &mut self.processes[who] {
+            process.watch = self.objects.clone();
+            process.look = None;
+        }
+        for _ in 0..OBJECTS + 3 {
+            self.look(who, of);
+        }
     }
 
     /// The next step of a process's look at some object; begins one at `of` where there is none.
@@ -179,10 +186,7 @@ impl World {
                 *other != of && rival.claim.is_some() && rival.claim == wanted && rival.holder != me
             })
             .collect();
-        let leaderless = |shard: &Shard| {
-            let known = NAMES.iter().position(|name| Shard::told(Some(name)) == *shard);
-            known.is_none_or(|index| look.leaderless[index])
-        };
+        let leaderless = |shard: &Shard| index(shard).is_none_or(|index| look.leaderless[index]);
         let step = decide(&Standing {
             me: &me,
             assigned: &look.seen.label,
@@ -261,15 +265,10 @@ impl World {
         for _ in 0..60 {
             for who in 0..NAMES.len() {
                 for of in 0..OBJECTS {
-                    let object = self.objects.clone();
                     if let Some(process) = &mut self.processes[who] {
-                        process.watch = object;
-                        process.look = None;
                         process.seats[of].passes = 0;
                     }
-                    for _ in 0..OBJECTS + 3 {
-                        self.look(who, of);
-                    }
+                    self.whole_look(who, of);
                 }
             }
         }
@@ -279,9 +278,7 @@ impl World {
     /// goes on speaking to, as deletions want it.
     fn account(&self, of: usize) -> Option<&'static str> {
         let held = || {
-            let speaker = NAMES
-                .iter()
-                .position(|name| Shard::told(Some(name)) == self.objects[of].holder)?;
+            let speaker = index(&self.objects[of].holder)?;
             let seat = &self.processes[speaker].as_ref()?.seats[of];
             seat.account.filter(|_| seat.open)
         };

@@ -66,11 +66,7 @@ async fn what_was_read_is_not_in_the_words_with_which_it_is_refused_when_sent_ba
         .unwrap();
     simulator.add_fault(FaultPlan::every(
         RequestFilter::operation("babel", "put"),
-        FaultAction::FailBefore {
-            status: 400,
-            body: Some(json!({"success": false, "message": words})),
-            retry_after: None,
-        },
+        FaultAction::fail_with(400, json!({"success": false, "message": words})),
     ));
     let name = FieldSet::of(&[Field::Name]);
     let error = babel

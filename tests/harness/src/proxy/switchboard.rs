@@ -271,12 +271,12 @@ impl Switchboard {
         }
     }
 
-    /// What is to happen to an event of a watch.
     /// Whether a watch of subscriptions has told of this version of one; it may have come to the proxy and no further.
     pub fn has_told(&self, name: &str, version: &str) -> bool {
         self.board().told.get(name).is_some_and(|told| told == version)
     }
 
+    /// What is to happen to an event of a watch.
     pub(super) fn event(&self, call: &Call, event: &Traits) -> Option<WatchAction> {
         let mut board = self.board();
         let mut met = None;

@@ -172,6 +172,26 @@ pub enum FaultAction {
     },
 }
 
+impl FaultAction {
+    /// Answers with an error; nothing changes.
+    pub const fn fail(status: u16) -> Self {
+        Self::FailBefore {
+            status,
+            body: None,
+            retry_after: None,
+        }
+    }
+
+    /// The same with a body.
+    pub const fn fail_with(status: u16, body: Value) -> Self {
+        Self::FailBefore {
+            status,
+            body: Some(body),
+            retry_after: None,
+        }
+    }
+}
+
 fn yes() -> bool {
     true
 }

@@ -41,17 +41,9 @@ async fn fail_before_answers_the_error_and_changes_nothing() {
 #[tokio::test]
 async fn fail_before_sends_the_body_it_was_given() {
     let rig = Rig::start().await;
-    let text = FaultAction::FailBefore {
-        status: 502,
-        body: Some(json!("<h1>no</h1>")),
-        retry_after: None,
-    };
+    let text = FaultAction::fail_with(502, json!("<h1>no</h1>"));
     rig.simulator.add_fault(FaultPlan::nth(lists(), 1, text));
-    let object = FaultAction::FailBefore {
-        status: 400,
-        body: Some(json!({"message": "own"})),
-        retry_after: None,
-    };
+    let object = FaultAction::fail_with(400, json!({"message": "own"}));
     rig.simulator.add_fault(FaultPlan::nth(lists(), 2, object));
     assert_eq!(rig.get("/v1/webhooks").await.body, "<h1>no</h1>");
     assert_eq!(rig.get("/v1/webhooks").await.json(), json!({"message": "own"}));
@@ -311,11 +303,7 @@ async fn a_redirect_carries_its_location() {
 async fn a_plan_hits_the_requests_it_names_and_no_others() {
     let rig = Rig::start().await;
     let (a, b) = (rig.create("a").await, rig.create("b").await);
-    let fail = || FaultAction::FailBefore {
-        status: 500,
-        body: None,
-        retry_after: None,
-    };
+    let fail = || FaultAction::fail(500);
     let of_b = RequestFilter {
         id: Some(b.to_string()),
         method: Some("GET".to_owned()),
@@ -349,11 +337,7 @@ async fn a_plan_hits_the_requests_it_names_and_no_others() {
 async fn a_request_above_the_rate_limit_does_not_use_up_a_fault() {
     let rig = Rig::with(&[("dixa.rateLimit", "0.001/1")]).await;
     assert_eq!(rig.get("/v1/webhooks").await.status, 200);
-    let fail = FaultAction::FailBefore {
-        status: 500,
-        body: None,
-        retry_after: None,
-    };
+    let fail = FaultAction::fail(500);
     rig.simulator.add_fault(FaultPlan::nth(lists(), 1, fail));
     assert_eq!(rig.get("/v1/webhooks").await.status, 429);
     rig.switch("dixa.rateLimit", "off");
