@@ -1,6 +1,6 @@
 //! Holds every new LIST against what should be in it, before anybody acts on it.
 
-use std::sync::atomic::Ordering;
+use std::collections::HashSet;
 
 use operator_core::guard::token;
 use operator_core::names::{AccountId, ExternalId, ObjectName};
@@ -11,6 +11,7 @@ use operator_core::time::Moment;
 use crate::api::v1alpha1::WebhookSubscription;
 use crate::controller::context::{Context, Party, ProviderKey};
 use crate::controller::provider::directory::{Assessment, Link};
+use crate::controller::provider::tally::Tally;
 use crate::controller::subscription::reconcile::object_name;
 
 /// What an object's status says to be in the account.
@@ -19,6 +20,8 @@ struct Known {
     /// `None`: a create whose outcome is unknown, and nothing else.
     id: Option<ExternalId>,
     account: String,
+    /// The object is being deleted: its id may be gone, and says nothing by that.
+    leaving: bool,
 }
 
 impl Context {
@@ -26,8 +29,8 @@ impl Context {
     pub(in crate::controller) fn assess(&self, account: &AccountId, snapshot: &Snapshot) {
         for (key, link) in self.directory.of_account(account) {
             self.metrics.list_completed(link.type_, link.driven.number());
+            link.tally().listed(snapshot.begun());
             let assessment = self.assessment(&key, &link, snapshot);
-            link.since_list.store(0, Ordering::Relaxed);
             if link.assess(assessment) {
                 self.triggers.wake(&Party::Provider(key));
             }
@@ -35,9 +38,16 @@ impl Context {
     }
 
     fn assessment(&self, key: &ProviderKey, link: &Link, snapshot: &Snapshot) -> Assessment {
-        let known = self.known(key);
+        let (leaving, known): (Vec<Known>, Vec<Known>) =
+            self.known(key).into_iter().partition(|known| known.leaving);
         let listed = |known: &&Known| known.id.as_ref().is_some_and(|id| snapshot.get(id).is_some());
-        let managed = known.iter().filter(listed).count();
+        let managed = {
+            let tally = link.tally();
+            let stated = known.iter().chain(&leaving).filter_map(|known| known.id.as_ref());
+            // An id that was made a moment ago is in no status yet.
+            let all: HashSet<&ExternalId> = stated.chain(tally.ids()).collect();
+            all.into_iter().filter(|id| snapshot.get(id).is_some()).count()
+        };
         let ids = || known.iter().filter_map(|known| Some((known, known.id.as_ref()?)));
         // Ids made or seen after the LIST began say nothing by their absence.
         let missing: Vec<ExternalId> = ids()
@@ -48,7 +58,7 @@ impl Context {
         let count = ids().count();
         // One known id in the LIST proves the account, for all of them: an account that was swapped shows none.
         let claims: Vec<&Known> = known.iter().filter(|known| !link.knows(&known.account)).collect();
-        let unproven = !claims.is_empty() && managed == 0;
+        let unproven = !claims.is_empty() && !known.iter().any(|known| listed(&known));
         link.accept(
             claims
                 .iter()
@@ -77,24 +87,23 @@ impl Context {
         }
     }
 
-    /// What the provider's objects say to be in the account, save for those on their way out.
+    /// What the provider's objects say to be in the account.
     fn known(&self, key: &ProviderKey) -> Vec<Known> {
         let mut known = Vec::new();
-        self.visit_subscriptions(
-            |of| of == key,
-            |object| {
-                if object.metadata.deletion_timestamp.is_none() {
-                    known.extend(claims(object));
-                }
-            },
-        );
+        self.visit_subscriptions(|of| of == key, |object| known.extend(claims(object)));
         known
     }
 
-    /// One remote subscription more or less; the provider object is told now and then.
-    pub(in crate::controller) fn count_remote(&self, key: &ProviderKey, link: &Link, by: i64) {
-        link.since_list.fetch_add(by, Ordering::Relaxed);
+    /// One remote subscription more or less, which `note` enters with the time; the provider object is told now and
+    /// then.
+    pub(in crate::controller) fn count_remote(
+        &self,
+        key: &ProviderKey,
+        link: &Link,
+        note: impl FnOnce(&mut Tally, Moment),
+    ) {
         let now = self.clock.now();
+        note(&mut link.tally(), now);
         if !link.told_lately(now) {
             *link
                 .told
@@ -107,7 +116,8 @@ impl Context {
     /// Whether some object of the provider has something in an account that is not known to be this one: then the
     /// first LIST has to prove that it is.
     pub(in crate::controller) fn has_claims(&self, key: &ProviderKey, link: &Link) -> bool {
-        self.known(key).iter().any(|known| !link.knows(&known.account))
+        let mut known = self.known(key).into_iter();
+        known.any(|known| !known.leaving && !link.knows(&known.account))
     }
 }
 
@@ -131,6 +141,7 @@ fn claims(object: &WebhookSubscription) -> Vec<Known> {
         object: name.clone(),
         id,
         account: identity.account.clone(),
+        leaving: object.metadata.deletion_timestamp.is_some(),
     };
     let mut claims: Vec<Known> = ids.map(|id| claim(Some(id))).collect();
     // A create that may have been sent went to that account and to no other.

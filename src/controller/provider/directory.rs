@@ -1,8 +1,8 @@
 //! Which provider objects are usable, and the account that each of them stands for.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicI64};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use operator_core::guard::{Deletions, GuardLimits};
@@ -15,6 +15,7 @@ use crate::api::v1alpha1::ProviderType;
 use crate::controller::context::{Account, ProviderKey};
 use crate::controller::provider::catalogue::Catalogue;
 use crate::controller::provider::credentials::Driven;
+use crate::controller::provider::tally::Tally;
 use crate::controller::subscription::claims::Realm;
 
 /// How often a provider object is told of creations and deletions, at the most.
@@ -36,7 +37,7 @@ pub(in crate::controller) struct Assessment {
     pub(in crate::controller) missing: Vec<ExternalId>,
     /// How many ids are known.
     pub(in crate::controller) known: usize,
-    /// Known ids that the LIST holds.
+    /// What the LIST holds of what the provider's objects have, those on their way out included.
     pub(in crate::controller) managed: usize,
     /// Everything that the LIST holds.
     pub(in crate::controller) remote: usize,
@@ -71,8 +72,8 @@ pub(in crate::controller) struct Link {
     pub(in crate::controller) tripped: Mutex<Option<String>>,
     /// The last value of the annotation that asks for a comparison, and when it was first seen.
     pub(in crate::controller) requested: Mutex<Option<(String, Moment)>>,
-    /// Creations less deletions since the LIST that the assessment rests on.
-    pub(in crate::controller) since_list: AtomicI64,
+    /// What was made and deleted since the LIST that the assessment rests on.
+    pub(in crate::controller) tally: Mutex<Tally>,
     /// When the provider object was last told of them.
     pub(in crate::controller) told: Mutex<Option<Moment>>,
     /// When their numbers were last written into its status.
@@ -135,6 +136,11 @@ impl Link {
             *counted = Some(now);
         }
         may
+    }
+
+    /// What was made and deleted since the newest LIST.
+    pub(in crate::controller) fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Replaces the assessment; tells whether it changed.

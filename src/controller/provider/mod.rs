@@ -10,8 +10,9 @@ pub(super) mod lent;
 pub(super) mod roll;
 mod shard;
 pub(super) mod status;
+pub(super) mod tally;
 
-use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
@@ -333,7 +334,7 @@ fn list_provider(
         deletions: Mutex::default(),
         tripped: Mutex::new(tripped),
         requested: Mutex::default(),
-        since_list: AtomicI64::new(0),
+        tally: Mutex::default(),
         told: Mutex::default(),
         counted: Mutex::default(),
     });

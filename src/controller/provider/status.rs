@@ -1,7 +1,6 @@
 //! What a provider object's status says.
 
 use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -187,11 +186,12 @@ fn fill_in(status: &mut WebhookProviderStatus, subject: &Subject, link: &Link, a
     };
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     // What was made and deleted since that LIST is counted in, so that nobody has to wait for the next one.
-    let since = link.since_list.load(Ordering::Relaxed);
-    let with =
-        |listed: usize| usize::try_from(i64::try_from(listed).unwrap_or(i64::MAX) + since).unwrap_or(0);
-    let remote = count(with(snapshot.len()));
-    let managed = count(with(assessment.managed)).min(remote);
+    let (remote, managed) = {
+        let tally = link.tally();
+        let now = |listed| count(tally.now(listed, &snapshot));
+        (now(snapshot.len()), now(assessment.managed))
+    };
+    let managed = managed.min(remote);
     status.subscriptions = Some(api::RemoteCount {
         remote,
         managed,

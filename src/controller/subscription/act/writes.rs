@@ -69,7 +69,9 @@ impl Pass<'_> {
             Ok(remote) => {
                 let marked = remote.marker == Some(self.owner.marker(&wish.key));
                 self.ctx.metrics.remote_created(link.type_);
-                self.ctx.count_remote(&self.provider_key(), &link, 1);
+                let (key, id) = (self.provider_key(), remote.id.clone());
+                self.ctx
+                    .count_remote(&key, &link, |tally, now| tally.made(id, now));
                 self.tell(
                     Kind::Normal,
                     "Created",
@@ -346,8 +348,10 @@ impl Pass<'_> {
                 // One that is asked for again, as nothing showed that it took place, is counted once.
                 if failure.is_none_or(|failure| failure.reason != Reason::DeletionUnconfirmed) {
                     self.ctx.metrics.remote_deleted(link.type_);
-                    self.ctx.count_remote(&self.provider_key(), &link, -1);
                 }
+                let provider = self.provider_key();
+                self.ctx
+                    .count_remote(&provider, &link, |tally, now| tally.gone(id.clone(), now));
                 tracing::info!(subscription = %self.name, %id, ?deletion, "deleted at the provider");
                 match deletion {
                     Deletion::Done => self.record.memory.deleted(key, id),

@@ -1,0 +1,120 @@
+//! What was made and deleted since a LIST, so that its numbers can stand for now.
+
+use std::collections::BTreeMap;
+
+use operator_core::names::ExternalId;
+use operator_core::remote::Snapshot;
+use operator_core::time::Moment;
+
+/// The remote subscriptions of one provider object that were made or deleted, with the time of the answer.
+///
+/// They are kept by id: a LIST that was on its way at that time holds some of them, and nobody can say which before it
+/// is there.
+#[derive(Debug, Default)]
+pub(in crate::controller) struct Tally {
+    made: BTreeMap<ExternalId, Moment>,
+    gone: BTreeMap<ExternalId, Moment>,
+}
+
+impl Tally {
+    /// One was made.
+    pub(in crate::controller) fn made(&mut self, id: ExternalId, now: Moment) {
+        self.made.insert(id, now);
+    }
+
+    /// One is deleted, however often that is said.
+    pub(in crate::controller) fn gone(&mut self, id: ExternalId, now: Moment) {
+        self.gone.insert(id, now);
+    }
+
+    /// A LIST holds all that was answered before it began.
+    pub(in crate::controller) fn listed(&mut self, begun: Moment) {
+        self.made.retain(|_, at| *at >= begun);
+        self.gone.retain(|_, at| *at >= begun);
+    }
+
+    /// Those that were made, whether the LIST holds them or not.
+    pub(in crate::controller) fn ids(&self) -> impl Iterator<Item = &ExternalId> {
+        self.made.keys()
+    }
+
+    /// How many there are now, where `listed` of those that this LIST holds count.
+    pub(in crate::controller) fn now(&self, listed: usize, snapshot: &Snapshot) -> usize {
+        let more = |id: &&ExternalId| snapshot.get(id).is_none() && !self.gone.contains_key(*id);
+        let more = self.made.keys().filter(more).count();
+        let less = self.gone.keys().filter(|id| snapshot.get(id).is_some()).count();
+        (listed + more).saturating_sub(less)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use operator_core::remote::Remote;
+    use operator_core::view::View;
+
+    use super::*;
+
+    fn at(seconds: u64) -> Moment {
+        Moment::from_millis(seconds * 1000)
+    }
+
+    fn id(text: &str) -> ExternalId {
+        ExternalId::parse(text).unwrap()
+    }
+
+    fn list(begun: Moment, ids: &[&str]) -> Snapshot {
+        let remote = |text: &&str| Remote {
+            id: id(text),
+            marker: None,
+            view: View::default(),
+            created: None,
+        };
+        Snapshot::new(begun, ids.iter().map(remote))
+    }
+
+    #[test]
+    fn what_was_made_while_a_list_was_on_its_way_counts_once_whether_it_is_in_it_or_not() {
+        for listed in [&["a"][..], &["a", "b"]] {
+            let mut tally = Tally::default();
+            tally.made(id("b"), at(5));
+            let snapshot = list(at(4), listed);
+            tally.listed(snapshot.begun());
+            assert_eq!(tally.now(snapshot.len(), &snapshot), 2, "{listed:?}");
+        }
+    }
+
+    #[test]
+    fn what_went_while_a_list_was_on_its_way_counts_no_more_whether_it_is_in_it_or_not() {
+        for listed in [&["a"][..], &["a", "b"]] {
+            let mut tally = Tally::default();
+            tally.gone(id("b"), at(5));
+            tally.gone(id("b"), at(6));
+            let snapshot = list(at(4), listed);
+            tally.listed(snapshot.begun());
+            assert_eq!(tally.now(snapshot.len(), &snapshot), 1, "{listed:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_made_and_deleted_again_changes_nothing() {
+        let mut tally = Tally::default();
+        tally.made(id("b"), at(5));
+        tally.gone(id("b"), at(6));
+        for listed in [&["a"][..], &["a", "b"]] {
+            let snapshot = list(at(4), listed);
+            assert_eq!(tally.now(snapshot.len(), &snapshot), 1, "{listed:?}");
+        }
+    }
+
+    #[test]
+    fn a_list_that_begins_later_tells_all() {
+        let mut tally = Tally::default();
+        tally.made(id("b"), at(5));
+        tally.gone(id("a"), at(5));
+        // Somebody else has deleted the one, and made the other anew.
+        let snapshot = list(at(6), &["a"]);
+        tally.listed(snapshot.begun());
+        assert_eq!(tally.now(snapshot.len(), &snapshot), 1);
+        assert_eq!(tally.ids().count(), 0);
+    }
+}
