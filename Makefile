@@ -207,6 +207,10 @@ bench: bench-build ## Requests, writes, memory and time for 1,000 and 10,000 sub
 		--operator $(OPERATOR) \
 		--simulator $(TARGET)/release/provider-simulator $(BENCH)
 
+.PHONY: instructions
+instructions: ## Count the instructions of the core's hot functions, with valgrind, and hold them to what is written down
+	@$(STEP) "instruction counts" tools/instructions
+
 .PHONY: kubectl-path
 kubectl-path: ## Print the path of kubectl in the tools cache
 	@tools/tool-path kubectl
