@@ -15,7 +15,8 @@ COPY src/core/Cargo.toml src/core/
 COPY tests/simulator/Cargo.toml tests/simulator/
 COPY tests/harness/Cargo.toml tests/harness/
 COPY tests/planted/Cargo.toml tests/planted/
-RUN for crate in . tests/simulator tests/harness tests/planted; do \
+COPY tests/instructions/Cargo.toml tests/instructions/
+RUN for crate in . tests/simulator tests/harness tests/planted tests/instructions; do \
         mkdir -p "$crate/src" || exit 1; \
         echo '//! Empty.' >"$crate/src/lib.rs" || exit 1; \
         printf '//! Empty.\nfn main() {}\n' >"$crate/src/main.rs" || exit 1; \

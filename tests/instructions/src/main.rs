@@ -1,4 +1,4 @@
-//! `hot CASE N` does N times what a controller does all day; `tools/instructions` counts what one costs.
+//! `instructions CASE N` does N times what a controller does all day; `tools/instructions` counts what one costs.
 
 #![allow(clippy::unwrap_used, reason = "a measurement that cannot go on has failed")]
 
@@ -7,20 +7,20 @@ use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use webhook_operator_core::budget::{Budget, Limits, Priority};
-use webhook_operator_core::capabilities::{Capabilities, FanOut, Filtering, Identity, SigningKeys};
-use webhook_operator_core::disabled::Rules;
-use webhook_operator_core::hash::{Fingerprint, HashKey};
-use webhook_operator_core::marker::{Marker, Owner};
-use webhook_operator_core::memory::{Entry, Memory, Wanted};
-use webhook_operator_core::names::{ClusterId, ExternalId, ObjectName, ObjectUid, RemoteKey};
-use webhook_operator_core::plan::{
+use operator_core::budget::{Budget, Limits, Priority};
+use operator_core::capabilities::{Capabilities, FanOut, Filtering, Identity, SigningKeys};
+use operator_core::disabled::Rules;
+use operator_core::hash::{Fingerprint, HashKey};
+use operator_core::marker::{Marker, Owner};
+use operator_core::memory::{Entry, Memory, Wanted};
+use operator_core::names::{ClusterId, ExternalId, ObjectName, ObjectUid, RemoteKey};
+use operator_core::plan::{
     Action, Adoption, Intent, Replace, Restraint, Rivals, Situation, Timing, next_action,
 };
-use webhook_operator_core::redact;
-use webhook_operator_core::remote::{Remote, Snapshot};
-use webhook_operator_core::time::Moment;
-use webhook_operator_core::view::{Field, FieldSet, Part, Sent, View};
+use operator_core::redact;
+use operator_core::remote::{Remote, Snapshot};
+use operator_core::time::Moment;
+use operator_core::view::{Field, FieldSet, Part, Sent, View};
 
 const ACCOUNT: usize = 1000;
 
