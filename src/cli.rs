@@ -176,13 +176,14 @@ pub struct RunArgs {
 
     /// How many objects of a kind are worked on at once.
     ///
-    /// The work is waiting for answers, so it is not bound by cores. Lower it to spare a small apiserver; raise it
-    /// for many accounts with slow providers. The request budget of an account is not affected.
+    /// The work is waiting for answers, so it is not bound by cores, and an object that waits for its turn at the
+    /// provider does not count. Lower it to spare a small apiserver; raise it for many accounts with slow providers:
+    /// each at once costs some 100 KiB of memory. The request budget of an account is not affected.
     #[arg(
         long,
         env = "WEBHOOK_OPERATOR_CONCURRENCY",
         value_name = "N",
-        default_value_t = 64,
+        default_value_t = 32,
         value_parser = clap::value_parser!(u16).range(1..=1024)
     )]
     pub concurrency: u16,

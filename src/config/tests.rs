@@ -32,7 +32,7 @@ fn without_flags_the_documented_defaults_hold() {
             cluster_id: None,
             former_cluster_ids: vec![],
             watch_namespaces: vec![],
-            concurrency: 64,
+            concurrency: 32,
             interval: Duration::from_mins(10),
             settle_time: Duration::from_secs(75),
             election: Some(ElectionConfig {

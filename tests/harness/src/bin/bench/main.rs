@@ -49,7 +49,7 @@ struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 20)]
     accounts: usize,
     /// Objects worked on at once, by the operator and by the floor
-    #[arg(long, value_name = "N", default_value_t = 64)]
+    #[arg(long, value_name = "N", default_value_t = 32)]
     concurrency: usize,
     /// Only what this names may be repeated: life, applied, rotation, neighbours, budget. Unset: all of them
     #[arg(long, value_name = "PART")]
