@@ -17,6 +17,9 @@ const TOKEN: u64 = 60_000;
 const GRANT_KEPT: Duration = Duration::from_secs(30);
 /// Failures in a row after which the account is paused: one object that always fails must not stop the others.
 const PAUSE_AFTER: u32 = 3;
+/// The most requests of objects that are on their way at once: half of what a process works on by default. An account
+/// that leaves them all unanswered leaves room for the objects of others.
+pub const AT_ONCE: usize = 16;
 const DAY_BIN: Duration = Duration::from_secs(15 * 60);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -137,6 +140,7 @@ pub struct Budget<W> {
     queue: BTreeMap<(Priority, u64), W>,
     places: HashMap<W, (Priority, u64)>,
     grants: HashMap<W, (Priority, Moment)>,
+    on_their_way: usize,
     sequence: u64,
 }
 
@@ -155,6 +159,7 @@ impl<W: Clone + Eq + Hash> Budget<W> {
             queue: BTreeMap::new(),
             places: HashMap::new(),
             grants: HashMap::new(),
+            on_their_way: 0,
             sequence: 0,
         }
     }
@@ -226,6 +231,16 @@ impl<W: Clone + Eq + Hash> Budget<W> {
         granted
     }
 
+    /// An object's request is on its way, until [`Self::came_back`].
+    pub fn sent(&mut self) {
+        self.on_their_way += 1;
+    }
+
+    /// One that was [`Self::sent`] was answered or given up.
+    pub fn came_back(&mut self) {
+        self.on_their_way = self.on_their_way.saturating_sub(1);
+    }
+
     /// One more request was sent within a turn: whoever comes next waits for it.
     pub fn charge(&mut self, now: Moment) {
         self.refill(now);
@@ -246,8 +261,8 @@ impl<W: Clone + Eq + Hash> Budget<W> {
             let all = self.all.ready_at(self.reserved(None))?;
             Some(all.max(delivery).max(pause).max(self.day_ready_at(now)))
         });
-        // While a probe is out, its answer decides, not the clock.
-        let waiting = waiting.filter(|_| self.probe.is_none());
+        // While a probe is out, or as many requests as may be, an answer decides, not the clock.
+        let waiting = waiting.filter(|_| self.probe.is_none() && self.has_room());
         [expiry, waiting].into_iter().flatten().min()
     }
 
@@ -327,6 +342,7 @@ impl<W: Clone + Eq + Hash> Budget<W> {
             && (priority != Priority::Delivery || delivery())
             && !self.is_paused(now)
             && self.probe.is_none()
+            && self.has_room()
             && used_today + reserved < self.per_day
     }
 
@@ -334,6 +350,11 @@ impl<W: Clone + Eq + Hash> Budget<W> {
     fn reserved(&self, of: Option<Priority>) -> u64 {
         let counts = |(priority, _): &&(Priority, Moment)| of.is_none_or(|of| *priority == of);
         self.grants.values().filter(counts).count() as u64
+    }
+
+    /// Whether one more may be on its way besides those whose turn it is.
+    fn has_room(&self) -> bool {
+        self.on_their_way + self.grants.len() < AT_ONCE
     }
 
     /// Uses a token.

@@ -233,6 +233,7 @@ impl<P: Party> Account<P> {
         let mut state = self.lock();
         if state.budget.request(&who, priority, now) || operator_core::planted!(BudgetIgnored) {
             let waited = state.waits.took(party, now);
+            state.budget.sent();
             drop(state);
             if let Some(told) = &self.waited {
                 told(priority, waited);

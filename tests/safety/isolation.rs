@@ -1,9 +1,11 @@
 //! One that cannot work does not hold up the others.
 
+use operator_core::budget::AT_ONCE;
+use provider_simulator::{FaultAction, Release, When};
 use serde_json::json;
 
-use crate::support::{NOWHERE, PROVIDER, SUBSCRIPTION, World, condition};
-use crate::{all_ready, count, names, subscribe_all};
+use crate::support::{NOWHERE, PROVIDER, SUBSCRIPTION, Setup, Side, World, condition};
+use crate::{all_ready, count, every, names, subscribe_all};
 
 #[test]
 fn a_dead_provider_and_a_refused_object_do_not_hold_up_the_others() {
@@ -40,4 +42,28 @@ fn a_dead_provider_and_a_refused_object_do_not_hold_up_the_others() {
     // Deletion of what never reached the dead provider needs nobody.
     world.delete(SUBSCRIPTION, "dead-0");
     world.gone(SUBSCRIPTION, "dead-0");
+}
+
+#[test]
+fn a_provider_that_does_not_answer_leaves_room_for_the_others() {
+    let mut world = Setup::new().without_operator().start();
+    world.connect_with(json!({"rateLimit": {"requestsPerMinute": 60_000, "burst": 1000}}));
+    every(&world, "create", FaultAction::Hold { when: When::Applied });
+    // Twice as many as are worked on at once, and one LIST serves them all.
+    let names = names("crm", 64);
+    subscribe_all(&world, &names);
+    world.start_operator();
+    let on_their_way = || world.simulator.held().len();
+    world.eventually("as many as may be", || on_their_way() >= AT_ONCE);
+    Side::Babel.connect(&world, json!({}));
+    Side::Babel.subscribe(&world, "other", json!({}));
+    world.ready("other");
+    // One that was given up meanwhile may be held there for a while longer.
+    let held = on_their_way();
+    assert!(held < AT_ONCE + 4, "{held}");
+    world.simulator.clear_faults();
+    world.simulator.release_all(Release::Continue);
+    all_ready(&world, &names);
+    assert_eq!(count(&world, 0, "create"), names.len());
+    assert_eq!(world.remote().len(), names.len());
 }

@@ -418,3 +418,45 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn only_so_many_requests_are_on_their_way_at_once() {
+    let mut budget = budget(60_000, 1000);
+    let many = u32::try_from(AT_ONCE).unwrap();
+    for who in 0..many {
+        assert!(budget.request(&who, Priority::Edit, at(0)), "{who}");
+        budget.sent();
+    }
+    assert!(!budget.request(&100, Priority::Edit, at(0)));
+    assert!(!budget.request(&101, Priority::Edit, at(0)));
+    assert_eq!(budget.advance(at(1000)), [0; 0]);
+    assert_eq!(budget.next_wake(at(1000)), None, "an answer decides");
+    budget.came_back();
+    assert!(budget.next_wake(at(1000)).is_some());
+    assert_eq!(budget.advance(at(1000)), [100]);
+    assert_eq!(
+        budget.advance(at(1000)),
+        [0; 0],
+        "a turn that is out has its place"
+    );
+    assert!(budget.request(&100, Priority::Edit, at(1000)));
+    budget.sent();
+    assert_eq!(budget.advance(at(1000)), [0; 0]);
+    budget.came_back();
+    assert_eq!(budget.advance(at(1000)), [101]);
+}
+
+#[test]
+fn an_answer_too_many_makes_no_room() {
+    let mut budget = budget(60_000, 1000);
+    budget.came_back();
+    let many = u32::try_from(AT_ONCE).unwrap();
+    let sent = (0..2 * many).filter(|who| {
+        let turn = budget.request(who, Priority::Edit, at(0));
+        if turn {
+            budget.sent();
+        }
+        turn
+    });
+    assert_eq!(sent.count(), AT_ONCE);
+}

@@ -12,6 +12,7 @@ pub struct Permit<'a, P: Party> {
 }
 
 impl<'a, P: Party> Permit<'a, P> {
+    /// The request that it is for counts as on its way until the permit is reported or dropped.
     pub(super) fn new(account: &'a Account<P>, who: Who<P>) -> Self {
         Self {
             account,
@@ -36,9 +37,12 @@ impl<'a, P: Party> Permit<'a, P> {
 
 impl<P: Party> Drop for Permit<'_, P> {
     fn drop(&mut self) {
+        let mut state = self.account.lock();
+        state.budget.came_back();
         if !self.reported {
-            self.account.lock().budget.withdraw(&self.who);
-            self.account.changed.notify_one();
+            state.budget.withdraw(&self.who);
         }
+        drop(state);
+        self.account.changed.notify_one();
     }
 }
