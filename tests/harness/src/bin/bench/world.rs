@@ -156,10 +156,18 @@ impl World {
             .json()?)
     }
 
-    /// Asks for the deletion of all objects of a namespace with one call.
+    /// Asks for the deletion of all objects of a namespace with one call, or with some: the apiserver gives each a
+    /// minute, and then breaks it off.
     pub fn delete_all(&self, namespace: &str) -> Outcome<()> {
-        let path = self.cluster.path(KIND, namespace)?;
-        self.cluster.api()?.delete(&path)?.ok()?;
+        let (path, api) = (self.cluster.path(KIND, namespace)?, self.cluster.api()?);
+        let mut answer = api.delete(&path);
+        for _ in 0..10 {
+            if answer.as_ref().is_ok_and(|reply| reply.status < 500) {
+                break;
+            }
+            answer = api.delete(&path);
+        }
+        answer?.ok()?;
         Ok(())
     }
 
