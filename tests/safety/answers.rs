@@ -4,17 +4,13 @@ use std::io::ErrorKind;
 use std::net::TcpListener;
 
 use provider_simulator::{FaultAction, GarbageKind};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{SUBSCRIPTION, World, condition};
 use crate::{all_ready, every, names, subscribe_all};
 
 fn garbage(kind: GarbageKind) -> FaultAction {
     FaultAction::Garbage { kind, apply: true }
-}
-
-fn with_body(status: u16, body: Value) -> FaultAction {
-    FaultAction::fail_with(status, body)
 }
 
 /// Every LIST and every read is answered like this: nothing is written at the provider, the objects say that they
@@ -78,25 +74,29 @@ fn answers_of_another_shape_change_nothing() {
         ),
         (
             "another object",
-            with_body(200, json!({"items": []})),
+            FaultAction::fail_with(200, json!({"items": []})),
             "UnintelligibleAnswer",
         ),
         (
             "null",
-            with_body(200, json!({"data": null})),
+            FaultAction::fail_with(200, json!({"data": null})),
             "UnintelligibleAnswer",
         ),
         (
             "a list of nothing known",
-            with_body(200, json!({"data": [{}]})),
+            FaultAction::fail_with(200, json!({"data": [{}]})),
             "UnintelligibleAnswer",
         ),
         (
             "404 for the list",
-            with_body(404, json!({"message": "Not found"})),
+            FaultAction::fail_with(404, json!({"message": "Not found"})),
             "UnintelligibleAnswer",
         ),
-        ("204", with_body(204, json!("")), "UnintelligibleAnswer"),
+        (
+            "204",
+            FaultAction::fail_with(204, json!("")),
+            "UnintelligibleAnswer",
+        ),
     ]);
 }
 
@@ -164,7 +164,7 @@ fn a_deletion_whose_answer_is_nonsense_is_looked_after() {
         garbage(GarbageKind::Html),
         FaultAction::ApplyThenDrop,
         FaultAction::DropBefore,
-        with_body(404, json!("<html>not here</html>")),
+        FaultAction::fail_with(404, json!("<html>not here</html>")),
     ] {
         let world = World::start();
         world.connect();

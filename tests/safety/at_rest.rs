@@ -1,10 +1,11 @@
 //! A restart writes nothing about what has come to rest, in whatever state that is.
 
+use provider_simulator::FaultAction;
 use serde_json::{Value, json};
 use test_harness::AuditReader;
 
+use crate::every;
 use crate::support::{ELSEWHERE, SUBSCRIPTION, Setup, Side, World, condition, merge};
-use crate::{every, fails};
 
 /// One provider, with an object in each state in which it can rest.
 struct Stage {
@@ -242,7 +243,7 @@ fn an_outage_that_began_before_a_restart_does_not_begin_anew_with_it() {
     world.connect();
     world.subscribe("crm", json!({}));
     world.ready("crm");
-    every(&world, "list", fails(503));
+    every(&world, "list", FaultAction::fail(503));
     let object = world.becomes(SUBSCRIPTION, "crm", "Synced", "False", "ProviderUnavailable");
     assert_eq!(condition(&object, "Ready")["status"], "True");
     world.stop_operator();

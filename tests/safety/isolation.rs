@@ -50,7 +50,7 @@ fn a_provider_that_does_not_answer_leaves_room_for_the_others() {
     world.connect_with(json!({"rateLimit": {"requestsPerMinute": 60_000, "burst": 1000}}));
     every(&world, "create", FaultAction::Hold { when: When::Applied });
     // Twice as many as are worked on at once, and one LIST serves them all.
-    let names = names("crm", 64);
+    let names = names("crm", 4 * AT_ONCE);
     subscribe_all(&world, &names);
     world.start_operator();
     let on_their_way = || world.simulator.held().len();

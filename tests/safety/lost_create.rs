@@ -4,7 +4,7 @@ use provider_simulator::{FaultAction, GarbageKind, Release, When};
 use serde_json::json;
 
 use crate::support::{SUBSCRIPTION, Setup, World};
-use crate::{count, fails, held, next};
+use crate::{count, held, next};
 
 fn lost_after_it_was_applied(action: FaultAction) {
     let world = World::start();
@@ -76,7 +76,7 @@ fn a_create_that_was_lost_on_the_way_is_sent_again_once_after_the_settle_time() 
 
 #[test]
 fn a_create_that_answered_500_without_effect_is_sent_again_once_after_the_settle_time() {
-    lost_before_it_was_applied(fails(500));
+    lost_before_it_was_applied(FaultAction::fail(500));
 }
 
 #[test]

@@ -51,11 +51,6 @@ fn every(world: &World, operation: &str, action: FaultAction) {
         .add_fault(FaultPlan::every(requests(operation), action));
 }
 
-/// An error of the provider that changes nothing.
-fn fails(status: u16) -> FaultAction {
-    FaultAction::fail(status)
-}
-
 /// Waits until a request is held, and returns its number.
 fn held(world: &World) -> u64 {
     world.eventually("a request to be held", || {

@@ -6,7 +6,7 @@ use provider_simulator::{Config, FaultAction, FaultPlan};
 use serde_json::{Value, json};
 
 use crate::support::{PROVIDER, SUBSCRIPTION, Setup, World, condition, now_ms};
-use crate::{all_ready, count, every, fails, names, next, requests, subscribe_all, text, turns};
+use crate::{all_ready, count, every, names, next, requests, subscribe_all, text, turns};
 
 /// Waits until every subscription says that it is not in sync for this reason.
 fn all_fail(world: &World, names: &[String], reason: &str) {
@@ -165,8 +165,8 @@ fn a_provider_that_fails_for_a_while_leaves_ready_what_was_ready() {
     // No LIST is on its way that began before.
     world.look_again(SUBSCRIPTION, "crm");
     let (begun, mark) = (now_ms(), world.mark());
-    every(&world, "list", fails(503));
-    every(&world, "get", fails(503));
+    every(&world, "list", FaultAction::fail(503));
+    every(&world, "get", FaultAction::fail(503));
     world.nudge(SUBSCRIPTION, "crm", "during-the-outage");
     let object = world.becomes(SUBSCRIPTION, "crm", "Synced", "False", "ProviderUnavailable");
     assert_eq!(condition(&object, "Ready")["status"], "True");
@@ -239,7 +239,7 @@ fn the_delay_between_tries_of_an_endless_outage_grows() {
     world.subscribe("crm", json!({}));
     world.ready("crm");
     let mark = world.mark();
-    every(&world, "list", fails(500));
+    every(&world, "list", FaultAction::fail(500));
     world.nudge(SUBSCRIPTION, "crm", "outage");
     // From the third failure on the account rests, twice as long each time: 8 to 16 s before the last of these. A
     // machine that is slow for some seconds does not look like that.

@@ -175,7 +175,6 @@ fn no_secret_of_dixa_shows_in_logs_status_events_metrics_or_the_audit_log() {
 
 /// An answer of status 500, and one of 400 with words of the provider, that repeat everything that was sent, and more.
 fn repeating(secrets: &[&str]) -> [FaultAction; 3] {
-    let fail = |status, body| FaultAction::fail_with(status, body);
     let all = secrets.join(" and ");
     let basic = STANDARD.encode(format!("someone:{all}"));
     let message = format!(
@@ -183,15 +182,15 @@ fn repeating(secrets: &[&str]) -> [FaultAction; 3] {
         "x".repeat(600)
     );
     [
-        fail(
+        FaultAction::fail_with(
             500,
             json!({"message": all, "trace": [all, basic], "url": format!("https://h/?key={all}")}),
         ),
-        fail(
+        FaultAction::fail_with(
             400,
             json!({"message": message, "success": false, "errors": {"headers": all}}),
         ),
-        fail(502, json!(format!("<pre>{all}</pre>"))),
+        FaultAction::fail_with(502, json!(format!("<pre>{all}</pre>"))),
     ]
 }
 

@@ -35,7 +35,7 @@ use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use provider_simulator::{Config, Simulator, TlsListeners};
 use test_harness::{AuditReader, Cluster, ControlPlane, Look, Operator, Options, binary, wait_for};
@@ -44,6 +44,7 @@ use tokio::runtime::{Builder, Runtime};
 pub use faults::Faults;
 pub use leaks::leaks;
 pub use objects::{condition, conditions, merge};
+pub use provider_simulator::now_ms;
 pub use row::Row;
 pub use side::{ELSEWHERE, Side};
 pub use watch::{PLANTED, shown};
@@ -63,12 +64,6 @@ pub const SUBSCRIPTION: &str = "webhooksubscriptions.webhook-operator.io";
 pub const PROVIDER: &str = "webhookproviders.webhook-operator.io";
 /// See [`SUBSCRIPTION`].
 pub const CLUSTER_PROVIDER: &str = "clusterwebhookproviders.webhook-operator.io";
-
-/// The time as the simulator's log has it: milliseconds since the epoch.
-pub fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    u64::try_from(now.as_millis()).unwrap()
-}
 
 /// Where a world lives.
 enum Plane {

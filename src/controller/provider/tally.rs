@@ -72,37 +72,46 @@ mod tests {
         Snapshot::new(begun, ids.iter().map(remote))
     }
 
+    /// How many there are by this LIST, which began at the fourth second, after what `note` enters.
+    fn counted(listed: &[&str], note: impl Fn(&mut Tally)) -> usize {
+        let (mut tally, snapshot) = (Tally::default(), list(at(4), listed));
+        note(&mut tally);
+        tally.listed(snapshot.begun());
+        tally.now(snapshot.len(), &snapshot)
+    }
+
+    const WITH_AND_WITHOUT: [&[&str]; 2] = [&["a"], &["a", "b"]];
+
     #[test]
     fn what_was_made_while_a_list_was_on_its_way_counts_once_whether_it_is_in_it_or_not() {
-        for listed in [&["a"][..], &["a", "b"]] {
-            let mut tally = Tally::default();
-            tally.made(id("b"), at(5));
-            let snapshot = list(at(4), listed);
-            tally.listed(snapshot.begun());
-            assert_eq!(tally.now(snapshot.len(), &snapshot), 2, "{listed:?}");
+        for listed in WITH_AND_WITHOUT {
+            assert_eq!(
+                counted(listed, |tally| tally.made(id("b"), at(5))),
+                2,
+                "{listed:?}"
+            );
         }
     }
 
     #[test]
     fn what_went_while_a_list_was_on_its_way_counts_no_more_whether_it_is_in_it_or_not() {
-        for listed in [&["a"][..], &["a", "b"]] {
-            let mut tally = Tally::default();
-            tally.gone(id("b"), at(5));
-            tally.gone(id("b"), at(6));
-            let snapshot = list(at(4), listed);
-            tally.listed(snapshot.begun());
-            assert_eq!(tally.now(snapshot.len(), &snapshot), 1, "{listed:?}");
+        for listed in WITH_AND_WITHOUT {
+            let gone = |tally: &mut Tally| {
+                tally.gone(id("b"), at(5));
+                tally.gone(id("b"), at(6));
+            };
+            assert_eq!(counted(listed, gone), 1, "{listed:?}");
         }
     }
 
     #[test]
     fn what_was_made_and_deleted_again_changes_nothing() {
-        let mut tally = Tally::default();
-        tally.made(id("b"), at(5));
-        tally.gone(id("b"), at(6));
-        for listed in [&["a"][..], &["a", "b"]] {
-            let snapshot = list(at(4), listed);
-            assert_eq!(tally.now(snapshot.len(), &snapshot), 1, "{listed:?}");
+        for listed in WITH_AND_WITHOUT {
+            let both = |tally: &mut Tally| {
+                tally.made(id("b"), at(5));
+                tally.gone(id("b"), at(6));
+            };
+            assert_eq!(counted(listed, both), 1, "{listed:?}");
         }
     }
 

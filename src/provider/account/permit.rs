@@ -12,7 +12,7 @@ pub struct Permit<'a, P: Party> {
 }
 
 impl<'a, P: Party> Permit<'a, P> {
-    /// The request that it is for counts as on its way until the permit is reported or dropped.
+    /// For a request that the budget counts as sent: it counts until the permit is reported or dropped.
     pub(super) fn new(account: &'a Account<P>, who: Who<P>) -> Self {
         Self {
             account,

@@ -23,6 +23,7 @@ pub use dixa::{
     Token,
 };
 pub use frame::{
+    clock::now_ms,
     credential::credential_hash,
     fault::{ActiveFault, FaultAction, FaultPlan, GarbageKind, RequestFilter, When},
     hold::{Held, Release},

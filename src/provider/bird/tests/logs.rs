@@ -1,23 +1,19 @@
 //! The log of deliveries, read from the simulated Bird.
 
-use provider_simulator::Simulator;
 use provider_simulator::bird::DeliveryResult as Recorded;
+use provider_simulator::{Simulator, now_ms};
 
 use super::simulated::{ABSENT, at, simulator};
 use super::*;
 
 const EVENT: &str = "channels/sms.outbound";
 
-fn now() -> u64 {
-    u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap()
-}
-
 /// Records a delivery, so many minutes ago, for the only subscription.
 fn record(simulator: &Simulator, code: i32, attempts: i32, minutes: u64) {
     let remote = simulator.bird().subscriptions()[0].id;
     let result = Recorded {
         attempt_count: Some(attempts),
-        time_ms: Some(now() - minutes * 60_000),
+        time_ms: Some(now_ms() - minutes * 60_000),
         ..Recorded::answered(code)
     };
     simulator.bird().record_delivery(remote, &result).unwrap();
