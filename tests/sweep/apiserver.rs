@@ -3,6 +3,7 @@
 
 use serde_json::json;
 use test_harness::proxy::{Action, At, EventPattern, Pattern, Plan, Record, Release, WatchAction, WatchPlan};
+use test_harness::wait_for;
 
 use crate::support::{SOON, SUBSCRIPTION, Setup, World};
 
@@ -29,11 +30,15 @@ fn outrun(world: &World, nth: u64) -> Vec<u16> {
     world.patch(SUBSCRIPTION, "crm", touched);
     assert!(switchboard.release(held, Release::Continue));
     world.ready("crm");
-    let records = switchboard.records_since(begun);
-    let mine = records
-        .iter()
-        .filter(|record| record.call.label() == STATUS && record.call.name == "crm");
-    mine.filter_map(|record| Some(record.applied?.status)).collect()
+    // What the apiserver has stored is seen before its answer is back at the proxy.
+    let answers = || -> Option<Vec<u16>> {
+        let records = switchboard.records_since(begun);
+        let mine = records
+            .iter()
+            .filter(|record| record.call.label() == STATUS && record.call.name == "crm");
+        mine.map(|record| Some(record.applied?.status)).collect()
+    };
+    wait_for(SOON, "every write of status to be answered", answers).unwrap()
 }
 
 #[test]
