@@ -76,10 +76,7 @@ fn marker(data: &[u8]) {
     ) else {
         return;
     };
-    let object = ObjectName {
-        namespace: "n".to_owned(),
-        name: human.chars().take(20).collect(),
-    };
+    let object = ObjectName::new("n", &human.chars().take(20).collect::<String>());
     let owner = Owner::new(&cluster, &[], &object, &uid);
     let (marker, name) = (owner.marker(&key), owner.remote_name(&key, human));
     assert!(name.chars().count() <= NAME_MAX);

@@ -47,10 +47,7 @@ impl ProviderKey {
     /// The provider that a subscription of `namespace` refers to.
     pub(super) fn of(reference: &ProviderRef, namespace: &str) -> Self {
         match reference.kind.unwrap_or_default() {
-            ProviderKind::WebhookProvider => Self::Namespaced(ObjectName {
-                namespace: namespace.to_owned(),
-                name: reference.name.clone(),
-            }),
+            ProviderKind::WebhookProvider => Self::Namespaced(ObjectName::new(namespace, &reference.name)),
             ProviderKind::ClusterWebhookProvider => Self::Cluster(reference.name.clone()),
         }
     }

@@ -94,7 +94,7 @@ impl Standing {
     /// Why the owner of a lent account does not let the object have what it asks for.
     pub(crate) fn refusal(&self, borrower: &Borrower<'_>) -> Option<(Reason, String)> {
         let lent = self.lent.as_ref()?;
-        let namespace = borrower.name.namespace.as_str();
+        let namespace = &*borrower.name.namespace;
         permission::may_ask(&self.key, lent, namespace, borrower.labels, borrower.spec)
             .and_then(|()| permission::may_have(lent, &borrower.wish.host, &borrower.wish.wanted))
             .and_then(|()| {

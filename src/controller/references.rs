@@ -73,7 +73,7 @@ pub(super) fn references(spec: &api::WebhookSubscriptionSpec) -> Vec<(SecretRefe
             &[&source.secret_key_ref.key],
         );
     }
-    if let Some((name, key, field)) = spec.signing.as_ref().and_then(signing_key) {
+    if let Some((name, key, field)) = spec.signing.as_deref().and_then(signing_key) {
         add(name, SecretUse::Signing, field, &[key]);
     }
     found.into_iter().collect()

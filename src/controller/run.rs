@@ -404,10 +404,7 @@ mod tests {
             retry,
         );
         let controller = tokio::spawn(controller);
-        let name = |name: &str| ObjectName {
-            namespace: "ns".into(),
-            name: name.into(),
-        };
+        let name = |name: &str| ObjectName::new("ns", name);
         for _ in 0..20 {
             sender.send(name("bad")).unwrap();
             sender.send(name("good")).unwrap();

@@ -30,13 +30,9 @@ impl Triggers {
             Party::Provider(ProviderKey::Namespaced(name)) => {
                 (of_namespace(&self.providers, name), name.clone())
             }
-            Party::Provider(ProviderKey::Cluster(name)) => (
-                self.cluster_providers.as_ref(),
-                ObjectName {
-                    namespace: String::new(),
-                    name: name.clone(),
-                },
-            ),
+            Party::Provider(ProviderKey::Cluster(name)) => {
+                (self.cluster_providers.as_ref(), ObjectName::new("", name))
+            }
         };
         if let Some(sender) = sender {
             let _ = sender.send(name);
@@ -49,7 +45,7 @@ fn of_namespace<'a>(
     name: &ObjectName,
 ) -> Option<&'a UnboundedSender<ObjectName>> {
     senders
-        .get(&Some(name.namespace.clone()))
+        .get(&Some(name.namespace.to_string()))
         .or_else(|| senders.get(&None))
 }
 
@@ -234,10 +230,7 @@ mod tests {
     use super::*;
 
     fn name(name: &str) -> ObjectName {
-        ObjectName {
-            namespace: "ns".into(),
-            name: name.into(),
-        }
+        ObjectName::new("ns", name)
     }
 
     #[test]

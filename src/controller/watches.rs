@@ -1,5 +1,7 @@
 //! The watches: each fills a store and says which object was touched.
 
+mod prune;
+
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
@@ -84,7 +86,14 @@ impl Writers {
     pub(super) fn watch(self, tasks: &mut JoinSet<&'static str>, watching: &Watching, ctx: &Arc<Context>) {
         for (namespace, writer) in self.subscriptions {
             let (api, ctx) = (watching.api(namespace.as_deref()), Arc::clone(ctx));
-            let stream = watching.stream("subscriptions watch", api, writer, watcher_config());
+            let config = watcher_config();
+            let stream = watching.stream(
+                "subscriptions watch",
+                api,
+                writer,
+                config,
+                prune::unread_of_subscription,
+            );
             let change = move |event| {
                 changed_subscription(&ctx, &event);
                 std::future::ready(())
@@ -93,7 +102,7 @@ impl Writers {
         }
         for (namespace, writer) in self.providers {
             let (api, ctx) = (watching.api(namespace.as_deref()), Arc::clone(ctx));
-            let stream = watching.stream("providers watch", api, writer, watcher_config());
+            let stream = watching.stream("providers watch", api, writer, watcher_config(), prune::unread);
             let change = move |event: Change<DeserializeGuard<WebhookProvider>>| {
                 let key = ProviderKey::Namespaced(reconcile::object_name(event.object.meta()));
                 changed_provider(&ctx, &Entry::watched(key, &event.object), event.deleted);
@@ -104,7 +113,13 @@ impl Writers {
         if let Some(writer) = self.cluster_providers {
             let ctx = Arc::clone(ctx);
             let api = Api::all(watching.client.clone());
-            let stream = watching.stream("cluster providers watch", api, writer, watcher_config());
+            let stream = watching.stream(
+                "cluster providers watch",
+                api,
+                writer,
+                watcher_config(),
+                prune::unread,
+            );
             let change = move |event: Change<DeserializeGuard<ClusterWebhookProvider>>| {
                 let key = ProviderKey::Cluster(event.object.name_any());
                 changed_provider(&ctx, &Entry::watched(key, &event.object), event.deleted);
@@ -114,7 +129,8 @@ impl Writers {
         }
         for (namespace, writer) in self.secrets {
             let (api, ctx) = (watching.api(namespace.as_deref()), Arc::clone(ctx));
-            let stream = watching.stream("secrets watch", api, writer, watcher_config().labels(LABEL_USE));
+            let config = watcher_config().labels(LABEL_USE);
+            let stream = watching.stream("secrets watch", api, writer, config, prune::unread);
             let change = move |event: Change<PartialObjectMeta<Secret>>| {
                 ctx.wake_dependents(&Target::Secret(reconcile::object_name(event.object.meta())));
                 std::future::ready(())
@@ -124,7 +140,7 @@ impl Writers {
         if let Some(writer) = self.namespaces {
             let ctx = Arc::clone(ctx);
             let api = Api::all(watching.client.clone());
-            let stream = watching.stream("namespaces watch", api, writer, watcher_config());
+            let stream = watching.stream("namespaces watch", api, writer, watcher_config(), prune::unread);
             let change = move |_: Change<PartialObjectMeta<Namespace>>| {
                 ctx.wake_lent();
                 std::future::ready(())
@@ -284,14 +300,14 @@ impl Watching {
         }
     }
 
-    /// One watch with a backoff of its own. What is not needed is dropped before it is stored: managed fields, and
-    /// the annotation in which `kubectl apply` leaves the plain values of a Secret.
+    /// One watch with a backoff of its own. What is not needed is dropped before it is stored.
     fn stream<K>(
         &self,
         gate: &'static str,
         api: Api<K>,
         writer: Writer<K>,
         config: watcher::Config,
+        drop_unread: fn(&mut K),
     ) -> impl Stream<Item = Change<K>> + Send + 'static
     where
         K: Resource<DynamicType = ()> + Clone + DeserializeOwned + fmt::Debug + Send + Sync + 'static,
@@ -317,7 +333,7 @@ impl Watching {
         relisting(api, config)
             .backoff(Patience::default())
             .inspect(notice)
-            .modify(prune)
+            .modify(drop_unread)
             .filter_map(|event| std::future::ready(event.ok()))
             .flat_map(move |event| stream::iter(changes.take(event)))
             .take_until(self.shutdown.clone().cancelled_owned())
@@ -331,18 +347,6 @@ fn is_about_form(error: &watcher::Error) -> bool {
         let kube = cause.downcast_ref::<kube::Error>();
         cause.is::<serde_json::Error>() || matches!(kube, Some(kube::Error::SerdeError(_)))
     })
-}
-
-/// The annotations that are looked at are ours and Flux's; all others may hold anything.
-fn prune<K: Resource>(object: &mut K) {
-    let metadata = object.meta_mut();
-    metadata.managed_fields = None;
-    if let Some(annotations) = &mut metadata.annotations {
-        annotations.retain(|name, _| {
-            name.starts_with(concat!("webhook-operator.io", "/"))
-                || name == crate::api::names::ANNOTATION_FLUX_REQUESTED_AT
-        });
-    }
 }
 
 fn changed_subscription(ctx: &Arc<Context>, change: &Change<DeserializeGuard<WebhookSubscription>>) {

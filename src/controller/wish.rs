@@ -103,7 +103,7 @@ pub(crate) fn wish(spec: &api::WebhookSubscriptionSpec, asking: &Asking<'_>) -> 
     Ok(Wish {
         host: Host::of(&settings),
         wanted: wanted(&settings, able, asking.key),
-        adoption: validate::adoption(spec.adoption.as_ref()).map_err(told)?,
+        adoption: validate::adoption(spec.adoption.as_deref()).map_err(told)?,
         replace: validate::replace(spec.replace_policy),
         rules: rules(spec, asking.key, able),
     })

@@ -241,10 +241,7 @@ mod tests {
     use super::*;
 
     fn owner(cluster: &str, uid: &str) -> Owner {
-        let object = ObjectName {
-            namespace: "support".into(),
-            name: "crm".into(),
-        };
+        let object = ObjectName::new("support", "crm");
         Owner::new(
             &ClusterId::parse(cluster).unwrap(),
             &[],
@@ -269,7 +266,7 @@ mod tests {
         ) {
             prop_assume!(one != other);
             let [one, other] = [one, other].map(|end| {
-                let object = ObjectName { namespace: stem.clone(), name: format!("{stem}{end}") };
+                let object = ObjectName::new(&stem, &format!("{stem}{end}"));
                 let (cluster, uid) = (ClusterId::parse("c").unwrap(), ObjectUid::parse("u").unwrap());
                 let human = format!("{}/{}", object.namespace, object.name);
                 Owner::new(&cluster, &[], &object, &uid).remote_name(&RemoteKey::single(), &human)
@@ -334,10 +331,7 @@ mod tests {
         let key = RemoteKey::parse("any").unwrap();
         let me = owner("c1", "u1");
         assert!(me.wrote(&me.marker(&key)));
-        let object = ObjectName {
-            namespace: "support".into(),
-            name: "erp".into(),
-        };
+        let object = ObjectName::new("support", "erp");
         let neighbour = Owner {
             object: Tag::object(&object),
             ..me.clone()

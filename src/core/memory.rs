@@ -166,8 +166,8 @@ pub struct Entry {
     /// That the provider has switched it off, and how often it was switched on again.
     pub disabled: Disabled,
 
-    /// The newest read outside of a snapshot.
-    pub seen: Option<Sighting>,
+    /// The newest read outside of a snapshot. Boxed, as a process that was started anew needs none.
+    pub seen: Option<Box<Sighting>>,
     /// Fields that a read or a write of this process has shown with content: when they are empty, the provider
     /// would show that too.
     pub shown: FieldSet,
@@ -311,7 +311,7 @@ impl Entry {
             .view
             .fields(|field| matches!(remote.view.get(field), Part::Is(_)));
         self.shown = self.shown.union(shown);
-        self.seen = Some(Sighting { remote, at });
+        self.seen = Some(Box::new(Sighting { remote, at }));
     }
 
     /// Fields that the provider shows as empty when they are not.

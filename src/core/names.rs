@@ -1,6 +1,7 @@
 //! Names of things, each a type of its own, so that an id can never be passed where an event is meant.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::hash::short_tag;
 
@@ -18,7 +19,7 @@ pub enum NameError {
     NotVisibleAscii,
 }
 
-fn visible_ascii(text: &str, max: usize) -> Result<Box<str>, NameError> {
+fn visible_ascii(text: &str, max: usize) -> Result<Arc<str>, NameError> {
     if text.is_empty() {
         return Err(NameError::Empty);
     }
@@ -34,8 +35,10 @@ fn visible_ascii(text: &str, max: usize) -> Result<Box<str>, NameError> {
 macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident, $max:expr) => {
         $(#[$doc])*
+        ///
+        /// Copies share the text.
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Box<str>);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// The longest text accepted, in bytes.
@@ -111,13 +114,23 @@ impl RemoteKey {
     }
 }
 
-/// Namespace and name of a namespaced object.
+/// Namespace and name of a namespaced object. Copies share the texts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectName {
     /// The namespace.
-    pub namespace: String,
+    pub namespace: Arc<str>,
     /// The name within it.
-    pub name: String,
+    pub name: Arc<str>,
+}
+
+impl ObjectName {
+    /// The object `name` of `namespace`, which is empty for an object of the cluster.
+    pub fn new(namespace: &str, name: &str) -> Self {
+        Self {
+            namespace: namespace.into(),
+            name: name.into(),
+        }
+    }
 }
 
 impl fmt::Display for ObjectName {
@@ -155,10 +168,7 @@ mod tests {
 
     #[test]
     fn an_object_is_written_with_its_namespace() {
-        let name = ObjectName {
-            namespace: "support".into(),
-            name: "crm".into(),
-        };
+        let name = ObjectName::new("support", "crm");
         assert_eq!(name.to_string(), "support/crm");
     }
 }

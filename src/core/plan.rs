@@ -397,7 +397,7 @@ fn unconfirmed(key: &RemoteKey, entry: &Entry, snapshot: &Snapshot, id: &Externa
         return Some(Step::Act(Action::Note(Note::Phantom(key.clone(), id.clone()))));
     }
     let seen = |seen: &Sighting| seen.remote.id == *id && seen.at >= begun;
-    if entry.seen.as_ref().is_some_and(seen) {
+    if entry.seen.as_deref().is_some_and(seen) {
         return None;
     }
     Some(Step::Act(Action::Read(key.clone(), id.clone())))

@@ -58,10 +58,7 @@ mod tests {
     use super::*;
 
     fn share(name: &str, created: i64, holds: usize, wants: usize) -> Share {
-        let name = ObjectName {
-            namespace: "ns".into(),
-            name: name.into(),
-        };
+        let name = ObjectName::new("ns", name);
         Share {
             name,
             created,
@@ -72,7 +69,7 @@ mod tests {
 
     fn admitted(quota: usize, shares: &[Share]) -> Vec<&str> {
         let admitted = shares.iter().filter(|share| admits(quota, shares, &share.name));
-        admitted.map(|share| share.name.name.as_str()).collect()
+        admitted.map(|share| &*share.name.name).collect()
     }
 
     #[test]

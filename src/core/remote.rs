@@ -1,7 +1,5 @@
 //! What was seen at the provider, as digests.
 
-use std::collections::HashMap;
-
 use crate::marker::{Marker, Tag};
 use crate::names::ExternalId;
 use crate::time::Moment;
@@ -36,9 +34,12 @@ pub struct Sighting {
 #[derive(Debug, Default)]
 pub struct Snapshot {
     begun: Moment,
-    remotes: HashMap<ExternalId, Remote>,
-    by_object: HashMap<Tag, Vec<ExternalId>>,
-    by_url: HashMap<Part, Vec<ExternalId>>,
+    /// In the order of their ids. Lists and not maps: an account's may be long, and a map has room for twice as many.
+    remotes: Box<[Remote]>,
+    /// Places of those with a marker, in the order of the objects that the markers name.
+    marked: Box<[usize]>,
+    /// Places of the others, in the order of the digests of their URLs.
+    unmarked: Box<[usize]>,
 }
 
 impl std::hash::Hash for Part {
@@ -54,30 +55,26 @@ impl Snapshot {
     /// The snapshot of a LIST whose first request was sent at `begun`. An id that was listed twice (pages can
     /// shift) counts once, as it was read last.
     pub fn new(begun: Moment, listed: impl IntoIterator<Item = Remote>) -> Self {
-        let mut snapshot = Self {
+        let mut remotes: Vec<Remote> = listed.into_iter().collect();
+        // As it was read last: between two pages a name can have got its marker.
+        remotes.sort_by(|a, b| a.id.cmp(&b.id));
+        remotes.dedup_by(|later, kept| {
+            let same = later.id == kept.id;
+            if same {
+                std::mem::swap(later, kept);
+            }
+            same
+        });
+        let (mut marked, mut unmarked): (Vec<usize>, Vec<usize>) =
+            (0..remotes.len()).partition(|place| remotes[*place].marker.is_some());
+        marked.sort_by_key(|place| object_of(&remotes[*place]));
+        unmarked.sort_by_key(|place| url_of(&remotes[*place]));
+        Self {
             begun,
-            ..Self::default()
-        };
-        let mut order = Vec::new();
-        for remote in listed {
-            let id = remote.id.clone();
-            if snapshot.remotes.insert(id.clone(), remote).is_none() {
-                order.push(id);
-            }
+            remotes: remotes.into(),
+            marked: marked.into(),
+            unmarked: unmarked.into(),
         }
-        // By what was read last: between two pages a name can have got its marker.
-        for id in order {
-            let Some(remote) = snapshot.remotes.get(&id) else {
-                continue;
-            };
-            if let Some(marker) = remote.marker {
-                snapshot.by_object.entry(marker.object).or_default().push(id);
-            } else {
-                let url = remote.view.get(Field::Url);
-                snapshot.by_url.entry(url).or_default().push(id);
-            }
-        }
-        snapshot
     }
 
     /// When the LIST began: nothing that happened later is certain to be in it.
@@ -97,31 +94,46 @@ impl Snapshot {
 
     /// The remote subscription of that id.
     pub fn get(&self, id: &ExternalId) -> Option<&Remote> {
-        self.remotes.get(id)
+        let place = self.remotes.binary_search_by(|remote| remote.id.cmp(id)).ok()?;
+        self.remotes.get(place)
     }
 
     /// Those whose marker names the object.
     pub fn marked_for(&self, object: Tag) -> impl Iterator<Item = &Remote> {
-        self.by_object
-            .get(&object)
-            .into_iter()
-            .flatten()
-            .filter_map(|id| self.remotes.get(id))
+        self.run(&self.marked, object_of, Some(object))
     }
 
     /// Those without any marker that deliver to the URL.
     pub fn unmarked_with_url(&self, url: Part) -> impl Iterator<Item = &Remote> {
-        self.by_url
-            .get(&url)
-            .into_iter()
-            .flatten()
-            .filter_map(|id| self.remotes.get(id))
+        self.run(&self.unmarked, url_of, url.short())
+            .filter(move |remote| remote.view.get(Field::Url) == url)
     }
 
-    /// All of them, in no order.
+    /// All of them, in the order of their ids.
     pub fn iter(&self) -> impl Iterator<Item = &Remote> {
-        self.remotes.values()
+        self.remotes.iter()
     }
+
+    /// Those of `places`, which are in the order of `key`, that have the key `wanted`.
+    fn run<'s, K: Ord + Copy>(
+        &'s self,
+        places: &'s [usize],
+        key: fn(&Remote) -> K,
+        wanted: K,
+    ) -> impl Iterator<Item = &'s Remote> {
+        let at = move |place: &usize| self.remotes.get(*place);
+        let from = places.partition_point(|place| at(place).is_some_and(|remote| key(remote) < wanted));
+        let all = places.iter().skip(from).filter_map(at);
+        all.take_while(move |remote| key(remote) == wanted)
+    }
+}
+
+fn object_of(remote: &Remote) -> Option<Tag> {
+    remote.marker.map(|marker| marker.object)
+}
+
+fn url_of(remote: &Remote) -> Option<u64> {
+    remote.view.get(Field::Url).short()
 }
 
 #[cfg(test)]
@@ -132,10 +144,7 @@ mod tests {
     use crate::names::{ClusterId, ObjectName, ObjectUid, RemoteKey};
 
     fn owner(name: &str) -> Owner {
-        let object = ObjectName {
-            namespace: "support".into(),
-            name: name.into(),
-        };
+        let object = ObjectName::new("support", name);
         let (cluster, uid) = (ClusterId::parse("c").unwrap(), ObjectUid::parse("u").unwrap());
         Owner::new(&cluster, &[], &object, &uid)
     }

@@ -158,8 +158,8 @@ async fn compare(
     let wish = controller::wish(&wished.spec, &asking)
         .map_err(|why| PluginError::Unfit(format!("{}: {why}", wished.name)))?;
     let told = |changes| Told {
-        namespace: wished.name.namespace.clone(),
-        name: wished.name.name.clone(),
+        namespace: wished.name.namespace.to_string(),
+        name: wished.name.name.to_string(),
         exists: live.is_some(),
         changes,
     };
@@ -210,7 +210,7 @@ async fn refusal(
     listed: &mut Listed,
 ) -> Result<Option<(Reason, String)>, PluginError> {
     let standing = &listed.account.standing;
-    let namespace = wished.name.namespace.as_str();
+    let namespace = &*wished.name.namespace;
     let mut labels = None;
     if standing.asks_for_labels_of(namespace) {
         let api: Api<Namespace> = Api::all(session.client.clone());

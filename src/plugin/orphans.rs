@@ -175,7 +175,10 @@ async fn adopt(
     let mut exit = Exit::Done;
     for (remote, reading) in &chosen {
         if let Some(ObjectName { namespace, name }) = maker(remote, reading) {
-            objects.entry((namespace, name)).or_default().push(reading);
+            objects
+                .entry((namespace.to_string(), name.to_string()))
+                .or_default()
+                .push(reading);
         } else {
             exit = Exit::No;
             screen.note(&format!(

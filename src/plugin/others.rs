@@ -99,10 +99,7 @@ async fn enter(
     if realm.await.as_ref() != Some(&asker.account.realm) {
         return Ok(());
     }
-    let name = ObjectName {
-        namespace: object.namespace.clone(),
-        name: object.name.clone(),
-    };
+    let name = ObjectName::new(&object.namespace, &object.name);
     let able = asker.account.adapter.capabilities();
     let (key, stored) = asker.key;
     // One that goes, or is suspended, asks for nothing; what it has it keeps until then.

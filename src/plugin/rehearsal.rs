@@ -338,10 +338,7 @@ mod tests {
     use crate::provider::{babel, bird, dixa};
 
     fn owner() -> Owner {
-        let name = ObjectName {
-            namespace: "support".into(),
-            name: "crm".into(),
-        };
+        let name = ObjectName::new("support", "crm");
         let uid = ObjectUid::parse("u").unwrap();
         Owner::new(&ClusterId::parse("c").unwrap(), &[], &name, &uid)
     }

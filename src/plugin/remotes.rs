@@ -65,12 +65,7 @@ pub(super) fn is_orphan(remote: &Remote, cluster: &ClusterId, living: &BTreeSet<
 
 /// The names of all objects that live, as markers have them.
 pub(super) fn living(objects: &[Subscription]) -> BTreeSet<Tag> {
-    let name = |object: &Subscription| {
-        Tag::object(&ObjectName {
-            namespace: object.namespace.clone(),
-            name: object.name.clone(),
-        })
-    };
+    let name = |object: &Subscription| Tag::object(&ObjectName::new(&object.namespace, &object.name));
     objects.iter().map(name).collect()
 }
 
@@ -88,10 +83,7 @@ pub(super) fn maker(remote: &Remote, reading: &Reading) -> Option<ObjectName> {
     let marker = remote.marker?;
     let human = human_name(remote, reading);
     let (namespace, name) = human.split_once('/')?;
-    let name = ObjectName {
-        namespace: namespace.to_owned(),
-        name: name.to_owned(),
-    };
+    let name = ObjectName::new(namespace, name);
     (Tag::object(&name) == marker.object).then_some(name)
 }
 
@@ -105,10 +97,7 @@ pub(super) mod tests {
     use super::*;
 
     pub(in crate::plugin) fn object(namespace: &str, name: &str) -> ObjectName {
-        ObjectName {
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-        }
+        ObjectName::new(namespace, name)
     }
 
     pub(in crate::plugin) fn cluster(id: &str) -> ClusterId {

@@ -71,10 +71,7 @@ pub(super) fn manifests(
                 let name = one_line(&name);
                 PluginError::Unfit(format!("{name}: its spec is not one of a WebhookSubscription"))
             })?,
-            name: ObjectName {
-                namespace: text("namespace").unwrap_or_else(|| namespace.to_owned()),
-                name,
-            },
+            name: ObjectName::new(&text("namespace").unwrap_or_else(|| namespace.to_owned()), &name),
         });
     }
     if found.is_empty() {

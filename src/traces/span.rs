@@ -24,7 +24,7 @@ pub enum Value {
 
 /// A name of an object or a namespace; made by [`Value::name`] and [`Value::namespace`] alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Name(String);
+pub struct Name(std::sync::Arc<str>);
 
 impl Name {
     /// As it is written.

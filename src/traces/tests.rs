@@ -88,10 +88,7 @@ fn attributes(bytes: &[u8], field: u64) -> Vec<String> {
 }
 
 fn object() -> ObjectName {
-    ObjectName {
-        namespace: "support".to_owned(),
-        name: "crm".to_owned(),
-    }
+    ObjectName::new("support", "crm")
 }
 
 #[derive(Debug, Default)]

@@ -109,7 +109,7 @@ pub struct WebhookSubscriptionSpec {
     /// Where the provider delivers to, read from a Secret because the URL itself is confidential. Set this or
     /// `url`. Example: `{secretKeyRef: {name: crm-hook, key: url}}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub url_from: Option<SecretKeySource>,
+    pub url_from: Option<Box<SecretKeySource>>,
     /// The events to deliver, as the provider spells them; their order does not matter. Babel and Bird get a
     /// subscription for each. Example: `[ConversationCreated, ConversationClosed]`, for Bird `[sms.outbound]`.
     #[schemars(length(min = 1, max = 64))]
@@ -130,7 +130,7 @@ pub struct WebhookSubscriptionSpec {
     /// How the provider authenticates to the URL. Unset: not at all, and what somebody set at the provider is
     /// removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub authorization: Option<Authorization>,
+    pub authorization: Option<Box<Authorization>>,
     /// Further headers of each delivery. Unset: none, and what somebody set at the provider is removed.
     /// Example: `[{name: X-Team, value: support}]`.
     #[schemars(length(max = 16))]
@@ -143,7 +143,7 @@ pub struct WebhookSubscriptionSpec {
     pub headers: Vec<Header>,
     /// The key that deliveries are signed with. Unset: not managed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub signing: Option<Signing>,
+    pub signing: Option<Box<Signing>>,
     /// Whether the subscription is switched on at the provider. Unset: true. With false it exists there and
     /// delivers nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -159,7 +159,7 @@ pub struct WebhookSubscriptionSpec {
     pub mode: Option<ManagementMode>,
     /// What to do with subscriptions that exist at the provider already. Unset: `{policy: IfOwned}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub adoption: Option<Adoption>,
+    pub adoption: Option<Box<Adoption>>,
     /// What to do when somebody changed the remote side by hand: put it right (`Correct`) or only say so
     /// (`Report`). Unset: `Correct`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -189,10 +189,10 @@ pub struct WebhookSubscriptionSpec {
     pub interval: Option<String>,
     /// How deliveries are watched. Unset: all defaults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub delivery: Option<Delivery>,
+    pub delivery: Option<Box<Delivery>>,
     /// Settings that only one provider has; they must fit the provider's type. Unset: all defaults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub options: Option<Options>,
+    pub options: Option<Box<Options>>,
 }
 
 /// Which provider object a subscription belongs to.

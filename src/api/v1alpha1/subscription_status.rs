@@ -42,10 +42,10 @@ pub struct WebhookSubscriptionStatus {
     pub pending_operations: Vec<PendingOperation>,
     /// How deliveries went, as the provider tells it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub delivery: Option<DeliveryStatus>,
+    pub delivery: Option<Box<DeliveryStatus>>,
     /// The test that was last asked for with the annotation `webhook-operator.io/test-requested-at`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_test: Option<TestStatus>,
+    pub last_test: Option<Box<TestStatus>>,
     /// What unset fields came to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effective: Option<EffectiveSettings>,

@@ -75,10 +75,7 @@ pub(in crate::controller) async fn reconcile(
     let namespace = provider.metadata.namespace.clone().unwrap_or_default();
     let name = provider.metadata.name.clone().unwrap_or_default();
     let subject = Subject {
-        key: ProviderKey::Namespaced(ObjectName {
-            namespace: namespace.clone(),
-            name,
-        }),
+        key: ProviderKey::Namespaced(ObjectName::new(&namespace, &name)),
         metadata: provider.metadata.clone(),
         spec: provider.spec.clone(),
         status: provider.status.clone().unwrap_or_default(),
@@ -132,10 +129,10 @@ async fn turn(kind: Kind, ctx: &Context, subject: &Subject) -> Result<Requeue, R
 
 async fn attempt(subject: &Subject, ctx: &Context) -> Result<Requeue, ReconcileError> {
     let party = Party::Provider(subject.key.clone());
-    let secret = Target::Secret(ObjectName {
-        namespace: subject.namespace.clone(),
-        name: subject.spec.credentials.secret_ref.name.clone(),
-    });
+    let secret = Target::Secret(ObjectName::new(
+        &subject.namespace,
+        &subject.spec.credentials.secret_ref.name,
+    ));
     ctx.index.depends(&party, [secret].into());
     if let Some(requeue) = ctx.keep_apart(subject).await? {
         return Ok(requeue);
@@ -178,10 +175,7 @@ async fn attempt(subject: &Subject, ctx: &Context) -> Result<Requeue, ReconcileE
 fn seed(key: &ProviderKey) -> u64 {
     match key {
         ProviderKey::Namespaced(name) => reconcile::seed(name),
-        ProviderKey::Cluster(name) => reconcile::seed(&ObjectName {
-            namespace: String::new(),
-            name: name.clone(),
-        }),
+        ProviderKey::Cluster(name) => reconcile::seed(&ObjectName::new("", name)),
     }
 }
 

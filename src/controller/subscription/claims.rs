@@ -261,10 +261,7 @@ mod tests {
 
     fn claimant(name: &str, created: i64) -> Claimant {
         Claimant {
-            name: ObjectName {
-                namespace: "ns".into(),
-                name: name.into(),
-            },
+            name: ObjectName::new("ns", name),
             created: Timestamp::from_second(created).unwrap(),
         }
     }

@@ -33,7 +33,7 @@ impl Pass<'_> {
         self.ctx
             .check_catalogue(&link, &key, &self.object.spec.events)
             .map_err(DereferenceError::Invalid)?;
-        validate::signing_fits(self.object.spec.signing.as_ref(), self.capabilities())
+        validate::signing_fits(self.object.spec.signing.as_deref(), self.capabilities())
             .map_err(DereferenceError::Invalid)?;
         if let Some(publish) = self
             .object
@@ -51,7 +51,7 @@ impl Pass<'_> {
         self.record.withdrawn = false;
         self.warn_of_unknown_events(&link);
         let spec = &self.object.spec;
-        let adoption = validate::adoption(spec.adoption.as_ref()).map_err(DereferenceError::Invalid)?;
+        let adoption = validate::adoption(spec.adoption.as_deref()).map_err(DereferenceError::Invalid)?;
         let wish = Wish {
             wanted: resolved.wanted,
             adoption,

@@ -194,7 +194,10 @@ impl Pass<'_> {
             ..before
         };
         if std::mem::take(&mut self.record.deliveries.notable) {
-            status.delivery = Some(status::delivery(&self.record.deliveries.health, Timestamp::now()));
+            status.delivery = Some(Box::new(status::delivery(
+                &self.record.deliveries.health,
+                Timestamp::now(),
+            )));
         }
         status
     }

@@ -58,7 +58,7 @@ impl Quotas {
 impl State {
     fn drain(&mut self, namespace: &str) -> Vec<ObjectName> {
         self.waiting
-            .extract_if(|name| name.namespace == namespace)
+            .extract_if(|name| *name.namespace == *namespace)
             .collect()
     }
 }
@@ -123,7 +123,8 @@ impl Context {
         {
             let Ok(object) = &object.0 else { continue };
             let name = object_name(&object.metadata);
-            if name.namespace != namespace || ProviderKey::of(&object.spec.provider_ref, namespace) != *key {
+            if *name.namespace != *namespace || ProviderKey::of(&object.spec.provider_ref, namespace) != *key
+            {
                 continue;
             }
             let refused = state.refused.get(&name).copied() == object.metadata.generation;
@@ -205,10 +206,7 @@ mod tests {
     use super::*;
 
     fn name(name: &str) -> ObjectName {
-        ObjectName {
-            namespace: "support".to_owned(),
-            name: name.to_owned(),
-        }
+        ObjectName::new("support", name)
     }
 
     #[test]

@@ -120,10 +120,10 @@ pub(in crate::controller) fn retry(
 }
 
 pub(in crate::controller) fn object_name(metadata: &kube::core::ObjectMeta) -> ObjectName {
-    ObjectName {
-        namespace: metadata.namespace.clone().unwrap_or_default(),
-        name: metadata.name.clone().unwrap_or_default(),
-    }
+    ObjectName::new(
+        metadata.namespace.as_deref().unwrap_or_default(),
+        metadata.name.as_deref().unwrap_or_default(),
+    )
 }
 
 /// A number that differs between objects and stays the same for one: spreads what would bunch.

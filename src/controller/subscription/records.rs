@@ -100,7 +100,7 @@ pub(in crate::controller) struct Record {
     /// What that Secret says of when the key was made, and of the one before it.
     pub(in crate::controller) kept: Option<Kept>,
     /// The test that was last asked for.
-    pub(in crate::controller) test: Option<TestStatus>,
+    pub(in crate::controller) test: Option<Box<TestStatus>>,
     /// The last value of the annotation that asks for a comparison, and when it was first seen.
     pub(in crate::controller) requested: Option<(String, Moment)>,
     /// The last generation whose unknown events were warned about.
@@ -253,9 +253,9 @@ impl Context {
             key_lost: known.is_some_and(|status| status::is_of_another_key(status, &self.hash_key)),
             test: status
                 .and_then(|status| status.last_test.clone())
-                .map(api::TestStatus::after_restart),
+                .map(|test| Box::new(test.after_restart())),
             deliveries: Deliveries {
-                health: status::restore_health(status.and_then(|status| status.delivery.as_ref())),
+                health: status::restore_health(status.and_then(|status| status.delivery.as_deref())),
                 ..Deliveries::default()
             },
             failure: status.and_then(|status| status::restore_failure(&status.conditions, now)),

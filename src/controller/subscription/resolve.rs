@@ -53,12 +53,9 @@ impl Pass<'_> {
     /// Records what a change of should wake this object.
     pub(in crate::controller) fn depends(&self, provider: &ProviderKey, secrets: BTreeSet<String>) {
         let namespace = &self.name.namespace;
-        let secrets = secrets.into_iter().map(|name| {
-            Target::Secret(ObjectName {
-                namespace: namespace.clone(),
-                name,
-            })
-        });
+        let secrets = secrets
+            .into_iter()
+            .map(|name| Target::Secret(ObjectName::new(namespace, &name)));
         let targets = secrets.chain([Target::Provider(provider.clone())]).collect();
         let party = Party::Subscription(self.name.clone());
         if self.ctx.index.depends(&party, targets) {

@@ -22,7 +22,8 @@ impl Pass<'_> {
     pub(super) fn is_own(&self, secret: &Secret) -> bool {
         let annotations = secret.metadata.annotations.as_ref();
         let owner = annotations.and_then(|annotations| annotations.get(ANNOTATION_SUBSCRIPTION));
-        owner.is_some_and(|owner| *owner == self.name.name) || operator_core::planted!(OverwriteForeignSecret)
+        owner.is_some_and(|owner| **owner == *self.name.name)
+            || operator_core::planted!(OverwriteForeignSecret)
     }
 
     /// That the Secret `name` is somebody else's, where `field` names it; `instead` is what can be done about it,
@@ -51,7 +52,7 @@ impl Pass<'_> {
             metadata: ObjectMeta {
                 name: Some(text(name)),
                 labels: Some([(text(LABEL_USE), text(SecretUse::Signing.as_str()))].into()),
-                annotations: Some([(text(ANNOTATION_SUBSCRIPTION), self.name.name.clone())].into()),
+                annotations: Some([(text(ANNOTATION_SUBSCRIPTION), self.name.name.to_string())].into()),
                 owner_references: owner.map(|owner| vec![owner]),
                 ..ObjectMeta::default()
             },

@@ -99,10 +99,10 @@ impl Pass<'_> {
             response_code: None,
         };
         let wanted = self.record.resolved.iter().flat_map(|resolved| &resolved.wanted);
-        self.record.test = Some(TestStatus {
+        self.record.test = Some(Box::new(TestStatus {
             requested_at: asked,
             results: wanted.map(|wish| receipt(&wish.key)).collect(),
-        });
+        }));
         self.store_test().await?;
         if !able {
             let note = if observe {

@@ -78,9 +78,9 @@ pub(in crate::controller) fn validate(
         events: events(&spec.events)?,
         enabled: spec.enabled.unwrap_or(true),
         filters: filters(&spec.filters)?,
-        authorization: authorization(spec.authorization.as_ref(), around)?,
+        authorization: authorization(spec.authorization.as_deref(), around)?,
         headers: headers(&spec.headers, around)?,
-        signing_key: signing(spec.signing.as_ref(), around)?,
+        signing_key: signing(spec.signing.as_deref(), around)?,
         max_retries: options.max_retries,
     };
     let human = human_name(spec, around)?;

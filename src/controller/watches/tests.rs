@@ -98,7 +98,8 @@ fn watch(apiserver: Apiserver) -> (Touched, Store<ConfigMap>, Shared) {
         shutdown: CancellationToken::new(),
     };
     let (store, writer) = reflector::store();
-    let stream = watching.stream("test", watching.api(Some("ns")), writer, watcher_config());
+    let api = watching.api(Some("ns"));
+    let stream = watching.stream("test", api, writer, watcher_config(), prune::unread);
     (stream.boxed(), store, state)
 }
 
@@ -287,7 +288,7 @@ fn what_is_not_needed_is_dropped_before_it_is_stored() {
         ),
     ]));
     object.metadata.managed_fields = Some(vec![ManagedFieldsEntry::default()]);
-    prune(&mut object);
+    prune::unread(&mut object);
     assert_eq!(object.metadata.managed_fields, None);
     let kept: Vec<String> = object.metadata.annotations.unwrap().into_keys().collect();
     assert_eq!(kept, ["webhook-operator.io/reconcile-requested-at"]);
@@ -308,7 +309,7 @@ fn of_a_secret_that_is_watched_no_annotation_of_others_and_no_managed_field_is_k
         },
     }))
     .unwrap();
-    prune(&mut secret);
+    prune::unread(&mut secret);
     assert!(!format!("{secret:?}").contains("canary"), "{secret:?}");
     let kept: Vec<_> = secret.metadata.annotations.iter().flatten().collect();
     assert_eq!(kept.len(), 1);

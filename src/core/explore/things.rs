@@ -75,10 +75,7 @@ impl Things {
         };
         for slot in 0..SLOTS {
             for life in 0..LIVES {
-                let name = ObjectName {
-                    namespace: "ns".into(),
-                    name: format!("o{slot}"),
-                };
+                let name = ObjectName::new("ns", &format!("o{slot}"));
                 let uid = ObjectUid::parse(&format!("u{slot}-{life}")).unwrap();
                 let owner = Owner::new(&cluster, &[], &name, &uid);
                 for key in 0..KEYS {
@@ -172,10 +169,7 @@ pub fn strangers(things: &Things) -> Vec<Remote> {
         view,
         created: None,
     };
-    let name = ObjectName {
-        namespace: "ns".into(),
-        name: "o0".into(),
-    };
+    let name = ObjectName::new("ns", "o0");
     let uid = ObjectUid::parse("u0-0").unwrap();
     let elsewhere = Owner::new(&ClusterId::parse("c2").unwrap(), &[], &name, &uid);
     let marked = Remote {

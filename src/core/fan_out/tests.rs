@@ -22,10 +22,7 @@ const TREES: Filtering = Filtering::Trees {
 };
 
 fn owner() -> Owner {
-    let object = ObjectName {
-        namespace: "support".into(),
-        name: "crm".into(),
-    };
+    let object = ObjectName::new("support", "crm");
     let cluster = ClusterId::parse("c1").unwrap();
     Owner::new(&cluster, &[], &object, &ObjectUid::parse("u1").unwrap())
 }

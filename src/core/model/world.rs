@@ -63,10 +63,7 @@ pub enum Round {
 
 impl World {
     pub fn new(schedule: &Schedule) -> Self {
-        let name = ObjectName {
-            namespace: "support".into(),
-            name: "crm".into(),
-        };
+        let name = ObjectName::new("support", "crm");
         let cluster = ClusterId::parse("c1").unwrap();
         let owner = Owner::new(&cluster, &[], &name, &ObjectUid::parse("u1").unwrap());
         let mut provider = Provider {

@@ -30,7 +30,7 @@ impl Keep<'_> {
         if self.s.capabilities.identity == Identity::Content {
             return made_by(self.s, pending, snapshot, &self.adoption.ids);
         }
-        self.marked(wish, entry.seen.as_ref(), snapshot, Ownership::Ours)
+        self.marked(wish, entry.seen.as_deref(), snapshot, Ownership::Ours)
             .map_or(Candidate::None, |remote| Candidate::Found {
                 id: remote.id.clone(),
                 stamp: false,
@@ -41,7 +41,7 @@ impl Keep<'_> {
     fn is_free(&self, wish: &Wanted, remote: &Remote) -> bool {
         let memory = self.s.memory;
         let stamped = |(key, entry): (&RemoteKey, &Entry)| {
-            let seen = entry.seen.as_ref();
+            let seen = entry.seen.as_deref();
             *key != wish.key
                 && entry.doubted.is_some()
                 && seen.is_some_and(|seen| seen.remote.id == remote.id)
@@ -75,7 +75,7 @@ impl Keep<'_> {
 
     /// What in the snapshot could become this remote subscription.
     pub(super) fn candidate(&self, wish: &Wanted, entry: &Entry, snapshot: &Snapshot) -> Candidate {
-        let seen = entry.seen.as_ref();
+        let seen = entry.seen.as_deref();
         if self.adoption.policy == AdoptionPolicy::ById {
             return self.named(wish, seen, snapshot);
         }

@@ -166,7 +166,7 @@ fn take(key: &RemoteKey, id: ExternalId) -> Step {
 /// What carries the key's marker.
 fn reclaim(s: &Situation<'_>, key: &RemoteKey, entry: &Entry, snapshot: &Snapshot) -> Option<ExternalId> {
     let listed = snapshot.marked_for(s.owner.object());
-    let mut listed = listed.map(|remote| newest(remote, entry.seen.as_ref(), snapshot));
+    let mut listed = listed.map(|remote| newest(remote, entry.seen.as_deref(), snapshot));
     let ours = listed.find(|remote| {
         !s.memory.gone.contains(&remote.id)
             && s.memory.ids().all(|id| *id != remote.id)

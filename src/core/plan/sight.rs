@@ -23,7 +23,7 @@ pub(super) fn sight(
     if is_gone(s, entry, id) {
         return Err(Absence::Gone);
     }
-    let seen = entry.seen.as_ref().filter(|seen| entry.trusts(seen.at));
+    let seen = entry.seen.as_deref().filter(|seen| entry.trusts(seen.at));
     let snapshot = s.snapshot.filter(|snapshot| entry.trusts(snapshot.begun()));
     let Some(snapshot) = snapshot else {
         return match seen {

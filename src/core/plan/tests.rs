@@ -49,10 +49,7 @@ fn id(text: &str) -> ExternalId {
 }
 
 fn owner_of(cluster: &str, uid: &str) -> Owner {
-    let object = ObjectName {
-        namespace: "support".into(),
-        name: "crm".into(),
-    };
+    let object = ObjectName::new("support", "crm");
     let cluster = ClusterId::parse(cluster).unwrap();
     Owner::new(&cluster, &[], &object, &ObjectUid::parse(uid).unwrap())
 }
@@ -263,8 +260,8 @@ fn held() -> Entry {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "as the entry has it")]
-fn saw(remote: Remote, at: Moment) -> Option<Sighting> {
-    Some(Sighting { remote, at })
+fn saw(remote: Remote, at: Moment) -> Option<Box<Sighting>> {
+    Some(Box::new(Sighting { remote, at }))
 }
 
 /// An open write-ahead entry for `wish`.

@@ -46,10 +46,7 @@ fn digest(text: &str) -> Fingerprint {
 }
 
 fn owner(number: usize) -> Owner {
-    let name = ObjectName {
-        namespace: "support".into(),
-        name: format!("crm-{number}"),
-    };
+    let name = ObjectName::new("support", &format!("crm-{number}"));
     let cluster = ClusterId::parse("c1").unwrap();
     Owner::new(&cluster, &[], &name, &ObjectUid::parse("u1").unwrap())
 }

@@ -134,7 +134,7 @@ fn where_nothing_can_be_marked_only_a_sealed_id_is_proven_to_be_ours() {
     };
     let restored = |status: &api::WebhookSubscriptionStatus, key: &HashKey| {
         let memory = restore(Some(status), |_| true, key, Moment::default());
-        memory.entries[&remote_key].proof
+        memory.entries.get(&remote_key).unwrap().proof
     };
     assert_eq!(restored(&status, &key), Some(proof));
     assert_eq!(
@@ -176,7 +176,7 @@ fn hashes_of_another_key_are_unknown_and_not_different() {
         &HashKey::new([8; 32]),
         Moment::default(),
     );
-    let entry = &restored.entries[&RemoteKey::single()];
+    let entry = restored.entries.get(&RemoteKey::single()).unwrap();
     assert_eq!((entry.applied, entry.sent), (None, None));
     assert!(entry.id.is_some());
 }

@@ -218,10 +218,7 @@ fn by_id_never_takes_what_belongs_to_others() {
     let stranger = Owner::new(
         &ClusterId::parse("c1").unwrap(),
         &[],
-        &ObjectName {
-            namespace: "other".into(),
-            name: "crm".into(),
-        },
+        &ObjectName::new("other", "crm"),
         &ObjectUid::parse("u1").unwrap(),
     );
     let foreign = shown("r1", &wish("k"), Some(&stranger));
