@@ -1,10 +1,15 @@
 //! What was made and deleted since a LIST, so that its numbers can stand for now.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use operator_core::names::ExternalId;
 use operator_core::remote::Snapshot;
 use operator_core::time::Moment;
+
+/// How long the status of an object may be behind what was made for it: its write is under way, or the watch has not
+/// told of it.
+const LAG: Duration = Duration::from_mins(1);
 
 /// The remote subscriptions of one provider object that were made or deleted, with the time of the answer.
 ///
@@ -29,19 +34,20 @@ impl Tally {
 
     /// A LIST holds all that was answered before it began.
     pub(in crate::controller) fn listed(&mut self, begun: Moment) {
-        self.made.retain(|_, at| *at >= begun);
+        self.made.retain(|_, at| begun.since(*at) < LAG);
         self.gone.retain(|_, at| *at >= begun);
     }
 
-    /// Those that were made, whether the LIST holds them or not.
+    /// Those that were made, whether the LIST holds them or not, as far as status may lack them.
     pub(in crate::controller) fn ids(&self) -> impl Iterator<Item = &ExternalId> {
         self.made.keys()
     }
 
     /// How many there are now, where `listed` of those that this LIST holds count.
     pub(in crate::controller) fn now(&self, listed: usize, snapshot: &Snapshot) -> usize {
-        let more = |id: &&ExternalId| snapshot.get(id).is_none() && !self.gone.contains_key(*id);
-        let more = self.made.keys().filter(more).count();
+        let since = self.made.iter().filter(|(_, at)| **at >= snapshot.begun());
+        let more = since.filter(|(id, _)| snapshot.get(id).is_none() && !self.gone.contains_key(*id));
+        let more = more.count();
         let less = self.gone.keys().filter(|id| snapshot.get(id).is_some()).count();
         (listed + more).saturating_sub(less)
     }
@@ -124,6 +130,15 @@ mod tests {
         let snapshot = list(at(6), &["a"]);
         tally.listed(snapshot.begun());
         assert_eq!(tally.now(snapshot.len(), &snapshot), 1);
-        assert_eq!(tally.ids().count(), 0);
+    }
+
+    #[test]
+    fn what_was_made_is_known_until_a_status_that_lags_behind_has_it() {
+        let mut tally = Tally::default();
+        tally.made(id("b"), at(5));
+        for (begun, known) in [(6, 1), (64, 1), (65, 0)] {
+            tally.listed(at(begun));
+            assert_eq!(tally.ids().count(), known, "{begun}");
+        }
     }
 }
