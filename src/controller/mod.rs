@@ -9,6 +9,7 @@ mod apiserver;
 mod census;
 mod context;
 mod dereference;
+mod engine;
 mod events;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;

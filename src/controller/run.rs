@@ -1,24 +1,19 @@
 //! Starts the watches and the controllers, and ends when one of them does.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
-use futures::{FutureExt, StreamExt};
-use kube::runtime::applier;
-use kube::runtime::controller::{Action as Requeue, Config as ControllerConfig, Error as ControllerError};
-use kube::runtime::reflector::{ObjectRef, Store};
-use kube::{Client, Resource};
+use futures::FutureExt;
+use kube::Client;
 use operator_core::hash::HashKey;
 use operator_core::names::{ClusterId, ObjectName};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::controller::context::Context;
+use crate::controller::engine::{Queue, control};
 use crate::controller::events::EventSink;
 use crate::controller::provider;
 use crate::controller::provider::credentials::Accounts;
@@ -27,7 +22,7 @@ use crate::controller::provider::roll::Shards;
 use crate::controller::rehearsal::Rehearsal;
 use crate::controller::subscription::claims::Claims;
 use crate::controller::subscription::quota::Quotas;
-use crate::controller::subscription::reconcile::{self, ReconcileError};
+use crate::controller::subscription::reconcile;
 use crate::controller::subscription::records::Records;
 use crate::controller::triggers::{Index, Triggers, Waker};
 use crate::controller::watches::{Namespaces, Watching, Writers};
@@ -74,8 +69,6 @@ pub enum RunError {
     #[error("a task of the controllers panicked")]
     Panicked(#[source] tokio::task::JoinError),
 }
-
-type Queue = UnboundedReceiver<ObjectName>;
 
 /// Runs until `setup.shutdown` is cancelled and what was begun is finished.
 ///
@@ -280,68 +273,8 @@ fn start_controllers(
     }
 }
 
-/// kube's controller engine over our own queue: one reconcile an object at a time, a bounded number at once, each
-/// on a task of its own, so that a panic ends nothing but that turn. Ends when shutdown was asked for and what was
-/// begun is done.
-async fn control<K, C, F>(
-    queue: Queue,
-    store: Store<K>,
-    ctx: Arc<C>,
-    shutdown: CancellationToken,
-    concurrency: u16,
-    reconcile: impl Fn(Arc<K>, Arc<C>) -> F + Send + 'static,
-    retry: impl Fn(&K, &ReconcileError, &C) -> Requeue + Send + 'static,
-) where
-    C: Send + Sync + 'static,
-    K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
-    F: Future<Output = Result<Requeue, ReconcileError>> + Send + 'static,
-{
-    let ending = shutdown.clone();
-    let requests = futures::stream::unfold(queue, |mut queue| async {
-        queue.recv().await.map(|name| (name, queue))
-    });
-    let requests = requests
-        .map(|name| Ok::<_, Infallible>(reference::<K>(&name)))
-        .take_until(shutdown.cancelled_owned());
-    let spawn = move |object: Arc<K>,
-                      ctx: Arc<C>|
-          -> Pin<Box<dyn Future<Output = Result<Requeue, ReconcileError>> + Send>> {
-        let turn = tokio::spawn(reconcile(object, ctx));
-        Box::pin(async move { turn.await.unwrap_or(Err(ReconcileError::Panicked)) })
-    };
-    let policy = move |object: Arc<K>, error: &ReconcileError, ctx: Arc<C>| retry(&object, error, &ctx);
-    let config = ControllerConfig::default().concurrency(concurrency);
-    applier(spawn, policy, ctx, store, requests, config)
-        .for_each(|result| {
-            // Errors were logged by the retry policy; an object that is gone needs nothing.
-            // A store that is closed while it fills is how a shutdown during the start looks.
-            if let Err(ControllerError::RunnerError(error)) = result
-                && !ending.is_cancelled()
-            {
-                tracing::error!(%error, "the controller engine failed");
-            }
-            std::future::ready(())
-        })
-        .await;
-}
-
-fn reference<K: Resource<DynamicType = ()>>(name: &ObjectName) -> ObjectRef<K> {
-    let reference = ObjectRef::new(&name.name);
-    if name.namespace.is_empty() {
-        reference
-    } else {
-        reference.within(&name.namespace)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Duration;
-
-    use k8s_openapi::api::core::v1::ConfigMap;
-    use kube::runtime::watcher::Event;
-
     use super::*;
 
     #[tokio::test]
@@ -362,65 +295,5 @@ mod tests {
         tasks.spawn(async { "the secrets watch" });
         shutdown.cancel();
         assert!(supervise(&mut tasks, &shutdown).await.is_ok());
-    }
-
-    fn object(name: &str) -> ConfigMap {
-        let mut object = ConfigMap::default();
-        object.metadata.name = Some(name.to_owned());
-        object.metadata.namespace = Some("ns".to_owned());
-        object
-    }
-
-    #[tokio::test]
-    async fn a_panic_costs_one_object_its_turn_and_the_controller_ends_only_when_asked() {
-        let (store, mut writer) = kube::runtime::reflector::store::<ConfigMap>();
-        for event in [
-            Event::Init,
-            Event::InitApply(object("bad")),
-            Event::InitApply(object("good")),
-            Event::InitDone,
-        ] {
-            writer.apply_watcher_event(&event);
-        }
-        let (sender, queue) = unbounded_channel();
-        let turns = Arc::new([AtomicUsize::new(0), AtomicUsize::new(0)]);
-        let shutdown = CancellationToken::new();
-        let reconcile = |object: Arc<ConfigMap>, turns: Arc<[AtomicUsize; 2]>| async move {
-            let bad = object.metadata.name.as_deref() == Some("bad");
-            turns[usize::from(bad)].fetch_add(1, Ordering::SeqCst);
-            assert!(!bad, "a bug that only this object meets");
-            Ok(Requeue::await_change())
-        };
-        let retry = |_: &ConfigMap, _: &ReconcileError, _: &[AtomicUsize; 2]| {
-            Requeue::requeue(Duration::from_millis(1))
-        };
-        let controller = control(
-            queue,
-            store,
-            Arc::clone(&turns),
-            shutdown.clone(),
-            4,
-            reconcile,
-            retry,
-        );
-        let controller = tokio::spawn(controller);
-        let name = |name: &str| ObjectName::new("ns", name);
-        for _ in 0..20 {
-            sender.send(name("bad")).unwrap();
-            sender.send(name("good")).unwrap();
-            let seen = turns[0].load(Ordering::SeqCst);
-            let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
-            while turns[0].load(Ordering::SeqCst) == seen {
-                assert!(tokio::time::Instant::now() < deadline, "the others stand still");
-                tokio::task::yield_now().await;
-            }
-        }
-        assert!(turns[1].load(Ordering::SeqCst) > 1, "the bad one is tried again");
-        assert!(!controller.is_finished());
-        shutdown.cancel();
-        tokio::time::timeout(Duration::from_secs(20), controller)
-            .await
-            .unwrap()
-            .unwrap();
     }
 }

@@ -19,7 +19,6 @@ use std::time::Duration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{ApiResource, DynamicObject};
 use kube::core::DeserializeGuard;
-use kube::runtime::controller::Action as Requeue;
 use kube::{Api, Resource};
 use operator_core::budget::Priority;
 use operator_core::names::{AccountId, ObjectName};
@@ -38,6 +37,7 @@ use crate::api::v1alpha1::{
 };
 use crate::controller::apiserver::{WriteError, guarded, params};
 use crate::controller::context::{Context, Party, ProviderKey};
+use crate::controller::engine::Requeue;
 use crate::controller::provider::credentials::Connected;
 use crate::controller::provider::directory::{Assessment, COUNT_EVERY, Link, Listed, Problem};
 use crate::controller::provider::lent::Lent;
@@ -114,11 +114,11 @@ pub(in crate::controller) fn retry<K: Resource<DynamicType = ()>>(
     _: &Context,
 ) -> Requeue {
     if matches!(error, ReconcileError::Write(WriteError::Conflict)) {
-        return Requeue::requeue(Duration::from_millis(200));
+        return Requeue::after(Duration::from_millis(200));
     }
     let metadata = object.meta();
     tracing::warn!(namespace = ?metadata.namespace, name = ?metadata.name, error = error as &dyn std::error::Error, "reconcile of a provider failed");
-    Requeue::requeue(Duration::from_secs(5))
+    Requeue::after(Duration::from_secs(5))
 }
 
 async fn turn(kind: Kind, ctx: &Context, subject: &Subject) -> Result<Requeue, ReconcileError> {
@@ -168,7 +168,7 @@ async fn attempt(subject: &Subject, ctx: &Context) -> Result<Requeue, ReconcileE
             wake = wake.min(COUNT_EVERY);
         }
     }
-    Ok(Requeue::requeue(wake))
+    Ok(Requeue::after(wake))
 }
 
 /// Spreads the looks of different providers.

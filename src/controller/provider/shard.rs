@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::Resource;
-use kube::runtime::controller::Action as Requeue;
 use kube::runtime::reflector::ObjectRef;
 use operator_core::names::ObjectName;
 use operator_core::reason::Reason;
@@ -21,6 +20,7 @@ use crate::api::names::LABEL_SHARD;
 use crate::api::v1alpha1::{ServedBy, WebhookProviderStatus};
 use crate::controller::apiserver::WriteError;
 use crate::controller::context::{Context, Party, ProviderKey};
+use crate::controller::engine::Requeue;
 use crate::controller::seats::UnderWay;
 use crate::controller::subscription::reconcile::{ReconcileError, object_name};
 use crate::controller::subscription::status::set_condition;
@@ -185,7 +185,7 @@ impl Context {
         self.shards.seats.close(key);
         // The last pass that ends wakes it.
         let waits = self.shards.seats.under_way(key).working;
-        waits.then(|| Requeue::requeue(Duration::from_secs(5)))
+        waits.then(|| Requeue::after(Duration::from_secs(5)))
     }
 
     /// Forgets what is remembered of an object that is another shard's, with its subscriptions.
@@ -265,7 +265,7 @@ impl Context {
             );
             self.say(subject, message).await?;
         }
-        Ok(Requeue::requeue(LOOK_AGAIN))
+        Ok(Requeue::after(LOOK_AGAIN))
     }
 
     async fn await_rivals(&self, subject: &Subject, younger: &[&Entry]) -> Result<Requeue, ReconcileError> {
@@ -281,7 +281,7 @@ impl Context {
             );
             self.say(subject, message).await?;
         }
-        Ok(Requeue::requeue(LOOK_AGAIN))
+        Ok(Requeue::after(LOOK_AGAIN))
     }
 
     async fn are_leaderless(&self, entries: &[&Entry], after: Moment) -> bool {

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use kube::core::DeserializeGuard;
-use kube::runtime::controller::Action as Requeue;
 use kube::{Resource, ResourceExt};
 use operator_core::capabilities::Capabilities;
 use operator_core::marker::Owner;
@@ -25,6 +24,7 @@ use crate::api::v1alpha1::WebhookSubscription;
 use crate::controller::apiserver::WriteError;
 use crate::controller::context::Context;
 use crate::controller::dereference::DereferenceError;
+use crate::controller::engine::Requeue;
 use crate::controller::provider::directory::Link;
 use crate::controller::subscription::keep::phase_of;
 use crate::controller::subscription::records::Record;
@@ -108,7 +108,7 @@ pub(in crate::controller) fn retry(
     ctx: &Context,
 ) -> Requeue {
     if matches!(error, ReconcileError::Write(WriteError::Conflict)) {
-        return Requeue::requeue(Duration::from_millis(200));
+        return Requeue::after(Duration::from_millis(200));
     }
     let name = object_name(object.meta());
     let failures = ctx
@@ -116,7 +116,7 @@ pub(in crate::controller) fn retry(
         .peek(&name, |record| record.apiserver_failures)
         .unwrap_or(1);
     tracing::warn!(subscription = %name, failures, error = error as &dyn std::error::Error, "reconcile failed");
-    Requeue::requeue(backoff(failures, seed(&name)))
+    Requeue::after(backoff(failures, seed(&name)))
 }
 
 pub(in crate::controller) fn object_name(metadata: &kube::core::ObjectMeta) -> ObjectName {
@@ -227,7 +227,7 @@ impl<'a> Pass<'a> {
         let phase = match self.keep().await {
             Ok(Some(phase)) => phase,
             // The provider has not been looked at since the start: its first reconcile wakes this object.
-            Ok(None) => return Ok(Some(Requeue::requeue(SAFETY_NET))),
+            Ok(None) => return Ok(Some(Requeue::after(SAFETY_NET))),
             Err(ReconcileError::Dereference(DereferenceError::Invalid(invalid))) => {
                 self.make_way(&invalid);
                 self.withdraw(&invalid).await?;
@@ -276,7 +276,7 @@ impl<'a> Pass<'a> {
     fn requeue(&self) -> Requeue {
         let now = self.ctx.clock.now();
         let delay = self.wake.map_or(SAFETY_NET, |wake| wake.since(now));
-        Requeue::requeue(delay.max(Duration::from_millis(10)))
+        Requeue::after(delay.max(Duration::from_millis(10)))
     }
 
     /// Decide, act, and again, until there is nothing to do or something to wait for.

@@ -7,7 +7,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, ObjectReference};
 use kube::Api;
-use kube::runtime::controller::Action as Requeue;
 use operator_core::names::ExternalId;
 use operator_core::plan::{Intent, KeyState, Settled};
 use operator_core::reason::Reason;
@@ -17,6 +16,7 @@ use operator_core::verdict::Phase;
 use crate::api::names::{ANNOTATION_FORCE_ORPHAN, FINALIZER_REMOTE};
 use crate::api::v1alpha1 as api;
 use crate::controller::context::{Context, Party};
+use crate::controller::engine::Requeue;
 use crate::controller::events::{Kind, News};
 use crate::controller::provider::directory::Link;
 use crate::controller::subscription::reconcile::{Pass, ReconcileError, Rest};
@@ -63,7 +63,7 @@ impl Pass<'_> {
         let listed = self.ctx.directory.get(&key);
         let Some(link) = listed.as_ref().and_then(|listed| listed.link.clone()) else {
             if listed.is_none() && self.ctx.provider_exists(&key) {
-                return Ok(Some(Requeue::requeue(BLOCKED_RETRY)));
+                return Ok(Some(Requeue::after(BLOCKED_RETRY)));
             }
             let why = match listed.and_then(|listed| listed.problem) {
                 Some(problem) => format!("{key}: {}", problem.message),
@@ -94,7 +94,7 @@ impl Pass<'_> {
                 Ok(Some(self.again(wake)))
             }
             // Its turn will come, and soon: not worth a write.
-            Rest::Parked(_) => Ok(Some(Requeue::requeue(BLOCKED_RETRY))),
+            Rest::Parked(_) => Ok(Some(Requeue::after(BLOCKED_RETRY))),
             Rest::Trouble(trouble) => {
                 let refused = matches!(trouble.reason, Reason::Unauthenticated | Reason::Forbidden);
                 let cause = if refused {
@@ -120,13 +120,13 @@ impl Pass<'_> {
         let delay = wake
             .map_or(BLOCKED_RETRY, |wake| wake.since(now))
             .max(Duration::from_millis(10));
-        Requeue::requeue(delay)
+        Requeue::after(delay)
     }
 
     async fn finish(&mut self, intent: Intent<'_>) -> Result<Option<Requeue>, ReconcileError> {
         match self.drive(intent).await? {
             Rest::Released => Ok(None),
-            _ => Ok(Some(Requeue::requeue(BLOCKED_RETRY))),
+            _ => Ok(Some(Requeue::after(BLOCKED_RETRY))),
         }
     }
 
@@ -189,7 +189,7 @@ impl Pass<'_> {
         } else {
             BLOCKED_RETRY
         };
-        Ok(Some(Requeue::requeue(delay.max(Duration::from_millis(100)))))
+        Ok(Some(Requeue::after(delay.max(Duration::from_millis(100)))))
     }
 
     /// Whether a person wants the object to go, whatever it leaves behind.

@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Resource;
 use kube::core::error_boundary::InvalidObject;
-use kube::runtime::controller::Action as Requeue;
 use operator_core::reason::Reason;
 use operator_core::verdict::{Condition, Truth};
 use serde_json::json;
@@ -12,6 +11,7 @@ use serde_json::json;
 use crate::api::v1alpha1::WebhookSubscription;
 use crate::controller::apiserver::{WriteError, params};
 use crate::controller::context::Context;
+use crate::controller::engine::Requeue;
 use crate::controller::events::{Kind, News};
 use crate::controller::subscription::reconcile::ReconcileError;
 

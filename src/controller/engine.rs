@@ -1,0 +1,308 @@
+//! Whose turn it is: kube's scheduler over our own queue.
+//!
+//! The scheduler merges what is asked for an object, keeps what is due later, and holds back what is being worked on. It
+//! holds plain names: kube's own `applier`, which does the same, holds a reference of four texts in each of three tables,
+//! which is most of a kilobyte for every object that only waits for its next look.
+
+use std::collections::HashSet;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::stream::{self, FuturesUnordered, Stream, StreamExt};
+use kube::Resource;
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::scheduler::{ScheduleRequest, scheduler};
+use operator_core::names::ObjectName;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::controller::subscription::reconcile::ReconcileError;
+
+/// Names of objects to be looked at.
+pub(super) type Queue = UnboundedReceiver<ObjectName>;
+
+/// When an object is looked at again, if nothing asks for it before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Requeue(Option<Duration>);
+
+impl Requeue {
+    /// After this time.
+    pub(super) const fn after(delay: Duration) -> Self {
+        Self(Some(delay))
+    }
+
+    /// When something changes.
+    pub(super) const fn await_change() -> Self {
+        Self(None)
+    }
+}
+
+/// One reconcile an object at a time, a bounded number at once, each on a task of its own, so that a panic ends nothing
+/// but that turn. Ends when shutdown was asked for and what was begun is done. An object that is not in the store needs
+/// nothing.
+pub(super) async fn control<K, C, F>(
+    queue: Queue,
+    store: Store<K>,
+    ctx: Arc<C>,
+    shutdown: CancellationToken,
+    concurrency: u16,
+    reconcile: impl Fn(Arc<K>, Arc<C>) -> F + Send + 'static,
+    retry: impl Fn(&K, &ReconcileError, &C) -> Requeue + Send + 'static,
+) where
+    C: Send + Sync + 'static,
+    K: Resource<DynamicType = ()> + Clone + Send + Sync + 'static,
+    F: Future<Output = Result<Requeue, ReconcileError>> + Send + 'static,
+{
+    let (later, due_later) = unbounded_channel();
+    let now = |name| request(name, Duration::ZERO);
+    let mut scheduler = pin!(scheduler(stream::select(
+        received(queue).map(now),
+        received(due_later)
+    )));
+    let mut at_work = HashSet::new();
+    let mut turns = FuturesUnordered::new();
+    loop {
+        let free = turns.len() < usize::from(concurrency);
+        // What is asked for meanwhile is merged.
+        let next = async {
+            let scheduler = scheduler.as_mut();
+            scheduler
+                .hold_unless(|name| free && !at_work.contains(name))
+                .next()
+                .await
+        };
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            Some((name, Requeue(after))) = turns.next() => {
+                at_work.remove(&name);
+                if let Some(after) = after {
+                    // This loop holds the other end.
+                    let _ = later.send(request(name, after));
+                }
+            }
+            Some(name) = next => {
+                let Some(object) = store.get(&reference(&name)) else { continue };
+                let turn = tokio::spawn(reconcile(Arc::clone(&object), Arc::clone(&ctx)));
+                at_work.insert(name.clone());
+                let (retry, ctx) = (&retry, &ctx);
+                turns.push(async move {
+                    let result = turn.await.unwrap_or(Err(ReconcileError::Panicked));
+                    (name, result.unwrap_or_else(|error| retry(&object, &error, ctx)))
+                });
+            }
+        }
+    }
+    while turns.next().await.is_some() {}
+}
+
+fn request(message: ObjectName, after: Duration) -> ScheduleRequest<ObjectName> {
+    let run_at = Instant::now() + after;
+    ScheduleRequest { message, run_at }
+}
+
+fn received<T>(queue: UnboundedReceiver<T>) -> impl Stream<Item = T> {
+    stream::unfold(queue, |mut queue| async {
+        queue.recv().await.map(|one| (one, queue))
+    })
+}
+
+fn reference<K: Resource<DynamicType = ()>>(name: &ObjectName) -> ObjectRef<K> {
+    let reference = ObjectRef::new(&name.name);
+    if name.namespace.is_empty() {
+        reference
+    } else {
+        reference.within(&name.namespace)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Mutex;
+
+    use k8s_openapi::api::core::v1::ConfigMap;
+    use kube::runtime::watcher::Event;
+    use tokio::sync::Semaphore;
+    use tokio::sync::mpsc::UnboundedSender;
+    use tokio::task::JoinHandle;
+    use tokio::time::advance;
+
+    use super::*;
+
+    const NAMES: [&str; 5] = ["a", "b", "c", "d", "bad"];
+
+    /// Turns that last until they are let go, and what happened.
+    #[derive(Default)]
+    struct Work {
+        seen: Mutex<Seen>,
+        go: Option<Semaphore>,
+        again: Option<Duration>,
+    }
+
+    #[derive(Default)]
+    struct Seen {
+        /// Begun turns by object.
+        turns: BTreeMap<String, usize>,
+        /// Objects in a turn.
+        at_work: Vec<String>,
+        most: usize,
+    }
+
+    async fn turn(object: Arc<ConfigMap>, work: Arc<Work>) -> Result<Requeue, ReconcileError> {
+        let name = object.metadata.name.clone().unwrap();
+        {
+            let mut seen = work.seen.lock().unwrap();
+            *seen.turns.entry(name.clone()).or_default() += 1;
+            assert!(!seen.at_work.contains(&name), "two turns of one object at once");
+            seen.at_work.push(name.clone());
+            seen.most = seen.most.max(seen.at_work.len());
+        }
+        if let Some(go) = &work.go {
+            go.acquire().await.unwrap().forget();
+        }
+        work.seen.lock().unwrap().at_work.retain(|one| *one != name);
+        assert!(name != "bad", "a bug that only this object meets");
+        Ok(work.again.map_or(Requeue::await_change(), Requeue::after))
+    }
+
+    struct Engine {
+        work: Arc<Work>,
+        queue: UnboundedSender<ObjectName>,
+        shutdown: CancellationToken,
+        ended: JoinHandle<()>,
+    }
+
+    impl Engine {
+        fn start(work: Work, concurrency: u16) -> Self {
+            let (store, mut writer) = kube::runtime::reflector::store::<ConfigMap>();
+            writer.apply_watcher_event(&Event::Init);
+            for name in NAMES {
+                let mut object = ConfigMap::default();
+                object.metadata.name = Some(name.to_owned());
+                object.metadata.namespace = Some("ns".to_owned());
+                writer.apply_watcher_event(&Event::InitApply(object));
+            }
+            writer.apply_watcher_event(&Event::InitDone);
+            let (queue, names) = unbounded_channel();
+            let (work, shutdown) = (Arc::new(work), CancellationToken::new());
+            let retry = |_: &ConfigMap, _: &ReconcileError, _: &Work| Requeue::after(Duration::from_secs(1));
+            let (ctx, end) = (Arc::clone(&work), shutdown.clone());
+            let ended = tokio::spawn(control(names, store, ctx, end, concurrency, turn, retry));
+            Self {
+                work,
+                queue,
+                shutdown,
+                ended,
+            }
+        }
+
+        fn ask(&self, names: &[&str]) {
+            for name in names {
+                self.queue.send(ObjectName::new("ns", name)).unwrap();
+            }
+        }
+
+        /// Until nothing can happen before the clock moves; then what happened.
+        async fn turns(&self, name: &str) -> usize {
+            for _ in 0..200 {
+                tokio::task::yield_now().await;
+            }
+            self.work
+                .seen
+                .lock()
+                .unwrap()
+                .turns
+                .get(name)
+                .copied()
+                .unwrap_or_default()
+        }
+
+        fn let_go(&self, turns: usize) {
+            self.work.go.as_ref().unwrap().add_permits(turns);
+        }
+    }
+
+    fn held() -> Work {
+        Work {
+            go: Some(Semaphore::new(0)),
+            ..Work::default()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_asked_while_an_object_has_its_turn_is_one_more_turn_after_it() {
+        let engine = Engine::start(held(), 4);
+        engine.ask(&["a"; 3]);
+        assert_eq!(engine.turns("a").await, 1);
+        engine.ask(&["a", "nobody", "a", "a"]);
+        assert_eq!(engine.turns("a").await, 1);
+        engine.let_go(1);
+        // The scheduler's grain is a millisecond.
+        advance(Duration::from_millis(1)).await;
+        assert_eq!(engine.turns("a").await, 2);
+        engine.let_go(1);
+        advance(Duration::from_secs(600)).await;
+        assert_eq!((engine.turns("a").await, engine.turns("nobody").await), (2, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_more_than_the_bound_have_their_turn_at_once_and_all_get_it() {
+        let engine = Engine::start(held(), 2);
+        engine.ask(&["a", "b", "c", "d"]);
+        for _ in 0..4 {
+            advance(Duration::from_millis(1)).await;
+            engine.turns("a").await;
+            assert_eq!(engine.work.seen.lock().unwrap().at_work.len().max(2), 2);
+            engine.let_go(1);
+        }
+        advance(Duration::from_millis(1)).await;
+        engine.turns("a").await;
+        let seen = engine.work.seen.lock().unwrap();
+        assert_eq!((seen.most, seen.turns.len(), seen.at_work.len()), (2, 4, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_object_comes_again_after_the_delay_or_before_when_it_is_asked_for() {
+        let engine = Engine::start(
+            Work {
+                again: Some(Duration::from_secs(10)),
+                ..Work::default()
+            },
+            4,
+        );
+        engine.ask(&["a"]);
+        advance(Duration::from_secs(9)).await;
+        assert_eq!(engine.turns("a").await, 1);
+        engine.ask(&["a"]);
+        advance(Duration::from_millis(1)).await;
+        assert_eq!(engine.turns("a").await, 2);
+        advance(Duration::from_secs(9)).await;
+        assert_eq!(engine.turns("a").await, 2);
+        advance(Duration::from_secs(2)).await;
+        assert_eq!(engine.turns("a").await, 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panic_costs_one_object_its_turn_and_the_end_waits_for_what_was_begun() {
+        let engine = Engine::start(held(), 4);
+        engine.ask(&["bad", "a"]);
+        assert_eq!((engine.turns("bad").await, engine.turns("a").await), (1, 1));
+        engine.let_go(2);
+        engine.turns("a").await;
+        advance(Duration::from_secs(2)).await;
+        assert_eq!(engine.turns("bad").await, 2, "the bad one is tried again");
+        engine.ask(&["a"]);
+        advance(Duration::from_millis(1)).await;
+        assert_eq!(engine.turns("a").await, 2, "the others go on");
+        engine.shutdown.cancel();
+        engine.ask(&["b"]);
+        assert_eq!((engine.turns("b").await, engine.ended.is_finished()), (0, false));
+        engine.let_go(2);
+        engine.turns("a").await;
+        assert!(engine.ended.is_finished());
+    }
+}
