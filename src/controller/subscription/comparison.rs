@@ -69,9 +69,10 @@ impl Pass<'_> {
             return None;
         }
         let now = self.ctx.clock.now();
-        let known = self.record.requested.take().filter(|(known, _)| *known == value);
-        let (value, at) = known.unwrap_or((value, now));
-        self.record.requested = Some((value, at));
+        let known = self.record.requested.take().filter(|known| known.0 == value);
+        let known = known.unwrap_or_else(|| Box::new((value, now)));
+        let at = known.1;
+        self.record.requested = Some(known);
         Some(at)
     }
 

@@ -31,7 +31,7 @@ impl Pass<'_> {
             .ctx
             .labelled_secret(&self.name.namespace, &generate.secret_name);
         let known = labelled.and_then(|secret| secret.metadata.resource_version.clone());
-        let unchanged = known.is_some() && self.record.generated.as_ref() == known.as_ref();
+        let unchanged = known.is_some() && self.record.generated.as_deref() == known.as_deref();
         if unchanged || spec.mode == Some(ManagementMode::Observe) {
             return Ok(());
         }
@@ -64,8 +64,8 @@ impl Pass<'_> {
                 }
             }
         };
-        self.record.kept = Some(Kept::of(&written, data_key));
-        self.record.generated = written.metadata.resource_version;
+        self.record.kept = Some(Box::new(Kept::of(&written, data_key)));
+        self.record.generated = written.metadata.resource_version.map(Into::into);
         Ok(())
     }
 

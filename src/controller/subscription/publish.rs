@@ -124,14 +124,15 @@ impl Pass<'_> {
     /// What is to be judged in place of a phase, if that is something else, and what the judgement needs to know.
     fn judged(&mut self, phase: &Phase) -> (Option<Phase>, VerdictContext) {
         let now = self.ctx.clock.now();
-        let (judged, failure) = Failure::carry(self.record.failure.take(), phase, self.generation(), now);
+        let before = self.record.failure.take().map(|failure| *failure);
+        let (judged, failure) = Failure::carry(before, phase, self.generation(), now);
         let failing_for = failure.as_ref().map(|failure| failure.lasted(now));
         if let Some(left) = failing_for.and_then(|lasted| GRACE.checked_sub(lasted))
             && !left.is_zero()
         {
             self.wake_at(now.after(left));
         }
-        self.record.failure = failure;
+        self.record.failure = failure.map(Box::new);
         let synced = self
             .object
             .status

@@ -50,7 +50,7 @@ impl Pass<'_> {
             .labelled_secret(&self.name.namespace, &target.secret_name)
             .and_then(|secret| secret.metadata.resource_version.clone());
         if let (Some((known, fingerprint)), Some(version), Part::Is(shown)) =
-            (&self.record.published, &version, shown)
+            (self.record.published.as_deref(), &version, shown)
             && known == version
             && *fingerprint == shown
         {
@@ -70,7 +70,7 @@ impl Pass<'_> {
             .await?
         {
             Stored::Yes(version, Part::Is(fingerprint)) => {
-                self.record.published = Some((version, fingerprint));
+                self.record.published = Some(Box::new((version, fingerprint)));
             }
             Stored::Yes(..) | Stored::Later => {}
             Stored::No(reason, message) => {

@@ -61,7 +61,7 @@ pub(in crate::controller) enum Step {
     Discard(RemoteKey, String),
 }
 
-/// One object.
+/// One object. What most objects never have is boxed.
 #[derive(Debug, Clone, Default)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -90,19 +90,19 @@ pub(in crate::controller) struct Record {
     /// What exists at the provider was switched off, as the owner of the account withdrew the permission for it.
     pub(in crate::controller) withdrawn: bool,
     /// The failure that lasts from one attempt to the next.
-    pub(in crate::controller) failure: Option<Failure>,
+    pub(in crate::controller) failure: Option<Box<Failure>>,
     /// Reconciles in a row that ended in an apiserver error.
     pub(in crate::controller) apiserver_failures: u32,
     /// The signing key that was verified to be in the Secret of this resourceVersion.
-    pub(in crate::controller) published: Option<(String, Fingerprint)>,
+    pub(in crate::controller) published: Option<Box<(String, Fingerprint)>>,
     /// The version of the Secret that was verified to hold the key that the operator made.
-    pub(in crate::controller) generated: Option<String>,
+    pub(in crate::controller) generated: Option<Box<str>>,
     /// What that Secret says of when the key was made, and of the one before it.
-    pub(in crate::controller) kept: Option<Kept>,
+    pub(in crate::controller) kept: Option<Box<Kept>>,
     /// The test that was last asked for.
     pub(in crate::controller) test: Option<Box<TestStatus>>,
     /// The last value of the annotation that asks for a comparison, and when it was first seen.
-    pub(in crate::controller) requested: Option<(String, Moment)>,
+    pub(in crate::controller) requested: Option<Box<(String, Moment)>>,
     /// The last generation whose unknown events were warned about.
     pub(in crate::controller) warned_events: Option<i64>,
     /// A read that waits for a LIST shared with others: one that begins after this.
@@ -258,7 +258,9 @@ impl Context {
                 health: status::restore_health(status.and_then(|status| status.delivery.as_deref())),
                 ..Deliveries::default()
             },
-            failure: status.and_then(|status| status::restore_failure(&status.conditions, now)),
+            failure: status
+                .and_then(|status| status::restore_failure(&status.conditions, now))
+                .map(Box::new),
             ..Record::default()
         }
     }

@@ -217,8 +217,8 @@ impl Pass<'_> {
         )?;
         let written = api.patch(&generate.secret_name, &params(), &patch).await;
         let written = written.map_err(WriteError::of_secret)?;
-        self.record.kept = Some(Kept::of(&written, data_key));
-        self.record.generated = written.metadata.resource_version;
+        self.record.kept = Some(Box::new(Kept::of(&written, data_key)));
+        self.record.generated = written.metadata.resource_version.map(Into::into);
         self.tell_keys(&generate.secret_name, data_key, step, wall);
         Ok(())
     }
