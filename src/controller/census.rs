@@ -2,11 +2,10 @@
 
 use std::sync::{Arc, Weak};
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::runtime::reflector::Store;
 use kube::{Resource, ResourceExt};
 
-use crate::api::v1alpha1::{WebhookProviderStatus, WebhookSubscription};
+use crate::api::v1alpha1::{Condition, WebhookProviderStatus, WebhookSubscription};
 use crate::controller::context::{Context, ProviderKey};
 use crate::controller::subscription::reconcile::object_name;
 use crate::metrics::{Census, Counts, Kind};
@@ -53,7 +52,7 @@ impl Census for Objects {
 
 fn find<'a>(conditions: &'a [Condition], type_: &str) -> Option<(&'a str, &'a str)> {
     let condition = conditions.iter().find(|condition| condition.type_ == type_)?;
-    Some((&condition.status, &condition.reason))
+    Some((&*condition.status, &*condition.reason))
 }
 
 impl Context {

@@ -61,12 +61,12 @@ impl Row {
                 name: name.to_owned(),
             },
             health: Health::of(object),
-            ready: ready.map(|ready| ready.status.clone()),
-            reason: ready.map(|ready| ready.reason.clone()),
-            message: ready.map(|ready| ready.message.clone()),
+            ready: ready.map(|ready| ready.status.to_string()),
+            reason: ready.map(|ready| ready.reason.to_string()),
+            message: ready.map(|ready| ready.message.to_string()),
             delivery: object
                 .condition("DeliveryHealthy")
-                .map(|found| found.status.clone()),
+                .map(|found| found.status.to_string()),
             synced: count.map(|count| count.summary.clone()),
             host: effective.and_then(|effective| effective.destination_host.clone()),
             external_ids: object.external_ids().into_iter().map(str::to_owned).collect(),

@@ -47,7 +47,7 @@ impl Health {
         if object.is("Reconciling", "True") || !current {
             return Self::Progressing;
         }
-        match ready.status.as_str() {
+        match &*ready.status {
             "True" if object.is("DeliveryHealthy", "False") => Self::Undelivered,
             "True" => Self::Healthy,
             "False" => Self::Degraded,

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 use kube::api::DynamicObject;
 use serde_json::Value;
 
-use crate::api::v1alpha1::WebhookSubscriptionStatus;
+use crate::api::v1alpha1::{Condition, WebhookSubscriptionStatus};
 
 /// What the plugin looks at. What cannot be read as this version writes it counts as not there.
 #[derive(Debug, Clone, Default)]

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Api;
 use kube::api::{ApiResource, DynamicObject};
 use serde::Serialize;
@@ -17,7 +16,7 @@ use super::object::Subscription;
 use super::screen::Screen;
 use super::session::Session;
 use super::table::{Cell, Tone, table};
-use crate::api::v1alpha1::{ClusterWebhookProvider, WebhookProvider};
+use crate::api::v1alpha1::{ClusterWebhookProvider, Condition, WebhookProvider};
 use crate::wording::one_line;
 
 /// How wide text is.
@@ -122,8 +121,8 @@ fn trouble_of(what: &str, found: &DynamicObject) -> Option<Trouble> {
     (ready.status != "True").then(|| Trouble {
         object: what.to_owned(),
         page: page(&ready.reason),
-        reason: ready.reason,
-        message: ready.message,
+        reason: ready.reason.to_string(),
+        message: ready.message.to_string(),
     })
 }
 

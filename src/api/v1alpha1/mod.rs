@@ -3,6 +3,7 @@
 //! Doc comments of types and fields here are the users' documentation: they become the descriptions that
 //! `kubectl explain` shows.
 
+mod condition;
 mod patterns;
 mod provider;
 mod provider_policy;
@@ -13,6 +14,7 @@ mod subscription;
 mod subscription_delivery;
 mod subscription_status;
 
+pub use condition::{Condition, Text};
 pub use provider::{
     AllowedNamespaces, BabelOptions, BirdOptions, CaBundleRef, ClusterWebhookProvider,
     ClusterWebhookProviderSpec, CredentialScheme, Credentials, DixaApiVersion, DixaOptions, GuardSpec,

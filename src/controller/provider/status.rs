@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use operator_core::names::AccountId;
 use operator_core::reason::Reason;
 use operator_core::verdict::{self, Context as VerdictContext, Phase, Truth};
@@ -258,13 +258,13 @@ pub(super) fn refused_lately(subject: &Subject, account: &AccountId) -> Option<(
     let left = CREDENTIAL_RETRY.checked_sub(since.unsigned_abs())?;
     let trouble = Trouble {
         reason: Reason::parse(&condition.reason)?,
-        message: condition.message.clone(),
+        message: condition.message.to_string(),
     };
     (refused == account.as_str()).then_some((trouble, left))
 }
 
 /// How long the provider has not been Ready, by its own condition: that survives a restart.
-fn failing_for(conditions: &[Condition], now: Timestamp) -> Duration {
+fn failing_for(conditions: &[api::Condition], now: Timestamp) -> Duration {
     let failing = conditions
         .iter()
         .find(|condition| condition.type_ == "Ready" && condition.status == "False");

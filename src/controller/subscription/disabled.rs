@@ -74,7 +74,7 @@ impl Pass<'_> {
             .filter(|_| entries.any(|entry| entry.disabled.since.is_some()));
         known
             .filter(|ready| ready.reason == Reason::DisabledByProvider.as_str())
-            .map(|ready| ready.message.clone())
+            .map(|ready| ready.message.to_string())
     }
 
     /// Tells that what was off is on again, and how often that was done.

@@ -1,7 +1,6 @@
 //! Writes down what came of a pass: one status write that changes everything at once, or none at all.
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Resource;
 use operator_core::delivery::{Overall, overall};
 use operator_core::plan::KeyState;
@@ -323,7 +322,7 @@ impl Pass<'_> {
     }
 
     /// A condition of the status so far.
-    pub(super) fn known(&self, type_: &str) -> Option<&Condition> {
+    pub(super) fn known(&self, type_: &str) -> Option<&api::Condition> {
         let status = self.object.status.as_ref()?;
         status
             .conditions
@@ -375,7 +374,7 @@ impl Pass<'_> {
             let note = verdict.ready.message.clone();
             news.push((Kind::Warning, disabled.as_str(), "Observe", note));
         }
-        let was = known("DeliveryHealthy").map(|known| known.status.as_str());
+        let was = known("DeliveryHealthy").map(|known| &*known.status);
         if delivery.truth == Truth::False && was != Some("False") {
             let note = delivery.message.clone();
             news.push((Kind::Warning, delivery.reason.as_str(), "Observe", note));

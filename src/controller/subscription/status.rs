@@ -1,7 +1,7 @@
 //! The core's memory and verdict as the API's status, and back. Pure.
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use operator_core::capabilities::{Capabilities, FanOut, Identity};
 use operator_core::delivery::Health;
 use operator_core::hash::HashKey;
@@ -249,7 +249,7 @@ pub(in crate::controller) fn count(report: &Report<'_>) -> api::SubscriptionCoun
 
 /// Sets or removes a condition. The transition time moves only when the status does.
 pub(in crate::controller) fn set_condition(
-    conditions: &mut Vec<Condition>,
+    conditions: &mut Vec<api::Condition>,
     type_: &str,
     condition: Option<&verdict::Condition>,
     generation: i64,
@@ -262,13 +262,13 @@ pub(in crate::controller) fn set_condition(
         }
         return;
     };
-    let mut fresh = Condition {
-        type_: type_.to_owned(),
-        status: condition.truth.as_str().to_owned(),
-        reason: condition.reason.as_str().to_owned(),
+    let mut fresh = api::Condition {
+        type_: type_.into(),
+        status: condition.truth.as_str().into(),
+        reason: condition.reason.as_str().into(),
         message: match type_ {
-            "Ready" => condition.message_of_ready(),
-            _ => condition.message.clone(),
+            "Ready" => condition.message_of_ready().as_str().into(),
+            _ => condition.message.as_str().into(),
         },
         observed_generation: Some(generation),
         last_transition_time: Time(now),

@@ -1,6 +1,5 @@
 //! What a status tells a process that has not seen the object before.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use operator_core::delivery::{DeliveryResult, EventHealth, Health};
 use operator_core::disabled::Disabled;
 use operator_core::hash::HashKey;
@@ -17,7 +16,7 @@ use crate::api::v1alpha1 as api;
 
 /// The failure that a status tells of: an outage that began before a restart does not begin anew with it. What a
 /// person has to act on, and an edit that is only reported, are none.
-pub(in crate::controller) fn restore_failure(conditions: &[Condition], now: Moment) -> Option<Failure> {
+pub(in crate::controller) fn restore_failure(conditions: &[api::Condition], now: Moment) -> Option<Failure> {
     let find = |type_: &str| conditions.iter().find(|known| known.type_ == type_);
     let synced = find("Synced").filter(|synced| synced.status == "False")?;
     let reason = Reason::parse(&synced.reason)?;
@@ -29,7 +28,7 @@ pub(in crate::controller) fn restore_failure(conditions: &[Condition], now: Mome
     Some(Failure {
         since: now.before(elapsed.unsigned_abs()),
         generation: synced.observed_generation.unwrap_or_default(),
-        said: accepted.then(|| (reason, synced.message.clone())),
+        said: accepted.then(|| (reason, synced.message.to_string())),
     })
 }
 
