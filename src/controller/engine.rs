@@ -66,13 +66,14 @@ pub(super) async fn control<K, C, F>(
     let mut turns = FuturesUnordered::new();
     loop {
         let free = turns.len() < usize::from(concurrency);
-        // What is asked for meanwhile is merged.
+        // Where no more may begin, what is asked for is merged all the same.
         let next = async {
             let scheduler = scheduler.as_mut();
-            scheduler
-                .hold_unless(|name| free && !at_work.contains(name))
-                .next()
-                .await
+            if free {
+                scheduler.hold_unless(|name| !at_work.contains(name)).next().await
+            } else {
+                scheduler.hold().next().await
+            }
         };
         tokio::select! {
             biased;

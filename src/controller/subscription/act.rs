@@ -15,6 +15,7 @@ use crate::controller::apiserver::WriteError;
 use crate::controller::context::Party;
 use crate::controller::events::Kind;
 use crate::controller::subscription::reconcile::{Pass, ReconcileError, Rest, seed};
+use crate::controller::subscription::records::Newest;
 use crate::provider::ProviderError;
 use crate::provider::account::{Look, Permit, Turn};
 use rehearse::Rehearsed;
@@ -51,7 +52,7 @@ impl Pass<'_> {
             Action::ClaimFinalizer => {
                 let object = self.ctx.claim_finalizer(&self.object).await?;
                 self.record.wrote(object.clone());
-                self.object = object;
+                self.object = Newest::Written(object);
                 self.record.memory.finalizer = true;
             }
             Action::RecordIntent(keys) => {

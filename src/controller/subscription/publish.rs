@@ -12,6 +12,7 @@ use crate::api::v1alpha1::WebhookSubscriptionStatus;
 use crate::controller::events::{Kind, News};
 use crate::controller::subscription::comparison::requested_value;
 use crate::controller::subscription::reconcile::{GRACE, Pass, ReconcileError};
+use crate::controller::subscription::records::Newest;
 use crate::controller::subscription::status::{self, Report, set_condition};
 use crate::duration::parse_duration;
 
@@ -393,7 +394,7 @@ impl Pass<'_> {
         }
         let object = self.ctx.write_status(&self.object, &status).await?;
         self.record.wrote(object.clone());
-        self.object = object;
+        self.object = Newest::Written(object);
         Ok(())
     }
 

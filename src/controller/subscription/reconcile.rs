@@ -27,7 +27,7 @@ use crate::controller::dereference::DereferenceError;
 use crate::controller::engine::Requeue;
 use crate::controller::provider::directory::Link;
 use crate::controller::subscription::keep::phase_of;
-use crate::controller::subscription::records::Record;
+use crate::controller::subscription::records::{Newest, Record};
 use crate::metrics::Kind as Counted;
 use crate::provider::account::Trouble;
 use crate::provider::dixa;
@@ -77,7 +77,7 @@ pub(in crate::controller) struct Pass<'a> {
     pub(in crate::controller) name: ObjectName,
     pub(in crate::controller) owner: Owner,
     /// The newest state of the object that this process knows.
-    pub(in crate::controller) object: Arc<WebhookSubscription>,
+    pub(in crate::controller) object: Newest<'a>,
     pub(in crate::controller) record: Record,
     pub(in crate::controller) link: Option<Arc<Link>>,
     /// The wish with its secrets, once an effect needs it.
@@ -173,13 +173,12 @@ async fn attempt(
 }
 
 impl<'a> Pass<'a> {
-    fn begin(ctx: &'a Context, watched: &WebhookSubscription) -> Option<Self> {
+    fn begin(ctx: &'a Context, watched: &'a WebhookSubscription) -> Option<Self> {
         let name = object_name(&watched.metadata);
         let uid = ObjectUid::parse(watched.metadata.uid.as_deref()?).ok()?;
-        let watched = Arc::new(watched.clone());
         let record = match ctx.records.take(&name) {
             Some(record)
-                if record.uid.as_ref() == Some(&uid) && record.speaks_for(&watched, &ctx.hash_key) =>
+                if record.uid.as_ref() == Some(&uid) && record.speaks_for(watched, &ctx.hash_key) =>
             {
                 record
             }
@@ -189,7 +188,7 @@ impl<'a> Pass<'a> {
                 }
                 Record {
                     since: ctx.records.object_known_since(&uid, ctx.clock.now()),
-                    ..ctx.first_sight(&watched, &uid)
+                    ..ctx.first_sight(watched, &uid)
                 }
             }
         };
@@ -198,14 +197,14 @@ impl<'a> Pass<'a> {
             ctx,
             name,
             owner,
-            object: Arc::clone(&watched),
+            object: Newest::Watched(watched),
             record,
             link: None,
             settings: None,
             account_unproven: false,
             wake: None,
         };
-        pass.object = pass.record.newest(&watched);
+        pass.object = pass.record.newest(watched);
         pass.record.memory.finalizer = pass
             .object
             .finalizers()

@@ -4,6 +4,7 @@
 //! never makes the operator forget an id. Status is read once, when an object is first seen.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use operator_core::delivery::Health;
@@ -111,18 +112,35 @@ pub(in crate::controller) struct Record {
     pub(in crate::controller) written: Option<Arc<WebhookSubscription>>,
 }
 
+/// The newest state of an object that this process knows.
+pub(in crate::controller) enum Newest<'a> {
+    /// What the watch has.
+    Watched(&'a WebhookSubscription),
+    /// What our own last write returned.
+    Written(Arc<WebhookSubscription>),
+}
+
+impl Deref for Newest<'_> {
+    type Target = WebhookSubscription;
+
+    fn deref(&self) -> &WebhookSubscription {
+        match self {
+            Self::Watched(object) => object,
+            Self::Written(object) => object,
+        }
+    }
+}
+
 impl Record {
     /// The newer of what the watch has and what our own last write returned. Both are the same object, so their
     /// resource versions can be compared (KEP-5504).
-    pub(in crate::controller) fn newest(
-        &mut self,
-        watched: &Arc<WebhookSubscription>,
-    ) -> Arc<WebhookSubscription> {
+    pub(in crate::controller) fn newest<'a>(&mut self, watched: &'a WebhookSubscription) -> Newest<'a> {
         let newer = self
             .written
             .take_if(|written| version(written) <= version(watched));
         drop(newer);
-        self.written.clone().unwrap_or_else(|| Arc::clone(watched))
+        let written = self.written.clone().map(Newest::Written);
+        written.unwrap_or(Newest::Watched(watched))
     }
 
     /// Whether the memory may be acted on with this state of the object.

@@ -295,6 +295,21 @@ fn what_is_not_needed_is_dropped_before_it_is_stored() {
 }
 
 #[test]
+fn of_a_subscription_that_is_watched_no_label_is_kept() {
+    let mut object: DeserializeGuard<WebhookSubscription> = serde_json::from_value(json!({
+        "apiVersion": "webhook-operator.io/v1alpha1",
+        "kind": "WebhookSubscription",
+        "metadata": {"name": "crm", "labels": {"app.kubernetes.io/managed-by": "Helm"}, "managedFields": [{}]},
+        "spec": {"providerRef": {"name": "dixa"}, "events": ["ConversationCreated"]},
+    }))
+    .unwrap();
+    prune::unread_of_subscription(&mut object);
+    let kept = &object.0.as_ref().unwrap().metadata;
+    assert_eq!((&kept.labels, &kept.managed_fields), (&None, &None));
+    assert_eq!(kept.name.as_deref(), Some("crm"));
+}
+
+#[test]
 fn of_a_secret_that_is_watched_no_annotation_of_others_and_no_managed_field_is_kept() {
     let mut secret: PartialObjectMeta<Secret> = serde_json::from_value(serde_json::json!({
         "metadata": {
