@@ -53,11 +53,9 @@ impl EventSink {
         instance: String,
         metrics: Arc<Metrics>,
     ) -> (Self, impl Future<Output = ()>) {
-        let (queue, news) = mpsc::channel(QUEUE);
+        let (queue, mut news) = mpsc::channel(QUEUE);
         let lost = Arc::clone(&metrics);
-        let stream = futures::stream::unfold(news, |mut news| async {
-            news.recv().await.map(|one| (one, news))
-        });
+        let stream = futures::stream::poll_fn(move |cx| news.poll_recv(cx));
         let write = move |news: News| write(client.clone(), instance.clone(), Arc::clone(&lost), news);
         let drain = futures::StreamExt::for_each_concurrent(stream, WRITERS, write);
         (Self { queue, metrics }, drain)

@@ -176,7 +176,7 @@ impl<'a> Pass<'a> {
     fn begin(ctx: &'a Context, watched: &'a WebhookSubscription) -> Option<Self> {
         let name = object_name(&watched.metadata);
         let uid = ObjectUid::parse(watched.metadata.uid.as_deref()?).ok()?;
-        let record = match ctx.records.take(&name) {
+        let mut record = match ctx.records.take(&name) {
             Some(record)
                 if record.uid.as_ref() == Some(&uid) && record.speaks_for(watched, &ctx.hash_key) =>
             {
@@ -192,25 +192,23 @@ impl<'a> Pass<'a> {
                 }
             }
         };
+        let object = record.newest(watched);
+        record.memory.finalizer = object
+            .finalizers()
+            .iter()
+            .any(|finalizer| finalizer == FINALIZER_REMOTE);
         let owner = ctx.owner(&name, &uid);
-        let mut pass = Self {
+        Some(Self {
             ctx,
             name,
             owner,
-            object: Newest::Watched(watched),
+            object,
             record,
             link: None,
             settings: None,
             account_unproven: false,
             wake: None,
-        };
-        pass.object = pass.record.newest(watched);
-        pass.record.memory.finalizer = pass
-            .object
-            .finalizers()
-            .iter()
-            .any(|finalizer| finalizer == FINALIZER_REMOTE);
-        Some(pass)
+        })
     }
 
     /// `None`: the object is gone, or about to be, and nothing of it has to be kept.
