@@ -18,6 +18,9 @@ pub(super) enum WriteError {
     /// Somebody changed the object: what the decision was based on is stale.
     #[error("the object changed meanwhile")]
     Conflict,
+    /// The same of a Secret.
+    #[error("the Secret changed meanwhile")]
+    SecretConflict,
     /// The object is gone.
     #[error("the object is gone")]
     Gone,
@@ -49,7 +52,7 @@ impl WriteError {
     /// The same for the write of a Secret. That a Secret is gone does not say that the object is.
     pub(super) fn of_secret(error: kube::Error) -> Self {
         match &error {
-            kube::Error::Api(status) if status.code == 409 => Self::Conflict,
+            kube::Error::Api(status) if status.code == 409 => Self::SecretConflict,
             _ => Self::Secret(Box::new(without_answer(error))),
         }
     }
@@ -223,7 +226,7 @@ mod tests {
         assert!(secret.ends_with("the Secret: 403 Forbidden"), "{secret}");
         assert!(matches!(
             WriteError::of_secret(refused(409, "Conflict", "")),
-            WriteError::Conflict
+            WriteError::SecretConflict
         ));
     }
 

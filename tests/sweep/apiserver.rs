@@ -5,7 +5,7 @@ use serde_json::json;
 use test_harness::proxy::{Action, At, EventPattern, Pattern, Plan, Record, Release, WatchAction, WatchPlan};
 use test_harness::wait_for;
 
-use crate::support::{SOON, SUBSCRIPTION, Setup, World};
+use crate::support::{PROVIDER, SOON, SUBSCRIPTION, Setup, World};
 
 const STATUS: &str = "patch webhooksubscriptions/status";
 
@@ -15,7 +15,8 @@ fn world() -> World {
     world
 }
 
-/// Somebody touches the object while its n-th write of status is on its way; returns the answers to all of them.
+/// Somebody touches the object while its n-th write of status is on its way, and the watch is slow to tell; returns the
+/// answers to all of them.
 fn outrun(world: &World, nth: u64) -> Vec<u16> {
     let mut requests = Pattern::label(STATUS);
     requests.name = Some("crm".to_owned());
@@ -26,10 +27,6 @@ fn outrun(world: &World, nth: u64) -> Vec<u16> {
         .unwrap();
     world.subscribe("crm", json!({}));
     let held = switchboard.wait_held(&requests, SOON).unwrap();
-    let touched = json!({"metadata": {"annotations": {"somebody": "was-here"}}});
-    world.patch(SUBSCRIPTION, "crm", touched);
-    assert!(switchboard.release(held, Release::Continue));
-    world.ready("crm");
     // What the apiserver has stored is seen before its answer is back at the proxy.
     let answers = || -> Option<Vec<u16>> {
         let records = switchboard.records_since(begun);
@@ -38,6 +35,17 @@ fn outrun(world: &World, nth: u64) -> Vec<u16> {
             .filter(|record| record.call.label() == STATUS && record.call.name == "crm");
         mine.map(|record| Some(record.applied?.status)).collect()
     };
+    unseen(world, || {
+        let touched = json!({"metadata": {"annotations": {"somebody": "was-here"}}});
+        world.patch(SUBSCRIPTION, "crm", touched);
+        assert!(switchboard.release(held, Release::Continue));
+        let refused = || answers().filter(|answers| answers.contains(&409));
+        wait_for(SOON, "the write to be refused", refused).unwrap();
+        // Every LIST wakes the object.
+        world.look_again(PROVIDER, "dixa");
+        world.look_again(PROVIDER, "dixa");
+    });
+    world.ready("crm");
     wait_for(SOON, "every write of status to be answered", answers).unwrap()
 }
 
@@ -45,7 +53,11 @@ fn outrun(world: &World, nth: u64) -> Vec<u16> {
 fn a_conflict_on_the_write_ahead_entry_stops_the_create_until_the_entry_is_stored() {
     let world = world();
     let answers = outrun(&world, 1);
-    assert_eq!(answers[..2], [409, 200], "{answers:?}");
+    assert_eq!(
+        answers[..2],
+        [409, 200],
+        "{answers:?}: a write from a copy that is known to be stale"
+    );
     let records = world.switchboard().records();
     let entry = records.iter().find(|record| is_stored(record)).unwrap();
     let creates: Vec<&Record> = records

@@ -36,6 +36,8 @@ use crate::provider::dixa;
 const ACTIONS_MAX: usize = 512;
 /// How long before an object that waits for an event looks by itself: events can be missed.
 const SAFETY_NET: Duration = Duration::from_secs(300);
+/// How long the watch may take to bring the state that a write was refused for, before the write is tried again.
+const CATCH_UP: Duration = Duration::from_secs(5);
 /// How long a new object waits for a LIST before that is told.
 const WORTH_TELLING: Duration = Duration::from_secs(5);
 /// How long a failure is kept out of `Ready`, and how long progress may take.
@@ -101,14 +103,19 @@ pub(in crate::controller) async fn reconcile(
         .await
 }
 
-/// The delay after a failed reconcile. Conflicts are ordinary and over as soon as the watch has caught up.
+/// The delay after a failed reconcile. Conflicts are ordinary: one of the object is over when the watch has caught up,
+/// which wakes it.
 pub(in crate::controller) fn retry(
     object: &DeserializeGuard<WebhookSubscription>,
     error: &ReconcileError,
     ctx: &Context,
 ) -> Requeue {
-    if matches!(error, ReconcileError::Write(WriteError::Conflict)) {
-        return Requeue::after(Duration::from_millis(200));
+    match error {
+        ReconcileError::Write(WriteError::Conflict) => return Requeue::after(CATCH_UP),
+        ReconcileError::Write(WriteError::SecretConflict) => {
+            return Requeue::after(Duration::from_millis(200));
+        }
+        _ => {}
     }
     let name = object_name(object.meta());
     let failures = ctx
@@ -150,9 +157,21 @@ async fn attempt(
     let Some(mut pass) = Pass::begin(ctx, object) else {
         return Ok(Requeue::await_change());
     };
+    let now = ctx.clock.now();
+    if let Some(until) = pass.record.outrun_until(&pass.object, now) {
+        ctx.records.put(&pass.name, pass.record);
+        return Ok(Requeue::after(until.since(now)));
+    }
     let result = pass.run().await;
+    if matches!(result, Err(ReconcileError::Write(WriteError::Conflict))) {
+        let until = ctx.clock.now().after(CATCH_UP);
+        pass.record.outrun(&pass.object, until);
+    }
     pass.record.apiserver_failures = match &result {
-        Ok(_) | Err(ReconcileError::Write(WriteError::Conflict | WriteError::Gone)) => 0,
+        Ok(_)
+        | Err(ReconcileError::Write(WriteError::Conflict | WriteError::SecretConflict | WriteError::Gone)) => {
+            0
+        }
         Err(_) => pass.record.apiserver_failures.saturating_add(1),
     };
     match result {

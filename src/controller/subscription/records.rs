@@ -110,6 +110,16 @@ pub(in crate::controller) struct Record {
     pub(in crate::controller) awaited_list: Option<Moment>,
     /// The object as our own last write returned it, while the watch may still be behind.
     pub(in crate::controller) written: Option<Arc<WebhookSubscription>>,
+    /// A newer state of the object is awaited.
+    pub(in crate::controller) outrun: Option<Box<Outrun>>,
+}
+
+/// There is a newer state of an object than this version, which a write was refused for.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::controller) struct Outrun {
+    version: u64,
+    /// How long it is waited for.
+    until: Moment,
 }
 
 /// The newest state of an object that this process knows.
@@ -152,6 +162,24 @@ impl Record {
     pub(in crate::controller) fn speaks_for(&self, object: &WebhookSubscription, key: &HashKey) -> bool {
         self.unproven
             .is_none_or(|restored| restored == status_digest(object, key))
+    }
+
+    /// A write was refused, as this is not the newest state of the object.
+    pub(in crate::controller) fn outrun(&mut self, object: &WebhookSubscription, until: Moment) {
+        let version = version(object);
+        self.outrun = Some(Box::new(Outrun { version, until }));
+    }
+
+    /// Until when nothing is done on this state of the object, as it is known that there is a newer one: what it asks for
+    /// may be over, and a write of it would be refused again.
+    pub(in crate::controller) fn outrun_until(
+        &self,
+        object: &WebhookSubscription,
+        now: Moment,
+    ) -> Option<Moment> {
+        let awaited = |outrun: &Outrun| version(object) <= outrun.version && now < outrun.until;
+        let until = self.outrun.as_deref().filter(|outrun| awaited(outrun))?.until;
+        Some(until)
     }
 
     /// Our own write returned this.
