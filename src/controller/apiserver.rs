@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use kube::api::{ListParams, Patch, PatchParams};
+use kube::core::ObjectMeta;
 use serde_json::json;
 
 use crate::api::names::{FIELD_MANAGER, FINALIZER_REMOTE};
@@ -100,6 +101,20 @@ pub(super) fn guarded(
         .map_err(WriteError::Patch)
 }
 
+/// Whether the object has this finalizer.
+pub(super) fn holds(metadata: &ObjectMeta, finalizer: &str) -> bool {
+    metadata.finalizers.iter().flatten().any(|one| one == finalizer)
+}
+
+/// The operation that puts a finalizer on an object or takes it off. It writes the whole list: one entry of a list that
+/// is not what a stale copy says would be answered 422 before the version is looked at.
+pub(super) fn finalizers(metadata: &ObjectMeta, finalizer: &str, held: bool) -> serde_json::Value {
+    let all = metadata.finalizers.iter().flatten().map(String::as_str);
+    let others = all.filter(|one| *one != finalizer);
+    let list: Vec<&str> = others.chain(held.then_some(finalizer)).collect();
+    json!({"op": "add", "path": "/metadata/finalizers", "value": list})
+}
+
 /// The parameters of every write: our field manager.
 pub(super) fn params() -> PatchParams {
     PatchParams {
@@ -122,30 +137,17 @@ impl Context {
         &self,
         object: &WebhookSubscription,
     ) -> Result<Arc<WebhookSubscription>, WriteError> {
-        let add = if object.metadata.finalizers.as_ref().is_none_or(Vec::is_empty) {
-            json!({"op": "add", "path": "/metadata/finalizers", "value": [FINALIZER_REMOTE]})
-        } else {
-            json!({"op": "add", "path": "/metadata/finalizers/-", "value": FINALIZER_REMOTE})
-        };
+        let add = finalizers(&object.metadata, FINALIZER_REMOTE, true);
         self.patch(object, vec![add], None).await
     }
 
     /// Takes our finalizer off the object. An object that is gone already is what was wanted.
     pub(super) async fn release_finalizer(&self, object: &WebhookSubscription) -> Result<(), WriteError> {
-        let finalizers = object.metadata.finalizers.as_deref().unwrap_or_default();
-        let Some(index) = finalizers
-            .iter()
-            .position(|finalizer| finalizer == FINALIZER_REMOTE)
-        else {
+        if !holds(&object.metadata, FINALIZER_REMOTE) {
             return Ok(());
-        };
-        let path = format!("/metadata/finalizers/{index}");
-        let operations = vec![
-            json!({"op": "test", "path": "/metadata/uid", "value": object.metadata.uid}),
-            json!({"op": "test", "path": path, "value": FINALIZER_REMOTE}),
-            json!({"op": "remove", "path": path}),
-        ];
-        match self.patch(object, operations, None).await {
+        }
+        let remove = finalizers(&object.metadata, FINALIZER_REMOTE, false);
+        match self.patch(object, vec![remove], None).await {
             Ok(_) | Err(WriteError::Gone) => Ok(()),
             Err(error) => Err(error),
         }
@@ -241,6 +243,19 @@ mod tests {
             json!(operations),
             json!([version, {"op": "remove", "path": "/spec"}])
         );
+    }
+
+    #[test]
+    fn a_finalizer_comes_and_goes_and_those_of_others_stay_in_their_order() {
+        let metadata = |list: &[&str]| ObjectMeta {
+            finalizers: Some(list.iter().map(|&one| one.to_owned()).collect()),
+            ..ObjectMeta::default()
+        };
+        let list = |metadata: &ObjectMeta, held| finalizers(metadata, "ours", held)["value"].clone();
+        assert_eq!(list(&ObjectMeta::default(), true), json!(["ours"]));
+        assert_eq!(list(&metadata(&["a", "b"]), true), json!(["a", "b", "ours"]));
+        assert_eq!(list(&metadata(&["a", "ours", "b"]), false), json!(["a", "b"]));
+        assert_eq!(list(&metadata(&["ours"]), false), json!([]));
     }
 
     #[test]

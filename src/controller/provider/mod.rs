@@ -26,7 +26,6 @@ use operator_core::plan::{Restraint, Settled};
 use operator_core::reason::Reason;
 use operator_core::retry::backoff;
 use operator_core::verdict::Phase;
-use serde_json::json;
 
 use crate::api::names::{
     ANNOTATION_FLUX_REQUESTED_AT, ANNOTATION_GUARD_RELEASE, ANNOTATION_RECONCILE_REQUESTED_AT,
@@ -35,7 +34,7 @@ use crate::api::names::{
 use crate::api::v1alpha1::{
     ClusterWebhookProvider, WebhookProvider, WebhookProviderSpec, WebhookProviderStatus,
 };
-use crate::controller::apiserver::{WriteError, guarded, params};
+use crate::controller::apiserver::{WriteError, finalizers, guarded, holds, params};
 use crate::controller::context::{Context, Party, ProviderKey};
 use crate::controller::engine::Requeue;
 use crate::controller::provider::credentials::Connected;
@@ -190,24 +189,14 @@ async fn keep_finalizer(subject: &Subject, ctx: &Context, in_use: bool) -> Resul
     if ctx.rehearsal.is_some() {
         return Ok(subject.metadata.deletion_timestamp.is_none() || in_use);
     }
-    let finalizers = subject.metadata.finalizers.as_deref().unwrap_or_default();
-    let at = finalizers
-        .iter()
-        .position(|finalizer| finalizer == FINALIZER_IN_USE);
     let going = subject.metadata.deletion_timestamp.is_some();
-    let operations = match (at, in_use) {
-        (None, true) if !going && finalizers.is_empty() => {
-            vec![json!({"op": "add", "path": "/metadata/finalizers", "value": [FINALIZER_IN_USE]})]
-        }
-        (None, true) if !going => {
-            vec![json!({"op": "add", "path": "/metadata/finalizers/-", "value": FINALIZER_IN_USE})]
-        }
-        (Some(index), false) => {
-            vec![json!({"op": "remove", "path": format!("/metadata/finalizers/{index}")})]
-        }
-        _ => return Ok(!going || in_use),
-    };
-    let patch = guarded(subject.metadata.resource_version.as_deref(), operations)?;
+    let held = holds(&subject.metadata, FINALIZER_IN_USE);
+    // None can be put on an object that is going.
+    if held == in_use || (in_use && going) {
+        return Ok(!going || in_use);
+    }
+    let operation = finalizers(&subject.metadata, FINALIZER_IN_USE, in_use);
+    let patch = guarded(subject.metadata.resource_version.as_deref(), vec![operation])?;
     match subject.api(ctx).patch(subject.name(), &params(), &patch).await {
         Ok(_) => {}
         Err(kube::Error::Api(status)) if status.code == 404 => return Ok(false),

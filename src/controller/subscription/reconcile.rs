@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use kube::Resource;
 use kube::core::DeserializeGuard;
-use kube::{Resource, ResourceExt};
 use operator_core::capabilities::Capabilities;
 use operator_core::marker::Owner;
 use operator_core::names::{ObjectName, ObjectUid, RemoteKey};
@@ -21,7 +21,7 @@ use operator_core::verdict::Phase;
 
 use crate::api::names::FINALIZER_REMOTE;
 use crate::api::v1alpha1::WebhookSubscription;
-use crate::controller::apiserver::WriteError;
+use crate::controller::apiserver::{WriteError, holds};
 use crate::controller::context::Context;
 use crate::controller::dereference::DereferenceError;
 use crate::controller::engine::Requeue;
@@ -212,10 +212,7 @@ impl<'a> Pass<'a> {
             }
         };
         let object = record.newest(watched);
-        record.memory.finalizer = object
-            .finalizers()
-            .iter()
-            .any(|finalizer| finalizer == FINALIZER_REMOTE);
+        record.memory.finalizer = holds(&object.metadata, FINALIZER_REMOTE);
         let owner = ctx.owner(&name, &uid);
         Some(Self {
             ctx,
