@@ -53,8 +53,7 @@ pub(crate) fn core(source: &Source) -> Vec<String> {
     breaches.extend(named(source, KUBERNETES));
     // A lock or a lazy value is state between calls, a text that copies share is not; tests may share what is dear to make.
     if !source.is_test() {
-        let state = named(source, &["std::sync"]).into_iter();
-        breaches.extend(state.filter(|breach| !breach.ends_with(" std::sync::Arc")));
+        breaches.extend(named_but(source, &["std::sync"], &["std::sync::Arc"]));
     }
     if source.asyncs > 0 {
         breaches.push(format!("{} is async", source.path));
@@ -180,10 +179,13 @@ pub(crate) fn process(source: &Source) -> Vec<String> {
 }
 
 fn named(source: &Source, forbidden: &[&str]) -> Vec<String> {
-    let found = source
-        .names
-        .iter()
-        .filter(|name| forbidden.iter().any(|prefix| is_below(name, prefix)));
+    named_but(source, forbidden, &[])
+}
+
+fn named_but(source: &Source, forbidden: &[&str], allowed: &[&str]) -> Vec<String> {
+    let below = |name: &str, list: &[&str]| list.iter().any(|prefix| is_below(name, prefix));
+    let names = source.names.iter();
+    let found = names.filter(|name| below(name, forbidden) && !below(name, allowed));
     found
         .map(|name| format!("{} names {name}", source.path))
         .collect()

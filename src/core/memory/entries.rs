@@ -124,3 +124,13 @@ impl FromIterator<(RemoteKey, Entry)> for Entries {
         all
     }
 }
+
+/// For tests, which know what they put in.
+#[cfg(test)]
+impl std::ops::Index<&RemoteKey> for Entries {
+    type Output = Entry;
+
+    fn index(&self, key: &RemoteKey) -> &Entry {
+        self.get(key).unwrap()
+    }
+}

@@ -58,7 +58,7 @@ fn id(text: &str) -> ExternalId {
 /// An entry of which everything is known that an entry can know.
 fn full() -> Entry {
     let fields = FieldSet::of(&[Field::Url]);
-    let mut entry = intended().entries.get(&key()).unwrap().clone();
+    let mut entry = intended().entries[&key()].clone();
     entry.saw(remote(), at(5));
     Entry {
         id: Some(id("r1")),
@@ -99,7 +99,7 @@ fn pending(memory: &Memory) -> Option<&Pending> {
 }
 
 fn blocked(memory: &Memory) -> &Failure {
-    memory.entries.get(&key()).unwrap().failure.as_ref().unwrap()
+    memory.entries[&key()].failure.as_ref().unwrap()
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn an_entry_says_what_is_going_to_be_sent_and_counts_its_attempts() {
 fn a_create_that_worked_closes_its_entry_and_is_ours() {
     let mut memory = intended();
     memory.created(&wish(), remote(), true, at(11), &NAMED);
-    let entry = memory.entries.get(&key()).unwrap();
+    let entry = &memory.entries[&key()];
     assert_eq!(entry.pending, None);
     assert_eq!(entry.id, Some(remote().id));
     assert_eq!((entry.hold, entry.applied), (Hold::Owned, Some(wish().digest)));
@@ -210,7 +210,7 @@ fn a_read_that_works_ends_an_outage_but_not_a_refusal() {
         let mut memory = Memory::default();
         memory.failed(&key(), Some(digest("wish")), fault(disposition, false), at(1), 1);
         memory.read(&key(), Some(remote()), at(2));
-        memory.entries.get(&key()).unwrap().failure.is_some()
+        memory.entries[&key()].failure.is_some()
     };
     assert!(!after_read(Disposition::Backoff));
     assert!(after_read(Disposition::WaitForChange));
@@ -221,10 +221,10 @@ fn a_read_that_finds_it_ends_its_absence() {
     let mut memory = Memory::default();
     memory.note(&Note::Missing(key()), &[], at(1));
     memory.read(&key(), None, at(2));
-    let entry = memory.entries.get(&key()).unwrap().clone();
+    let entry = memory.entries[&key()].clone();
     assert_eq!((entry.missing_since, entry.absent_at), (Some(at(1)), Some(at(2))));
     memory.read(&key(), Some(remote()), at(3));
-    let entry = memory.entries.get(&key()).unwrap().clone();
+    let entry = memory.entries[&key()].clone();
     assert_eq!((entry.missing_since, entry.absent_at), (None, None));
     assert_eq!(entry.seen.unwrap().at, at(3));
 }
@@ -234,7 +234,7 @@ fn what_an_entry_made_is_owned_and_known_and_anything_else_is_adopted_and_unknow
     let adopted = |by_entry| {
         let mut memory = intended();
         memory.adopted(&key(), Hold::Adopted, by_entry, remote(), at(12));
-        memory.entries.get(&key()).unwrap().clone()
+        memory.entries[&key()].clone()
     };
     let ours = adopted(true);
     assert_eq!((ours.hold, ours.applied), (Hold::Owned, Some(wish().digest)));
@@ -255,15 +255,15 @@ fn an_edit_ends_a_row_of_repairs_and_clears_what_was_not_kept() {
     let mut stubborn = remote();
     stubborn.view.set(Field::Url, Part::Is(digest("other")));
     memory.updated(&wish(), url, stubborn, true, at(12), &NAMED);
-    assert_eq!(memory.entries.get(&key()).unwrap().not_kept, url);
-    assert_eq!(memory.entries.get(&key()).unwrap().repairs, (1, at(12)));
+    assert_eq!(memory.entries[&key()].not_kept, url);
+    assert_eq!(memory.entries[&key()].repairs, (1, at(12)));
     let edited = Wanted {
         digest: digest("edited"),
         ..wish()
     };
     memory.updated(&edited, url, remote(), false, at(13), &NAMED);
-    assert!(memory.entries.get(&key()).unwrap().not_kept.is_empty());
-    assert_eq!(memory.entries.get(&key()).unwrap().repairs, (0, at(13)));
+    assert!(memory.entries[&key()].not_kept.is_empty());
+    assert_eq!(memory.entries[&key()].repairs, (0, at(13)));
 }
 
 #[test]
@@ -278,7 +278,7 @@ fn what_is_noted_as_applied_starts_with_a_clean_slate_only_for_another_wish() {
             ..Entry::default()
         };
         memory.note(&Note::Applied(key()), &[wish()], at(1));
-        let entry = memory.entries.get(&key()).unwrap();
+        let entry = &memory.entries[&key()];
         assert_eq!(entry.applied, Some(wish().digest));
         assert_eq!(entry.sent, Some(Sent::all_of(&wish().view)));
         (entry.not_kept.is_empty(), entry.unverifiable.is_empty())
@@ -300,7 +300,7 @@ fn with_another_account_what_was_read_or_refused_is_void_and_what_is_ours_stays(
     };
     memory.failed(&key(), None, fault, at(13), 0);
     memory.account_changed();
-    let entry = memory.entries.get(&key()).unwrap();
+    let entry = &memory.entries[&key()];
     assert_eq!(
         (&entry.seen, entry.absent_at, &entry.failure),
         (&None, None, &None)
@@ -339,7 +339,7 @@ fn a_removed_field_is_unverifiable_unless_the_provider_was_seen_to_show_it() {
         memory.entry(&key()).id = Some(remote().id);
         memory.read(&key(), Some(before), at(1));
         memory.updated(&wanted, headers, after, false, at(2), &NAMED);
-        memory.entries.get(&key()).unwrap().unverifiable
+        memory.entries[&key()].unverifiable
     };
     assert_eq!(removed(false), headers);
     assert_eq!(removed(true), FieldSet::EMPTY);
@@ -355,11 +355,7 @@ fn only_the_id_that_status_has_counts_as_stored_after_it_is_taken_over() {
             ..Entry::default()
         };
         memory.adopted(&key(), Hold::Adopted, false, remote(), at(1));
-        assert_eq!(
-            memory.entries.get(&key()).unwrap().stored,
-            expected,
-            "{before} {stored}"
-        );
+        assert_eq!(memory.entries[&key()].stored, expected, "{before} {stored}");
     }
 }
 
@@ -368,7 +364,7 @@ fn what_is_only_looked_at_is_proven_to_be_nobodys() {
     let proof = |hold| {
         let mut memory = Memory::default();
         memory.adopted(&key(), hold, false, remote(), at(1));
-        memory.entries.get(&key()).unwrap().proof
+        memory.entries[&key()].proof
     };
     assert_eq!(proof(Hold::Observed), None);
     assert_eq!(proof(Hold::Adopted), Some(remote().view.get(Field::Events)));
@@ -383,11 +379,7 @@ fn a_row_of_repairs_ends_after_two_rests_and_no_earlier() {
         let url = FieldSet::of(&[Field::Url]);
         memory.updated(&wish(), url, remote(), true, at(100_000), &NAMED);
         memory.updated(&wish(), url, remote(), true, at(100_000 + pause), &NAMED);
-        assert_eq!(
-            memory.entries.get(&key()).unwrap().repairs.0,
-            expected,
-            "{pause} s"
-        );
+        assert_eq!(memory.entries[&key()].repairs.0, expected, "{pause} s");
     }
 }
 
@@ -399,7 +391,7 @@ fn a_provider_that_does_not_switch_off_is_left_alone_for_a_rest() {
         let mut memory = Memory::default();
         memory.failed(&key(), None, fault(Disposition::Backoff, false), at(1), 1);
         memory.switched_off(&key(), shown, Part::Is(digest(off)), at(2));
-        memory.entries.get(&key()).unwrap().failure.clone()
+        memory.entries[&key()].failure.clone()
     };
     assert_eq!(failure("off"), None);
     let failed = failure("on").unwrap();
@@ -420,12 +412,9 @@ fn a_note_goes_by_the_wish_of_its_own_key() {
     let mut memory = intended();
     memory.created(&wish(), remote(), true, at(11), &NAMED);
     memory.note(&Note::Applied(key()), &wanted, at(12));
-    assert_eq!(memory.entries.get(&key()).unwrap().applied, Some(wish().digest));
+    assert_eq!(memory.entries[&key()].applied, Some(wish().digest));
     memory.note(&Note::Retire(key()), &wanted, at(13));
-    assert_eq!(
-        memory.entries.get(&key().retired()).unwrap().id,
-        Some(remote().id)
-    );
+    assert_eq!(memory.entries[&key().retired()].id, Some(remote().id));
     assert_eq!(memory.replaced.get(&key()), Some(&wish().digest));
 }
 
@@ -463,10 +452,7 @@ fn the_map_of_entries_is_a_map() {
     assert_eq!(ids(&copy), ids(&entries));
     entries.get_mut(a).unwrap().id = None;
     assert_eq!(
-        (
-            entries.get(a).unwrap().id.clone(),
-            entries.get(b).unwrap().id.clone()
-        ),
+        (entries[a].id.clone(), entries[b].id.clone()),
         (None, Some(id("rb")))
     );
     assert_eq!(entries.remove(b).unwrap().id, Some(id("rb")));
@@ -492,7 +478,7 @@ fn what_was_made_without_a_marker_is_ours_only_where_nothing_can_be_marked() {
     let made = |marked, able: &Capabilities| {
         let mut memory = intended();
         memory.created(&wish(), remote(), marked, at(11), able);
-        let entry = memory.entries.get(&key()).unwrap().clone();
+        let entry = memory.entries[&key()].clone();
         assert_eq!(entry.pending, None);
         (
             entry.id.is_some(),
@@ -515,7 +501,7 @@ fn what_a_create_could_not_set_is_not_counted_as_applied() {
         let able = Capabilities { late, ..NAMED };
         let mut memory = intended();
         memory.created(&wish(), made, true, at(11), &able);
-        memory.entries.get(&key()).unwrap().applied
+        memory.entries[&key()].applied
     };
     assert_eq!(applied(url, "other"), None);
     assert_eq!(applied(url, "url"), Some(wish().digest));

@@ -29,7 +29,7 @@ fn switching_on_is_counted_anew_after_it_may_have_been_sent_or_was_refused_for_g
         memory.entries.open(&key()).disabled.count(1);
         let fault = fault(disposition, sent);
         memory.failed(&key(), Some(wish().digest), fault, at(1), 1);
-        assert_eq!(memory.entries.get(&key()).unwrap().disabled.announced, counted);
+        assert_eq!(memory.entries[&key()].disabled.announced, counted);
     }
 }
 

@@ -21,7 +21,7 @@ fn a_deletion_without_effect_is_read_after_at_once_and_then_later_each_time() {
         memory.deletion_unconfirmed(Some(&key()), &remote().id, at(100), 7);
         // That the id can be read ends other failures, and not this one.
         memory.read(&key(), Some(remote()), at(100));
-        let entry = memory.entries.get(&key()).unwrap();
+        let entry = &memory.entries[&key()];
         let failure = entry.failure.as_ref().unwrap();
         assert_eq!(
             (failure.reason, failure.count),
@@ -53,11 +53,8 @@ fn after_a_discard_only_the_refusal_of_the_wish_is_left() {
             ..full
         };
         memory.note(&Note::Discarded(key()), &[], at(9));
-        assert!(memory.gone.contains(&id("r9")) && memory.entries.get(&key()).unwrap().discard.is_none());
-        memory
-            .entries
-            .get(&key())
-            .unwrap()
+        assert!(memory.gone.contains(&id("r9")) && memory.entries[&key()].discard.is_none());
+        memory.entries[&key()]
             .failure
             .clone()
             .map(|failure| failure.until)

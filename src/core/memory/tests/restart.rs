@@ -17,9 +17,9 @@ fn a_restart_keeps_what_status_tells_and_nothing_else() {
     memory.created(&wish(), remote(), true, at(11), &NAMED);
     memory.failed(&key(), None, fault(Disposition::Backoff, true), at(12), 1);
     memory.gone.insert(ExternalId::parse("r0").unwrap());
-    let before = memory.entries.get(&key()).unwrap().clone();
+    let before = memory.entries[&key()].clone();
     let memory = memory.after_restart(at(30));
-    let after = memory.entries.get(&key()).unwrap();
+    let after = &memory.entries[&key()];
     assert!(memory.finalizer && memory.gone.is_empty());
     assert_eq!(
         (&after.id, after.applied, after.sent),

@@ -182,14 +182,7 @@ fn an_unknown_create_that_stays_away_leads_to_a_new_entry_and_never_to_a_direct_
     assert_eq!(case.action(), record());
     let wanted = case.wanted.clone();
     case.memory.intend(&[&wanted[0]], case.now, case.now);
-    let pending = case
-        .memory
-        .entries
-        .get(&key("k"))
-        .unwrap()
-        .pending
-        .clone()
-        .unwrap();
+    let pending = case.memory.entries[&key("k")].pending.clone().unwrap();
     assert_eq!(pending.attempt, 2);
     assert_eq!(pending.certainty, Certainty::NotSent { opened: at(NOW) });
     assert_eq!(case.action(), look(NOW));

@@ -113,7 +113,7 @@ fn repairs_count_in_a_row_until_one_holds_for_long() {
         let url = FieldSet::of(&[Field::Url]);
         case.memory
             .updated(&wish("k"), url, remote, true, at(seconds), &NAMED);
-        case.memory.entries.get(&key("k")).unwrap().repairs.0
+        case.memory.entries[&key("k")].repairs.0
     };
     assert_eq!([repair(&mut case, 1), repair(&mut case, 2)], [1, 2]);
     assert_eq!(repair(&mut case, 2 + 7200), 1);
@@ -393,7 +393,7 @@ fn a_failure_that_is_over_is_forgotten_once_all_is_as_wanted() {
     let mut case = listed_as(|_| {}).entry(failed);
     assert_eq!(case.action(), Action::Note(Note::Applied(key("k"))));
     case.effect();
-    assert_eq!(case.memory.entries.get(&key("k")).unwrap().failure, None);
+    assert_eq!(case.memory.entries[&key("k")].failure, None);
 }
 
 #[test]

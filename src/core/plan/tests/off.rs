@@ -136,16 +136,7 @@ fn a_wish_for_off_or_somebody_who_switches_it_on_ends_it() {
     wished.wanted[0].view.set(Field::Enabled, is("on"));
     wished.wanted[0].digest = digest("on again");
     assert_eq!(wished.effect(), update("r1", &[Field::Enabled], false));
-    assert!(
-        wished
-            .memory
-            .entries
-            .get(&key("k"))
-            .unwrap()
-            .disabled
-            .again
-            .is_empty()
-    );
+    assert!(wished.memory.entries[&key("k")].disabled.again.is_empty());
 
     let mut case = off(REENABLE);
     assert!(is_left(&mut case));
@@ -170,7 +161,7 @@ fn what_may_have_been_sent_is_counted_anew_and_what_was_not_is_not() {
         };
         case.memory
             .failed(&key("k"), Some(case.wanted[0].digest), fault, case.now, 1);
-        let entry = case.memory.entries.get(&key("k")).unwrap();
+        let entry = &case.memory.entries[&key("k")];
         assert_eq!(
             (entry.disabled.announced, entry.disabled.again.len()),
             (announced, 1)

@@ -124,10 +124,7 @@ fn what_was_given_up_is_not_taken_back_and_goes_when_the_new_one_is_there() {
         Action::RecordIntent(vec![key("k")]),
         "the marked one is not taken back"
     );
-    assert_eq!(
-        case.memory.entries.get(&key("k").retired()).unwrap().id,
-        Some(id("r1"))
-    );
+    assert_eq!(case.memory.entries[&key("k").retired()].id, Some(id("r1")));
     let new = Entry {
         id: Some(id("r2")),
         ..held()

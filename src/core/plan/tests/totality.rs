@@ -332,7 +332,7 @@ proptest! {
         let named = case.capabilities.identity == Identity::Marker;
         match case.action() {
             Action::SwitchOff { key, id, marker } => {
-                let entry = case.memory.entries.get(&key).unwrap();
+                let entry = &case.memory.entries[&key];
                 prop_assert_eq!(entry.id.as_ref(), Some(&id));
                 if named {
                     prop_assert!(marker.is_some_and(|marker| case.owner.wrote(&marker)));
@@ -341,7 +341,7 @@ proptest! {
                 }
             }
             Action::Delete(Some(key), id) => {
-                prop_assert_eq!(case.memory.entries.get(&key).unwrap().discard.as_ref(), Some(&id));
+                prop_assert_eq!(case.memory.entries[&key].discard.as_ref(), Some(&id));
             }
             action @ (Action::Create(_) | Action::Update { .. } | Action::RecordIntent(_) | Action::Delete(None, _)
             | Action::ReleaseFinalizer { .. } | Action::Adopt { stamp: true, .. }) => prop_assert!(false, "{:?}", action),
@@ -354,7 +354,7 @@ proptest! {
         let finalizer = case.memory.finalizer;
         let named = case.capabilities.identity == Identity::Marker;
         let proven = |key: &RemoteKey, remote: &Remote| {
-            let entry = case.memory.entries.get(key).unwrap();
+            let entry = &case.memory.entries[key];
             entry.id.as_ref() == Some(&remote.id) && entry.proof == Some(remote.view.get(Field::Events))
         };
         let newest = |key: &RemoteKey, id: &ExternalId| {
@@ -384,7 +384,7 @@ proptest! {
                 prop_assert!(case.now.since(at) <= Timing::default().fresh);
             }
             Action::Delete(Some(key), id) => {
-                let discard = case.memory.entries.get(&key).unwrap().discard.as_ref() == Some(&id);
+                let discard = case.memory.entries[&key].discard.as_ref() == Some(&id);
                 if !discard {
                     let (remote, at) = newest(&key, &id).unwrap();
                     let marked = remote.marker.is_some_and(|marker| case.owner.wrote(&marker));
