@@ -11,6 +11,7 @@ use crate::api::names::{FIELD_MANAGER, FINALIZER_REMOTE};
 use crate::api::v1alpha1::{WebhookSubscription, WebhookSubscriptionStatus};
 use crate::cluster::without_answer;
 use crate::controller::context::Context;
+use crate::controller::received::Received;
 use crate::gate::Closed;
 
 /// A write that did not work.
@@ -31,6 +32,9 @@ pub(super) enum WriteError {
     /// The patch could not be built.
     #[error("cannot build the patch")]
     Patch(#[source] serde_json::Error),
+    /// The write was accepted, and what came back is nothing that this version can read.
+    #[error("the object as it was written cannot be read by this version of the operator")]
+    Unreadable,
     /// Anything else.
     #[error("the apiserver did not accept the write: {}", answer(.0, true))]
     Kube(#[source] Box<kube::Error>),
@@ -196,9 +200,8 @@ impl Context {
             Some(subresource) => api.patch_subresource(subresource, name, &params(), &patch).await,
             None => api.patch(name, &params(), &patch).await,
         };
-        let mut written = written.map_err(WriteError::of)?;
-        written.metadata.managed_fields = None;
-        Ok(Arc::new(written))
+        let Received(written) = written.map_err(WriteError::of)?;
+        written.map(Arc::new).map_err(|_| WriteError::Unreadable)
     }
 }
 

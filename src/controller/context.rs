@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use k8s_openapi::api::core::v1::{Namespace, Secret};
-use kube::core::{DeserializeGuard, ObjectMeta, PartialObjectMeta};
+use kube::core::{ObjectMeta, PartialObjectMeta};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Api, Client, Resource};
 use operator_core::address::Scope;
@@ -21,6 +21,7 @@ use crate::controller::events::EventSink;
 use crate::controller::provider::credentials::Accounts;
 use crate::controller::provider::directory::Directory;
 use crate::controller::provider::roll::Shards;
+use crate::controller::received::Received;
 use crate::controller::rehearsal::Rehearsal;
 use crate::controller::subscription::claims::Claims;
 use crate::controller::subscription::quota::Quotas;
@@ -146,9 +147,9 @@ pub(super) type Account = crate::provider::account::Account<Party>;
 
 /// The objects that are watched.
 pub(super) struct Stores {
-    pub(super) subscriptions: Vec<Store<DeserializeGuard<WebhookSubscription>>>,
-    pub(super) providers: Vec<Store<DeserializeGuard<WebhookProvider>>>,
-    pub(super) cluster_providers: Option<Store<DeserializeGuard<ClusterWebhookProvider>>>,
+    pub(super) subscriptions: Vec<Store<Received<WebhookSubscription>>>,
+    pub(super) providers: Vec<Store<Received<WebhookProvider>>>,
+    pub(super) cluster_providers: Option<Store<Received<ClusterWebhookProvider>>>,
     /// Metadata of the Secrets that carry the label; no values, no annotations.
     pub(super) secrets: Vec<Store<PartialObjectMeta<Secret>>>,
     pub(super) namespaces: Option<Store<PartialObjectMeta<Namespace>>>,
@@ -212,7 +213,7 @@ impl Context {
     }
 
     /// The subscriptions of a namespace.
-    pub(super) fn subscriptions(&self, namespace: &str) -> Api<WebhookSubscription> {
+    pub(super) fn subscriptions(&self, namespace: &str) -> Api<Received<WebhookSubscription>> {
         Api::namespaced(self.client.clone(), namespace)
     }
 

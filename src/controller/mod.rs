@@ -15,6 +15,7 @@ mod events;
 pub(crate) mod fuzzing;
 mod holds;
 mod provider;
+mod received;
 mod references;
 mod rehearsal;
 mod run;

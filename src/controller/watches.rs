@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures::{FutureExt, Stream, StreamExt, stream};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
-use kube::core::{DeserializeGuard, ObjectMeta, PartialObjectMeta};
+use kube::core::{ObjectMeta, PartialObjectMeta};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::utils::Backoff;
@@ -27,6 +27,7 @@ use crate::api::v1alpha1::{ClusterWebhookProvider, WebhookProvider, WebhookSubsc
 use crate::cluster::WATCH_TIMEOUT;
 use crate::controller::context::{Context, Party, ProviderKey, Stores};
 use crate::controller::provider::roll::Entry;
+use crate::controller::received::Received;
 use crate::controller::subscription::reconcile;
 use crate::controller::triggers::Target;
 use crate::server::Readiness;
@@ -47,9 +48,9 @@ type Writer<K> = reflector::store::Writer<K>;
 /// The writing ends of the stores, until their watches are started.
 #[derive(Default)]
 pub(super) struct Writers {
-    subscriptions: Vec<(Option<String>, Writer<DeserializeGuard<WebhookSubscription>>)>,
-    providers: Vec<(Option<String>, Writer<DeserializeGuard<WebhookProvider>>)>,
-    cluster_providers: Option<Writer<DeserializeGuard<ClusterWebhookProvider>>>,
+    subscriptions: Vec<(Option<String>, Writer<Received<WebhookSubscription>>)>,
+    providers: Vec<(Option<String>, Writer<Received<WebhookProvider>>)>,
+    cluster_providers: Option<Writer<Received<ClusterWebhookProvider>>>,
     secrets: Vec<(Option<String>, Writer<PartialObjectMeta<Secret>>)>,
     namespaces: Option<Writer<PartialObjectMeta<Namespace>>>,
 }
@@ -103,7 +104,7 @@ impl Writers {
         for (namespace, writer) in self.providers {
             let (api, ctx) = (watching.api(namespace.as_deref()), Arc::clone(ctx));
             let stream = watching.stream("providers watch", api, writer, watcher_config(), prune::unread);
-            let change = move |event: Change<DeserializeGuard<WebhookProvider>>| {
+            let change = move |event: Change<Received<WebhookProvider>>| {
                 let key = ProviderKey::Namespaced(reconcile::object_name(event.object.meta()));
                 changed_provider(&ctx, &Entry::watched(key, &event.object), event.deleted);
                 std::future::ready(())
@@ -120,7 +121,7 @@ impl Writers {
                 watcher_config(),
                 prune::unread,
             );
-            let change = move |event: Change<DeserializeGuard<ClusterWebhookProvider>>| {
+            let change = move |event: Change<Received<ClusterWebhookProvider>>| {
                 let key = ProviderKey::Cluster(event.object.name_any());
                 changed_provider(&ctx, &Entry::watched(key, &event.object), event.deleted);
                 std::future::ready(())
@@ -349,7 +350,7 @@ fn is_about_form(error: &watcher::Error) -> bool {
     })
 }
 
-fn changed_subscription(ctx: &Arc<Context>, change: &Change<DeserializeGuard<WebhookSubscription>>) {
+fn changed_subscription(ctx: &Arc<Context>, change: &Change<Received<WebhookSubscription>>) {
     let name = reconcile::object_name(change.object.meta());
     if !change.deleted {
         ctx.triggers.wake(&Party::Subscription(name));

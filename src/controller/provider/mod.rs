@@ -18,7 +18,6 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{ApiResource, DynamicObject};
-use kube::core::DeserializeGuard;
 use kube::{Api, Resource};
 use operator_core::budget::Priority;
 use operator_core::names::{AccountId, ObjectName};
@@ -41,6 +40,7 @@ use crate::controller::provider::credentials::Connected;
 use crate::controller::provider::directory::{Assessment, COUNT_EVERY, Link, Listed, Problem};
 use crate::controller::provider::lent::Lent;
 use crate::controller::provider::shard::Hold;
+use crate::controller::received::Received;
 use crate::controller::subscription::comparison::request;
 use crate::controller::subscription::reconcile::{self, ReconcileError};
 use crate::controller::triggers::Target;
@@ -64,7 +64,7 @@ pub(in crate::controller) struct Subject {
 
 /// Reconciles a `WebhookProvider`.
 pub(in crate::controller) async fn reconcile(
-    object: Arc<DeserializeGuard<WebhookProvider>>,
+    object: Arc<Received<WebhookProvider>>,
     ctx: Arc<Context>,
 ) -> Result<Requeue, ReconcileError> {
     let Ok(provider) = &object.0 else {
@@ -87,7 +87,7 @@ pub(in crate::controller) async fn reconcile(
 
 /// Reconciles a `ClusterWebhookProvider`.
 pub(in crate::controller) async fn reconcile_cluster(
-    object: Arc<DeserializeGuard<ClusterWebhookProvider>>,
+    object: Arc<Received<ClusterWebhookProvider>>,
     ctx: Arc<Context>,
 ) -> Result<Requeue, ReconcileError> {
     let Ok(provider) = &object.0 else {

@@ -5,8 +5,8 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kube::api::{ApiResource, DynamicObject, ListParams};
+use kube::core::ObjectMeta;
 use kube::core::object::HasStatus;
-use kube::core::{DeserializeGuard, ObjectMeta};
 use kube::runtime::reflector::Store;
 use kube::{Api, Resource, ResourceExt};
 use operator_core::shard::{Shard, Vigil};
@@ -17,6 +17,7 @@ use crate::api::names::LABEL_SHARD;
 use crate::api::v1alpha1::{ClusterWebhookProvider, ServedBy, WebhookProvider, WebhookProviderStatus};
 use crate::controller::apiserver::WriteError;
 use crate::controller::context::{Context, ProviderKey};
+use crate::controller::received::Received;
 use crate::controller::seats::Seats;
 use crate::controller::subscription::reconcile::{ReconcileError, object_name};
 use crate::leader::read_lease;
@@ -57,10 +58,10 @@ impl Entry {
     }
 
     /// As the watch tells of an object, whether or not the rest of it can be read.
-    pub(in crate::controller) fn watched<K>(key: ProviderKey, object: &DeserializeGuard<K>) -> Self
+    pub(in crate::controller) fn watched<K>(key: ProviderKey, object: &Received<K>) -> Self
     where
         K: HasStatus<Status = WebhookProviderStatus>,
-        DeserializeGuard<K>: Resource,
+        Received<K>: Resource,
     {
         let status = object.0.as_ref().ok().and_then(K::status);
         Self::new(

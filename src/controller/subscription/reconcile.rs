@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use kube::Resource;
-use kube::core::DeserializeGuard;
 use operator_core::capabilities::Capabilities;
 use operator_core::marker::Owner;
 use operator_core::names::{ObjectName, ObjectUid, RemoteKey};
@@ -26,6 +25,7 @@ use crate::controller::context::Context;
 use crate::controller::dereference::DereferenceError;
 use crate::controller::engine::Requeue;
 use crate::controller::provider::directory::Link;
+use crate::controller::received::Received;
 use crate::controller::subscription::keep::phase_of;
 use crate::controller::subscription::records::{Newest, Record};
 use crate::metrics::Kind as Counted;
@@ -91,7 +91,7 @@ pub(in crate::controller) struct Pass<'a> {
 
 /// Reconciles one object. A panic is turned into an error of this object.
 pub(in crate::controller) async fn reconcile(
-    watched: Arc<DeserializeGuard<WebhookSubscription>>,
+    watched: Arc<Received<WebhookSubscription>>,
     ctx: Arc<Context>,
 ) -> Result<Requeue, ReconcileError> {
     let work = pin!(async {
@@ -106,7 +106,7 @@ pub(in crate::controller) async fn reconcile(
 /// The delay after a failed reconcile. Conflicts are ordinary: one of the object is over when the watch has caught up,
 /// which wakes it.
 pub(in crate::controller) fn retry(
-    object: &DeserializeGuard<WebhookSubscription>,
+    object: &Received<WebhookSubscription>,
     error: &ReconcileError,
     ctx: &Context,
 ) -> Requeue {
@@ -141,10 +141,7 @@ pub(in crate::controller) fn seed(name: &ObjectName) -> u64 {
     })
 }
 
-async fn attempt(
-    watched: &DeserializeGuard<WebhookSubscription>,
-    ctx: &Context,
-) -> Result<Requeue, ReconcileError> {
+async fn attempt(watched: &Received<WebhookSubscription>, ctx: &Context) -> Result<Requeue, ReconcileError> {
     let object = match &watched.0 {
         Ok(object) => object,
         // Nobody knows whose it is.

@@ -1,10 +1,10 @@
 //! What of an object is not worth its memory: taken out before the object is stored.
 
 use kube::Resource;
-use kube::core::DeserializeGuard;
 
 use crate::api::names::ANNOTATION_FLUX_REQUESTED_AT;
 use crate::api::v1alpha1::WebhookSubscription;
+use crate::controller::received::Received;
 
 /// Drops managed fields, and all annotations but ours and Flux's: those that are never looked at may hold anything,
 /// like the plain values of a Secret that `kubectl apply` leaves there.
@@ -19,7 +19,7 @@ pub(super) fn unread<K: Resource>(object: &mut K) {
 }
 
 /// The same of a subscription, of which there are many: its labels too, which nothing looks at.
-pub(super) fn unread_of_subscription(object: &mut DeserializeGuard<WebhookSubscription>) {
+pub(super) fn unread_of_subscription(object: &mut Received<WebhookSubscription>) {
     unread(object);
     object.meta_mut().labels = None;
 }

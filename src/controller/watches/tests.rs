@@ -296,7 +296,7 @@ fn what_is_not_needed_is_dropped_before_it_is_stored() {
 
 #[test]
 fn of_a_subscription_that_is_watched_no_label_is_kept() {
-    let mut object: DeserializeGuard<WebhookSubscription> = serde_json::from_value(json!({
+    let mut object: Received<WebhookSubscription> = serde_json::from_value(json!({
         "apiVersion": "webhook-operator.io/v1alpha1",
         "kind": "WebhookSubscription",
         "metadata": {"name": "crm", "labels": {"app.kubernetes.io/managed-by": "Helm"}, "managedFields": [{}]},
