@@ -270,11 +270,28 @@ impl Case<'_> {
             (Scenario::Key, Side::Babel | Side::Bird) => {
                 let wanted = format!("canary-key-{}-two", self.name);
                 let right = mine.iter().all(|row| row.key.as_deref() == Some(wanted.as_str()));
-                right.then_some(()).ok_or_else(|| "the old key".to_owned())
+                right.then_some(()).ok_or_else(|| "the old key".to_owned())?;
+                self.change_is_told()
             }
             (Scenario::Key | Scenario::Create, _) if secret.is_none() => Err("no Secret".to_owned()),
             _ => Ok(()),
         }
+    }
+
+    /// The last change at the provider is in status. Conditions do not say so where no generation has changed: an operator
+    /// that died in between makes the change again.
+    fn change_is_told(&self) -> Result<(), String> {
+        let records = self.world.switchboard().records();
+        let changes = ["put", "patch"].map(|operation| format!("{} {operation}", self.side.name()));
+        let change = records
+            .iter()
+            .rposition(|record| changes.contains(&record.call.label()));
+        let told = records[change.unwrap_or_default()..].iter().any(|record| {
+            record.call.label() == "patch webhooksubscriptions/status"
+                && record.call.name == self.name
+                && record.applied.is_some_and(|mark| mark.status == 200)
+        });
+        told.then_some(()).ok_or_else(|| "a change that is not told".to_owned())
     }
 
     /// Neither the object nor anything of it at the provider.
