@@ -70,34 +70,37 @@ struct State {
 pub(super) struct Index(Mutex<State>);
 
 impl Index {
-    /// Records what `party` depends on; replaces what was recorded before. Tells whether `party` is new here.
-    pub(super) fn depends(&self, party: &Party, targets: HashSet<Target>) -> bool {
+    /// Records what `party` depends on; replaces what was recorded before. Returns what it is the first to depend on, and
+    /// what it was the last to.
+    pub(super) fn depends(&self, party: &Party, targets: HashSet<Target>) -> Vec<Target> {
         let mut targets: Box<[Target]> = targets.into_iter().collect();
         targets.sort();
         let mut state = self.lock();
         if state.targets.get(party) == Some(&targets) {
-            return false;
+            return Vec::new();
         }
+        let mut changed = Vec::new();
         for target in &targets {
             let dependents = state.dependents.entry(target.clone()).or_default();
+            if dependents.is_empty() {
+                changed.push(target.clone());
+            }
             dependents.insert(party.clone());
         }
         let before = state.targets.insert(party.clone(), targets.clone());
-        let new = before.is_none();
-        for gone in before.iter().flatten().filter(|target| !targets.contains(target)) {
-            remove(&mut state.dependents, gone, party);
-        }
-        new
+        let gone = before.into_iter().flatten();
+        let gone = gone.filter(|target| !targets.contains(target));
+        changed.extend(gone.filter(|target| remove(&mut state.dependents, target, party)));
+        changed
     }
 
-    /// `party` is gone. Returns what it depended on.
-    pub(super) fn forget(&self, party: &Party) -> Box<[Target]> {
+    /// `party` is gone. Returns what it was the last to depend on.
+    pub(super) fn forget(&self, party: &Party) -> Vec<Target> {
         let mut state = self.lock();
-        let targets = state.targets.remove(party).unwrap_or_default();
-        for target in &targets {
-            remove(&mut state.dependents, target, party);
-        }
+        let targets = state.targets.remove(party).unwrap_or_default().into_iter();
         targets
+            .filter(|target| remove(&mut state.dependents, target, party))
+            .collect()
     }
 
     /// Who depends on `target`.
@@ -121,13 +124,17 @@ impl Index {
     }
 }
 
-fn remove(dependents: &mut HashMap<Target, HashSet<Party>>, target: &Target, party: &Party) {
-    if let Some(parties) = dependents.get_mut(target) {
-        parties.remove(party);
-        if parties.is_empty() {
-            dependents.remove(target);
-        }
+/// Tells whether it was the last one.
+fn remove(dependents: &mut HashMap<Target, HashSet<Party>>, target: &Target, party: &Party) -> bool {
+    let Some(parties) = dependents.get_mut(target) else {
+        return false;
+    };
+    parties.remove(party);
+    let last = parties.is_empty();
+    if last {
+        dependents.remove(target);
     }
+    last
 }
 
 /// What accounts call back: it wakes who waited, and applies the brakes to a new LIST before anybody sees it.
@@ -159,6 +166,24 @@ impl Wake<Party> for Waker {
 }
 
 impl Context {
+    /// Records what `party` depends on. The finalizer of a provider depends on whether anybody does.
+    pub(super) fn depend(&self, party: &Party, targets: HashSet<Target>) {
+        self.wake_providers(self.index.depends(party, targets));
+    }
+
+    /// `party` is gone, and depends on nothing any more.
+    pub(super) fn depend_on_nothing(&self, party: &Party) {
+        self.wake_providers(self.index.forget(party));
+    }
+
+    fn wake_providers(&self, targets: Vec<Target>) {
+        for target in targets {
+            if let Target::Provider(key) = target {
+                self.triggers.wake(&Party::Provider(key));
+            }
+        }
+    }
+
     /// The labels of namespaces changed: providers that are lent by label may be lent otherwise now.
     pub(super) fn wake_lent(&self) {
         let lent = self.directory.lent();
@@ -246,5 +271,28 @@ mod tests {
         index.forget(&party);
         assert!(index.dependents(&new).is_empty());
         assert!(!index.is_needed(&new));
+    }
+
+    #[test]
+    fn only_the_first_that_comes_and_the_last_that_goes_change_whether_something_is_needed() {
+        let index = Index::default();
+        let [a, b] = ["a", "b"].map(|object| Party::Subscription(name(object)));
+        let [one, other] = ["one", "other"].map(|secret| Target::Secret(name(secret)));
+        assert_eq!(
+            index.depends(&a, [one.clone()].into()),
+            std::slice::from_ref(&one)
+        );
+        assert_eq!(index.depends(&a, [one.clone()].into()), []);
+        assert_eq!(index.depends(&b, [one.clone()].into()), []);
+        assert_eq!(
+            index.depends(&a, [other.clone()].into()),
+            std::slice::from_ref(&other)
+        );
+        assert_eq!(
+            index.depends(&b, [other.clone()].into()),
+            std::slice::from_ref(&one)
+        );
+        assert_eq!(index.forget(&a), []);
+        assert_eq!(index.forget(&b), [other]);
     }
 }

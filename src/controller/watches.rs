@@ -357,10 +357,12 @@ fn changed_subscription(ctx: &Arc<Context>, change: &Change<Received<WebhookSubs
         return;
     }
     ctx.forget(&name);
-    // It may have been the last one that held its provider.
+    // It may have held its provider without having been looked at by this process.
     if let Ok(object) = &change.object.0 {
         let provider = ProviderKey::of_subscription(object);
-        ctx.triggers.wake(&Party::Provider(provider));
+        if !ctx.index.is_needed(&Target::Provider(provider.clone())) {
+            ctx.triggers.wake(&Party::Provider(provider));
+        }
     }
 }
 

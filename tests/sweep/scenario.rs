@@ -291,7 +291,8 @@ impl Case<'_> {
                 && record.call.name == self.name
                 && record.applied.is_some_and(|mark| mark.status == 200)
         });
-        told.then_some(()).ok_or_else(|| "a change that is not told".to_owned())
+        told.then_some(())
+            .ok_or_else(|| "a change that is not told".to_owned())
     }
 
     /// Neither the object nor anything of it at the provider.

@@ -20,7 +20,6 @@ use super::status;
 use crate::api::v1alpha1 as api;
 use crate::api::v1alpha1::{TestStatus, WebhookSubscription, WebhookSubscriptionStatus};
 use crate::controller::context::{Context, Party};
-use crate::controller::triggers::Target;
 use crate::provider::{Cursor, End};
 
 /// The wish as digests, and what it was made from: while that is unchanged, no Secret is read.
@@ -351,14 +350,7 @@ impl Context {
         self.wake_objects(self.claims.forget(name));
         self.wake_objects(self.quotas.forget(name));
         let party = Party::Subscription(name.clone());
-        for target in self.index.forget(&party) {
-            // Its finalizer depends on whether anybody refers to it: the last one to go is enough.
-            if !self.index.is_needed(&target)
-                && let Target::Provider(key) = target
-            {
-                self.triggers.wake(&Party::Provider(key));
-            }
-        }
+        self.depend_on_nothing(&party);
         self.directory
             .accounts()
             .iter()

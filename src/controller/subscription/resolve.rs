@@ -57,11 +57,7 @@ impl Pass<'_> {
             .into_iter()
             .map(|name| Target::Secret(ObjectName::new(namespace, &name)));
         let targets = secrets.chain([Target::Provider(provider.clone())]).collect();
-        let party = Party::Subscription(self.name.clone());
-        if self.ctx.index.depends(&party, targets) {
-            // The provider's finalizer depends on whether anybody refers to it.
-            self.ctx.triggers.wake(&Party::Provider(provider.clone()));
-        }
+        self.ctx.depend(&Party::Subscription(self.name.clone()), targets);
     }
 
     /// From here on, this account is spoken to.
