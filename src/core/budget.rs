@@ -329,6 +329,11 @@ impl<W: Clone + Eq + Hash> Budget<W> {
         self.queue.len()
     }
 
+    /// Whether several of them come before a new one of this priority.
+    pub fn is_crowded(&self, priority: Priority) -> bool {
+        self.queue.range(..=(priority, u64::MAX)).nth(1).is_some()
+    }
+
     fn next_place(&self, now: Moment) -> Option<(Priority, u64)> {
         let place = *self.queue.keys().next()?;
         self.available(place.0, now).then_some(place)

@@ -221,9 +221,9 @@ impl<P: Party> Account<P> {
         self.lock().budget.is_paused(self.clock.now())
     }
 
-    /// How many requests wait.
-    pub fn waiting(&self) -> usize {
-        self.lock().budget.waiting()
+    /// Whether several wait who come before a new one of this priority.
+    pub fn is_crowded(&self, priority: Priority) -> bool {
+        self.lock().budget.is_crowded(priority)
     }
 
     /// Asks to send one request.

@@ -136,11 +136,22 @@ impl Pass<'_> {
         self.record.since.max(outdated.unwrap_or(now))
     }
 
-    fn priority(intent: Intent<'_>) -> Priority {
+    fn priority(&self, intent: Intent<'_>) -> Priority {
         match intent {
             Intent::Remove { .. } => Priority::Delete,
-            Intent::Keep { .. } => Priority::Create,
+            Intent::Keep { .. } => self.priority_of_keeping(),
             Intent::SwitchOff { .. } => Priority::Edit,
+        }
+    }
+
+    /// What an object waits for that was in sync already, somebody has edited; all that it takes comes before what is new.
+    fn priority_of_keeping(&self) -> Priority {
+        let status = self.object.status.as_ref();
+        let synced = status.and_then(|status| status.last_synced_generation);
+        if synced.is_some_and(|synced| synced != self.generation()) {
+            Priority::Edit
+        } else {
+            Priority::Create
         }
     }
 
@@ -149,7 +160,7 @@ impl Pass<'_> {
             return Some(Rest::Parked(Reason::ProviderNotReady));
         };
         let party = Party::Subscription(self.name.clone());
-        match link.account.look(&party, after, Self::priority(intent)) {
+        match link.account.look(&party, after, self.priority(intent)) {
             Look::Here(_) => None,
             Look::Later => Some(Rest::Parked(Reason::WaitingForList)),
             Look::Trouble(trouble) => Some(Rest::Trouble(trouble)),
@@ -191,9 +202,10 @@ impl Pass<'_> {
         let Some(link) = self.link.clone() else {
             return Ok(Some(Rest::Parked(Reason::ProviderNotReady)));
         };
-        // Where others wait too, one LIST serves all of them; alone, a read of the one id is cheaper. A LIST will do
-        // only for what we hold and is marked as ours: before an id is taken over or a marker written, the plan wants a
-        // read of the id itself.
+        // Where several wait before it, one LIST serves all of them; alone, a read of the one id is cheaper. A LIST will
+        // do only for what we hold and is marked as ours: before an id is taken over or a marker written, the plan wants
+        // a read of the id itself.
+        let priority = self.priority(intent);
         let marker = self.owner.marker(key);
         let entry = self.record.memory.entries.get(key);
         let held = entry.is_some_and(|entry| entry.id.as_ref() == Some(id));
@@ -201,7 +213,7 @@ impl Pass<'_> {
             .account
             .snapshot()
             .is_some_and(|s| s.get(id).is_some_and(|r| r.marker == Some(marker)));
-        if held && listed && link.account.waiting() > 1 {
+        if held && listed && link.account.is_crowded(priority) {
             let after = self.ctx.clock.now();
             let after = *self.record.awaited_list.get_or_insert(after);
             if let rest @ Some(_) = self.look(Some(after), intent) {
@@ -210,7 +222,7 @@ impl Pass<'_> {
             self.record.awaited_list = None;
             return Ok(None);
         }
-        let permit = match self.turn(Self::priority(intent)) {
+        let permit = match self.turn(priority) {
             Ok(permit) => permit,
             Err(rest) => return Ok(Some(rest)),
         };

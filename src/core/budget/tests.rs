@@ -55,6 +55,20 @@ fn a_request_beyond_the_turn_is_paid_by_who_comes_next() {
 }
 
 #[test]
+fn it_is_crowded_where_several_come_before_a_new_one_and_those_behind_do_not_count() {
+    let mut budget = budget(1, 1);
+    assert!(budget.request(&0, Priority::Edit, at(0)));
+    for who in 1..=3 {
+        assert!(!budget.request(&who, Priority::Create, at(0)));
+    }
+    assert!(!budget.request(&4, Priority::Edit, at(0)));
+    let crowded = [Priority::Edit, Priority::Create, Priority::Drift].map(|one| budget.is_crowded(one));
+    assert_eq!(crowded, [false, true, true]);
+    assert!(!budget.request(&5, Priority::Edit, at(0)));
+    assert!(budget.is_crowded(Priority::Edit));
+}
+
+#[test]
 fn what_is_left_is_the_smaller_share_of_the_burst_and_of_the_day() {
     let left = |budget: &mut Budget<u32>, now| (budget.left(now) * 1000.0).round() / 1000.0;
     let mut budget = Budget::new(

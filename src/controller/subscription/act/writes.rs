@@ -47,7 +47,7 @@ impl Pass<'_> {
         if self.wish_changed(wish, &settings) {
             return Ok(Some(Rest::Parked(Reason::Progressing)));
         }
-        let permit = match self.turn(Priority::Create) {
+        let permit = match self.turn(self.priority_of_keeping()) {
             Ok(permit) => permit,
             Err(rest) => return Ok(Some(rest)),
         };
@@ -154,7 +154,7 @@ impl Pass<'_> {
             return Ok(Some(self.resolve_anew()));
         };
         self.prove().await?;
-        let permit = match self.turn(Priority::Create) {
+        let permit = match self.turn(self.priority_of_keeping()) {
             Ok(permit) => permit,
             Err(rest) => return Ok(Some(rest)),
         };

@@ -1,6 +1,7 @@
 //! How long an edit takes from the apiserver to the provider.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -29,7 +30,7 @@ pub fn edits(stage: &mut Stage<'_>, report: &mut Report) -> Outcome<()> {
         stage.world,
         &stage.world.simulator,
         &stage.namespace,
-        EDITS,
+        1..1 + EDITS,
         APART,
         spread,
     )?;
@@ -38,19 +39,21 @@ pub fn edits(stage: &mut Stage<'_>, report: &mut Report) -> Outcome<()> {
     Ok(())
 }
 
-/// Changes the URL of objects, one each `apart`; the times until the provider was asked for it.
+/// Changes the URL of objects, one each `apart`; the times until the provider was asked for it. No two edits of an object
+/// may have one number: the second would change nothing.
 pub fn latencies(
     world: &World,
     simulator: &Simulator,
     namespace: &str,
-    edits: usize,
+    edits: Range<usize>,
     apart: Duration,
     which: impl Fn(usize) -> usize,
 ) -> Outcome<Percentiles> {
     let state = simulator.admin_get("/admin/state")?;
     let since = state["lastSeq"].as_u64().unwrap_or(0);
     let mut sent = BTreeMap::new();
-    for edit in 1..=edits {
+    let expected = edits.len();
+    for edit in edits {
         let number = which(edit);
         let url = manifests::url(number, edit);
         sent.insert(url.clone(), now());
@@ -72,11 +75,11 @@ pub fn latencies(
                 )
             })
             .collect();
-        if arrived.len() >= edits {
+        if arrived.len() >= expected {
             return Ok(Percentiles::of(arrived));
         }
         if begun.elapsed() > DEADLINE {
-            return Err(format!("{} of {edits} edits arrived", arrived.len()).into());
+            return Err(format!("{} of {expected} edits arrived", arrived.len()).into());
         }
         thread::sleep(Duration::from_millis(100));
     }

@@ -38,8 +38,11 @@ pub fn neighbours(world: &World, count: usize, report: &mut Report) -> Outcome<(
             number
         }
     };
-    let measure = || edits::latencies(world, &world.simulator, &stage.namespace, EDITS, APART, calm);
-    let alone = measure()?;
+    let measure = |first| {
+        let edits = first..first + EDITS;
+        edits::latencies(world, &world.simulator, &stage.namespace, edits, APART, calm)
+    };
+    let alone = measure(1)?;
     let path = format!(
         "{}/{}",
         world.cluster.path(PROVIDERS, &stage.namespace)?,
@@ -57,7 +60,7 @@ pub fn neighbours(world: &World, count: usize, report: &mut Report) -> Outcome<(
                 thread::sleep(RESTLESS);
             }
         });
-        let beside = measure();
+        let beside = measure(1 + EDITS);
         done.store(true, Ordering::Relaxed);
         beside
     })?;

@@ -44,7 +44,7 @@ pub fn default_budget(world: &World, count: usize, report: &mut Report) -> Outco
         world.ready(&namespace).is_ok_and(|(_, ready)| ready > EDITS)
     })?;
     let first = ready_ones(world, &namespace)?;
-    let edited = edits::latencies(world, &simulator, &namespace, EDITS, EDIT_EVERY, |edit| {
+    let edited = edits::latencies(world, &simulator, &namespace, 1..1 + EDITS, EDIT_EVERY, |edit| {
         first[edit % first.len()]
     })?;
     let begun = Instant::now();
