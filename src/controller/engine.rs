@@ -3,6 +3,10 @@
 //! The scheduler merges what is asked for an object, keeps what is due later, and holds back what is being worked on. It
 //! holds plain names: kube's own `applier`, which does the same, holds a reference of four texts in each of three tables,
 //! which is most of a kilobyte for every object that only waits for its next look.
+//!
+//! There are two lines. Who is asked for alone, as after an edit or when its turn at the provider has come, goes before
+//! those who are asked for together, as by a start, a LIST or a Secret that many use: ten thousand of them are no reason
+//! for an edit to wait.
 
 use std::collections::HashSet;
 use std::future::Future;
@@ -10,19 +14,65 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::stream::{self, FuturesUnordered, StreamExt};
+use futures::Stream;
+use futures::stream::{self, FuturesUnordered, PollNext, StreamExt};
 use kube::Resource;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::scheduler::{ScheduleRequest, scheduler};
 use operator_core::names::ObjectName;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::controller::subscription::reconcile::ReconcileError;
 
-/// Names of objects to be looked at.
-pub(super) type Queue = UnboundedReceiver<ObjectName>;
+/// Where names of objects to be looked at come from.
+pub(super) struct Queue {
+    alone: UnboundedReceiver<ObjectName>,
+    together: UnboundedReceiver<ObjectName>,
+}
+
+impl Queue {
+    /// Drops what comes, for ever.
+    pub(super) async fn drain(&mut self) {
+        let lines = [&mut self.alone, &mut self.together];
+        let each = lines.map(|line| async {
+            while line.recv().await.is_some() {}
+            std::future::pending::<()>().await;
+        });
+        futures::future::join_all(each).await;
+    }
+}
+
+/// Where they are asked for. Unbounded, but every line keeps one entry an object.
+#[derive(Debug, Clone)]
+pub(super) struct Asking {
+    alone: UnboundedSender<ObjectName>,
+    together: UnboundedSender<ObjectName>,
+}
+
+impl Asking {
+    /// Asks for one object. Nobody listens any more when the process is about to end.
+    pub(super) fn ask(&self, name: ObjectName) {
+        let _ = self.alone.send(name);
+    }
+
+    /// Asks for one of many.
+    pub(super) fn ask_together(&self, name: ObjectName) {
+        let _ = self.together.send(name);
+    }
+}
+
+/// Both ends.
+pub(super) fn queue() -> (Asking, Queue) {
+    let (alone, alone_asked) = unbounded_channel();
+    let (together, together_asked) = unbounded_channel();
+    let queue = Queue {
+        alone: alone_asked,
+        together: together_asked,
+    };
+    (Asking { alone, together }, queue)
+}
 
 /// When an object is looked at again, if nothing asks for it before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +94,7 @@ impl Requeue {
 /// but that turn. Ends when shutdown was asked for and what was begun is done. An object that is not in the store needs
 /// nothing.
 pub(super) async fn control<K, C, F>(
-    mut queue: Queue,
+    queue: Queue,
     store: Store<K>,
     ctx: Arc<C>,
     shutdown: CancellationToken,
@@ -57,20 +107,23 @@ pub(super) async fn control<K, C, F>(
     F: Future<Output = Result<Requeue, ReconcileError>> + Send + 'static,
 {
     let (later, mut due_later) = unbounded_channel();
-    let asked = stream::poll_fn(move |cx| queue.poll_recv(cx)).map(|name| request(name, Duration::ZERO));
     let due_later = stream::poll_fn(move |cx| due_later.poll_recv(cx));
-    let mut scheduler = pin!(scheduler(stream::select(asked, due_later)));
+    let mut alone = pin!(scheduler(stream::select(requests(queue.alone), due_later)));
+    let mut together = pin!(scheduler(requests(queue.together)));
     let mut at_work = HashSet::new();
     let mut turns = FuturesUnordered::new();
     loop {
         let free = turns.len() < usize::from(concurrency);
         // Where no more may begin, what is asked for is merged all the same.
         let next = async {
-            let scheduler = scheduler.as_mut();
+            let (alone, together) = (alone.as_mut(), together.as_mut());
             if free {
-                scheduler.hold_unless(|name| !at_work.contains(name)).next().await
+                let rests = |name: &ObjectName| !at_work.contains(name);
+                in_order(alone.hold_unless(rests), together.hold_unless(rests))
+                    .next()
+                    .await
             } else {
-                scheduler.hold().next().await
+                in_order(alone.hold(), together.hold()).next().await
             }
         };
         tokio::select! {
@@ -98,6 +151,18 @@ pub(super) async fn control<K, C, F>(
     while turns.next().await.is_some() {}
 }
 
+/// What the first has, and where it has nothing what the second has.
+fn in_order<T>(
+    first: impl Stream<Item = T> + Unpin,
+    second: impl Stream<Item = T> + Unpin,
+) -> impl Stream<Item = T> + Unpin {
+    stream::select_with_strategy(first, second, |(): &mut ()| PollNext::Left)
+}
+
+fn requests(mut names: UnboundedReceiver<ObjectName>) -> impl Stream<Item = ScheduleRequest<ObjectName>> {
+    stream::poll_fn(move |cx| names.poll_recv(cx)).map(|name| request(name, Duration::ZERO))
+}
+
 fn request(message: ObjectName, after: Duration) -> ScheduleRequest<ObjectName> {
     let run_at = Instant::now() + after;
     ScheduleRequest { message, run_at }
@@ -120,7 +185,6 @@ mod tests {
     use k8s_openapi::api::core::v1::ConfigMap;
     use kube::runtime::watcher::Event;
     use tokio::sync::Semaphore;
-    use tokio::sync::mpsc::UnboundedSender;
     use tokio::task::JoinHandle;
     use tokio::time::advance;
 
@@ -164,7 +228,7 @@ mod tests {
 
     struct Engine {
         work: Arc<Work>,
-        queue: UnboundedSender<ObjectName>,
+        asking: Asking,
         shutdown: CancellationToken,
         ended: JoinHandle<()>,
     }
@@ -180,14 +244,14 @@ mod tests {
                 writer.apply_watcher_event(&Event::InitApply(object));
             }
             writer.apply_watcher_event(&Event::InitDone);
-            let (queue, names) = unbounded_channel();
+            let (asking, names) = queue();
             let (work, shutdown) = (Arc::new(work), CancellationToken::new());
             let retry = |_: &ConfigMap, _: &ReconcileError, _: &Work| Requeue::after(Duration::from_secs(1));
             let (ctx, end) = (Arc::clone(&work), shutdown.clone());
             let ended = tokio::spawn(control(names, store, ctx, end, concurrency, turn, retry));
             Self {
                 work,
-                queue,
+                asking,
                 shutdown,
                 ended,
             }
@@ -195,7 +259,13 @@ mod tests {
 
         fn ask(&self, names: &[&str]) {
             for name in names {
-                self.queue.send(ObjectName::new("ns", name)).unwrap();
+                self.asking.ask(ObjectName::new("ns", name));
+            }
+        }
+
+        fn ask_together(&self, names: &[&str]) {
+            for name in names {
+                self.asking.ask_together(ObjectName::new("ns", name));
             }
         }
 
@@ -261,6 +331,26 @@ mod tests {
         engine.settled().await;
         let seen = engine.work.seen.lock().unwrap();
         assert_eq!((seen.most, seen.turns.len(), seen.at_work.len()), (2, 4, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_asked_for_alone_goes_before_all_that_are_asked_for_together_and_they_come_after_it() {
+        let engine = Engine::start(held(), 1);
+        engine.ask_together(&["a", "b", "c"]);
+        engine.settled().await;
+        let first = engine.work.seen.lock().unwrap().at_work[0].clone();
+        engine.ask(&["d"]);
+        advance(Duration::from_millis(1)).await;
+        assert_eq!(engine.turns("d").await, 0);
+        engine.let_go(1);
+        assert_eq!(engine.turns("d").await, 1, "after {first}");
+        for _ in 0..3 {
+            engine.let_go(1);
+            advance(Duration::from_millis(1)).await;
+            engine.settled().await;
+        }
+        let turns = engine.work.seen.lock().unwrap().turns.clone();
+        assert_eq!(turns.into_values().collect::<Vec<_>>(), [1; 4]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,14 +6,13 @@ use std::sync::Arc;
 use futures::FutureExt;
 use kube::Client;
 use operator_core::hash::HashKey;
-use operator_core::names::{ClusterId, ObjectName};
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use operator_core::names::ClusterId;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::controller::context::Context;
-use crate::controller::engine::{Queue, control};
+use crate::controller::engine::{Asking, Queue, control, queue};
 use crate::controller::events::EventSink;
 use crate::controller::provider;
 use crate::controller::provider::credentials::Accounts;
@@ -185,18 +184,15 @@ impl Queues {
     /// Drops what comes, for ever.
     async fn drain(&mut self) {
         let all = self.subscriptions.iter_mut().chain(&mut self.providers);
-        let each = all.chain(&mut self.cluster_providers).map(|queue| async {
-            while queue.recv().await.is_some() {}
-            std::future::pending::<()>().await;
-        });
+        let each = all.chain(&mut self.cluster_providers).map(Queue::drain);
         futures::future::join_all(each).await;
     }
 }
 
 fn channels(namespaces: &Namespaces, cluster_wide: bool) -> (Triggers, Queues) {
-    let many = || -> (BTreeMap<Option<String>, UnboundedSender<ObjectName>>, Vec<Queue>) {
+    let many = || -> (BTreeMap<Option<String>, Asking>, Vec<Queue>) {
         let pairs = namespaces.iter().map(|namespace| {
-            let (sender, receiver) = unbounded_channel();
+            let (sender, receiver) = queue();
             ((namespace.clone(), sender), receiver)
         });
         pairs.unzip()
@@ -204,7 +200,7 @@ fn channels(namespaces: &Namespaces, cluster_wide: bool) -> (Triggers, Queues) {
     let (subscriptions, subscription_queues) = many();
     let (providers, provider_queues) = many();
     let (cluster, cluster_queue) = if cluster_wide {
-        let (sender, receiver) = unbounded_channel();
+        let (sender, receiver) = queue();
         (Some(sender), Some(receiver))
     } else {
         (None, None)

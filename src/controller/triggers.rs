@@ -7,25 +7,38 @@ use kube::runtime::reflector::Store;
 use kube::{Resource, ResourceExt};
 use operator_core::names::{AccountId, ObjectName};
 use operator_core::remote::Snapshot;
-use tokio::sync::mpsc::UnboundedSender;
 
 use crate::controller::context::{Context, Party, ProviderKey};
+use crate::controller::engine::Asking;
 use crate::controller::subscription::reconcile::object_name;
 use crate::provider::account::Wake;
 
-/// Where requests to reconcile go. Unbounded, but every queue behind it keeps one entry an object.
+/// Where requests to reconcile go.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Triggers {
     /// By watched namespace; `None` where all are watched.
-    pub(super) subscriptions: BTreeMap<Option<String>, UnboundedSender<ObjectName>>,
-    pub(super) providers: BTreeMap<Option<String>, UnboundedSender<ObjectName>>,
-    pub(super) cluster_providers: Option<UnboundedSender<ObjectName>>,
+    pub(super) subscriptions: BTreeMap<Option<String>, Asking>,
+    pub(super) providers: BTreeMap<Option<String>, Asking>,
+    pub(super) cluster_providers: Option<Asking>,
 }
 
 impl Triggers {
-    /// Asks for a reconcile of `party`. Nobody listens any more when the process is about to end.
+    /// Asks for a reconcile of `party`.
     pub(super) fn wake(&self, party: &Party) {
-        let (sender, name) = match party {
+        if let Some((asking, name)) = self.find(party) {
+            asking.ask(name);
+        }
+    }
+
+    /// Asks for a reconcile of `party`, which is one of many.
+    pub(super) fn wake_together(&self, party: &Party) {
+        if let Some((asking, name)) = self.find(party) {
+            asking.ask_together(name);
+        }
+    }
+
+    fn find(&self, party: &Party) -> Option<(&Asking, ObjectName)> {
+        let (asking, name) = match party {
             Party::Subscription(name) => (of_namespace(&self.subscriptions, name), name.clone()),
             Party::Provider(ProviderKey::Namespaced(name)) => {
                 (of_namespace(&self.providers, name), name.clone())
@@ -34,16 +47,11 @@ impl Triggers {
                 (self.cluster_providers.as_ref(), ObjectName::new("", name))
             }
         };
-        if let Some(sender) = sender {
-            let _ = sender.send(name);
-        }
+        Some((asking?, name))
     }
 }
 
-fn of_namespace<'a>(
-    senders: &'a BTreeMap<Option<String>, UnboundedSender<ObjectName>>,
-    name: &ObjectName,
-) -> Option<&'a UnboundedSender<ObjectName>> {
+fn of_namespace<'a>(senders: &'a BTreeMap<Option<String>, Asking>, name: &ObjectName) -> Option<&'a Asking> {
     senders
         .get(&Some(name.namespace.to_string()))
         .or_else(|| senders.get(&None))
@@ -149,6 +157,10 @@ impl Wake<Party> for Waker {
         self.triggers.wake(party);
     }
 
+    fn wake_together(&self, party: &Party) {
+        self.triggers.wake_together(party);
+    }
+
     fn changed(&self, account: &AccountId) {
         let Some(context) = self.context.get().and_then(Weak::upgrade) else {
             return;
@@ -196,22 +208,22 @@ impl Context {
     pub(super) fn wake_all(&self) {
         for object in self.stores.subscriptions.iter().flat_map(Store::state) {
             self.triggers
-                .wake(&Party::Subscription(object_name(object.meta())));
+                .wake_together(&Party::Subscription(object_name(object.meta())));
         }
         for object in self.stores.providers.iter().flat_map(Store::state) {
             let key = ProviderKey::Namespaced(object_name(object.meta()));
-            self.triggers.wake(&Party::Provider(key));
+            self.triggers.wake_together(&Party::Provider(key));
         }
         for object in self.stores.cluster_providers.iter().flat_map(Store::state) {
             let key = ProviderKey::Cluster(object.name_any());
-            self.triggers.wake(&Party::Provider(key));
+            self.triggers.wake_together(&Party::Provider(key));
         }
     }
 
     /// Wakes everything that depends on `target`.
     pub(super) fn wake_dependents(&self, target: &Target) {
         for party in self.index.dependents(target) {
-            self.triggers.wake(&party);
+            self.triggers.wake_together(&party);
         }
     }
 

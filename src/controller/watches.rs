@@ -164,6 +164,8 @@ const PAGE: u32 = 50;
 struct Change<K> {
     object: Arc<K>,
     deleted: bool,
+    /// Told by a list, with all others.
+    listed: bool,
 }
 
 /// Fills a store with what a watch tells, and says which objects that touches.
@@ -211,15 +213,23 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Changes<K> {
             Event::Apply(_) | Event::Delete(_) => Vec::new(),
         };
         self.writer.apply_watcher_event(&event);
-        let change = |deleted| move |object| Change { object, deleted };
+        let change = |deleted, listed| {
+            move |object| Change {
+                object,
+                deleted,
+                listed,
+            }
+        };
         match event {
             Event::Init | Event::InitApply(_) => Vec::new(),
             Event::InitDone => {
-                let listed = self.store.state().into_iter().map(change(false));
-                listed.chain(missing.into_iter().map(change(true))).collect()
+                let listed = self.store.state().into_iter().map(change(false, true));
+                listed
+                    .chain(missing.into_iter().map(change(true, true)))
+                    .collect()
             }
-            Event::Apply(object) => vec![change(false)(Arc::new(object))],
-            Event::Delete(object) => vec![change(true)(Arc::new(object))],
+            Event::Apply(object) => vec![change(false, false)(Arc::new(object))],
+            Event::Delete(object) => vec![change(true, false)(Arc::new(object))],
         }
     }
 
@@ -353,7 +363,12 @@ fn is_about_form(error: &watcher::Error) -> bool {
 fn changed_subscription(ctx: &Arc<Context>, change: &Change<Received<WebhookSubscription>>) {
     let name = reconcile::object_name(change.object.meta());
     if !change.deleted {
-        ctx.triggers.wake(&Party::Subscription(name));
+        let party = Party::Subscription(name);
+        if change.listed {
+            ctx.triggers.wake_together(&party);
+        } else {
+            ctx.triggers.wake(&party);
+        }
         return;
     }
     ctx.forget(&name);

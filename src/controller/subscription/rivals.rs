@@ -59,7 +59,7 @@ impl Context {
     /// Wakes subscription objects.
     pub(in crate::controller) fn wake_objects(&self, names: Vec<ObjectName>) {
         for name in names {
-            self.triggers.wake(&Party::Subscription(name));
+            self.triggers.wake_together(&Party::Subscription(name));
         }
     }
 

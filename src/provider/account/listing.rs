@@ -23,26 +23,27 @@ impl<P: Party> Account<P> {
             let mut state = self.lock();
             state.listing = false;
             state.list_took = self.clock.now().since(begun);
-            match snapshot {
-                Some(snapshot) => {
-                    state.snapshot = Some(Arc::clone(snapshot));
-                    let served: Vec<P> = state
-                        .lookers
-                        .iter()
-                        .filter(|(_, (after, _))| newer(snapshot, *after))
-                        .map(|(party, _)| party.clone())
-                        .collect();
-                    for party in &served {
-                        state.lookers.remove(party);
-                    }
-                    served
+            let lookers = state.lookers.iter();
+            let served =
+                lookers.filter(|(_, (after, _))| snapshot.is_none_or(|snapshot| newer(snapshot, *after)));
+            let woken: Vec<(P, Priority)> = served
+                .map(|(party, (_, priority))| (party.clone(), *priority))
+                .collect();
+            // Where it failed they stay registered, and look again to learn what is wrong.
+            if let Some(snapshot) = snapshot {
+                state.snapshot = Some(Arc::clone(snapshot));
+                for (party, _) in &woken {
+                    state.lookers.remove(party);
                 }
-                // They stay registered, and look again to learn what is wrong.
-                None => state.lookers.keys().cloned().collect(),
             }
+            woken
         };
-        for party in &woken {
-            self.waker.wake(party);
+        for (party, priority) in &woken {
+            if *priority == Priority::Edit {
+                self.waker.wake(party);
+            } else {
+                self.waker.wake_together(party);
+            }
         }
     }
 

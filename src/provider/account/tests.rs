@@ -27,6 +27,10 @@ enum Call {
 struct Recorder(UnboundedSender<Call>);
 
 impl Wake<u32> for Recorder {
+    fn wake_together(&self, party: &u32) {
+        self.wake(party);
+    }
+
     fn wake(&self, party: &u32) {
         self.0.send(Call::Wake(*party)).unwrap();
     }
