@@ -25,6 +25,7 @@ pub mod memory;
 #[cfg(test)]
 mod model;
 pub mod names;
+pub mod pace;
 pub mod plan;
 mod planted;
 pub mod policy;

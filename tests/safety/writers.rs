@@ -1,5 +1,7 @@
 //! Others write to our objects at the same time.
 
+use std::time::Instant;
+
 use provider_simulator::{FaultAction, Release, When};
 use serde_json::{Value, json};
 
@@ -46,6 +48,24 @@ fn an_object_that_somebody_edits_twenty_times_a_second_settles_with_one_remote()
     assert_eq!(world.only_remote().content.url, "https://hooks.acme.example/new");
     assert_eq!(count(&world, 0, "create"), 1);
     assert_eq!(count(&world, 0, "patch"), 1);
+}
+
+#[test]
+fn of_a_spec_that_somebody_edits_all_the_time_some_edits_are_carried_out_and_the_last_one_is() {
+    let world = World::start();
+    world.connect();
+    world.subscribe("crm", json!({}));
+    world.ready("crm");
+    let url = |edit: usize| format!("https://hooks.acme.example/{edit}");
+    let begun = Instant::now();
+    for edit in 0..40 {
+        world.subscribe("crm", json!({"url": url(edit)}));
+    }
+    world.ready("crm");
+    assert_eq!(world.only_remote().content.url, url(39));
+    let allowed = 11 + begun.elapsed().as_secs();
+    let sent = count(&world, 0, "patch") as u64;
+    assert!(sent <= allowed, "{sent} changes, of which {allowed} are allowed");
 }
 
 #[test]

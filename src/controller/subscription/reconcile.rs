@@ -155,7 +155,7 @@ async fn attempt(watched: &Received<WebhookSubscription>, ctx: &Context) -> Resu
         return Ok(Requeue::await_change());
     };
     let now = ctx.clock.now();
-    if let Some(until) = pass.record.outrun_until(&pass.object, now) {
+    if let Some(until) = pass.not_before(now) {
         ctx.records.put(&pass.name, pass.record);
         return Ok(Requeue::after(until.since(now)));
     }
@@ -222,6 +222,15 @@ impl<'a> Pass<'a> {
             account_unproven: false,
             wake: None,
         })
+    }
+
+    /// When the pass may begin, if not now: a newer state of the object is known to come, or it is edited all the time. A
+    /// deletion waits for no edits.
+    fn not_before(&mut self, now: Moment) -> Option<Moment> {
+        let outrun = self.record.outrun_until(&self.object, now);
+        let going = self.object.metadata.deletion_timestamp.is_some();
+        let generation = self.generation();
+        outrun.or_else(|| (!going).then(|| self.record.pace.begin(generation, now))?)
     }
 
     /// `None`: the object is gone, or about to be, and nothing of it has to be kept.

@@ -11,6 +11,7 @@ use operator_core::delivery::Health;
 use operator_core::hash::{Fingerprint, HashKey};
 use operator_core::memory::{Memory, Wanted};
 use operator_core::names::{AccountId, EventName, ExternalId, ObjectName, ObjectUid, RemoteKey};
+use operator_core::pace::Pace;
 use operator_core::time::Moment;
 use operator_core::verdict::Failure;
 
@@ -109,6 +110,8 @@ pub(in crate::controller) struct Record {
     pub(in crate::controller) awaited_list: Option<Moment>,
     /// The object as our own last write returned it, while the watch may still be behind.
     pub(in crate::controller) written: Option<Arc<WebhookSubscription>>,
+    /// How often it was edited of late.
+    pub(in crate::controller) pace: Pace,
     /// A newer state of the object is awaited.
     pub(in crate::controller) outrun: Option<Box<Outrun>>,
 }
