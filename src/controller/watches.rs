@@ -244,7 +244,8 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Changes<K> {
     }
 }
 
-fn version(metadata: &ObjectMeta) -> Option<u64> {
+/// The version of an object as a number, which versions of the same resource can be compared by (KEP-5504).
+pub(super) fn version(metadata: &ObjectMeta) -> Option<u64> {
     metadata.resource_version.as_deref()?.parse().ok()
 }
 

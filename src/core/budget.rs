@@ -329,7 +329,7 @@ impl<W: Clone + Eq + Hash> Budget<W> {
         self.queue.len()
     }
 
-    /// Whether several of them come before a new one of this priority.
+    /// Whether several wait who come before a new one of this priority.
     pub fn is_crowded(&self, priority: Priority) -> bool {
         self.queue.range(..=(priority, u64::MAX)).nth(1).is_some()
     }

@@ -32,10 +32,10 @@ const LIST_GAP: Duration = Duration::from_secs(1);
 
 /// Who is told that its turn has come, or that a LIST is there.
 pub trait Wake<P>: Send + Sync {
-    /// `party` should look again: its turn has come, or what somebody waits for.
+    /// `party` should look again, before those who are woken together.
     fn wake(&self, party: &P);
 
-    /// `party` should look again, as one of many.
+    /// `party` should look again, as one of many that wait for the same.
     fn wake_together(&self, party: &P);
 
     /// The account began to fail, or to work again.

@@ -144,7 +144,8 @@ impl Pass<'_> {
         }
     }
 
-    /// What an object waits for that was in sync already, somebody has edited; all that it takes comes before what is new.
+    /// An object that was in sync in an earlier generation was edited, and somebody waits for it: all that it takes comes
+    /// before what is made for the first time.
     fn priority_of_keeping(&self) -> Priority {
         let status = self.object.status.as_ref();
         let synced = status.and_then(|status| status.last_synced_generation);

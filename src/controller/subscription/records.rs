@@ -21,6 +21,7 @@ use super::status;
 use crate::api::v1alpha1 as api;
 use crate::api::v1alpha1::{TestStatus, WebhookSubscription, WebhookSubscriptionStatus};
 use crate::controller::context::{Context, Party};
+use crate::controller::watches;
 use crate::provider::{Cursor, End};
 
 /// The wish as digests, and what it was made from: while that is unchanged, no Secret is read.
@@ -203,12 +204,7 @@ fn status_digest(object: &WebhookSubscription, key: &HashKey) -> Fingerprint {
 }
 
 fn version(object: &WebhookSubscription) -> u64 {
-    object
-        .metadata
-        .resource_version
-        .as_deref()
-        .and_then(|version| version.parse().ok())
-        .unwrap_or(0)
+    watches::version(&object.metadata).unwrap_or(0)
 }
 
 /// All records.
